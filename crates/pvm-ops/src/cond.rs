@@ -1,0 +1,51 @@
+//! Conditions of branches and comparisons.
+
+/// A comparison of two 64-bit values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cond {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Less, unsigned.
+    LtU,
+    /// Less or equal, unsigned.
+    LeU,
+    /// Greater or equal, unsigned.
+    GeU,
+    /// Greater, unsigned.
+    GtU,
+    /// Less, signed.
+    LtS,
+    /// Less or equal, signed.
+    LeS,
+    /// Greater or equal, signed.
+    GeS,
+    /// Greater, signed.
+    GtS,
+}
+
+impl Cond {
+    /// Every condition, in order.
+    pub const ALL: [Cond; 10] = {
+        use Cond::*;
+        [Eq, Ne, LtU, LeU, GeU, GtU, LtS, LeS, GeS, GtS]
+    };
+
+    /// Whether `a` stands in this relation to `b`.
+    #[inline(always)]
+    pub const fn eval(self, a: u64, b: u64) -> bool {
+        match self {
+            Cond::Eq => a == b,
+            Cond::Ne => a != b,
+            Cond::LtU => a < b,
+            Cond::LeU => a <= b,
+            Cond::GeU => a >= b,
+            Cond::GtU => a > b,
+            Cond::LtS => (a as i64) < b as i64,
+            Cond::LeS => a as i64 <= b as i64,
+            Cond::GeS => a as i64 >= b as i64,
+            Cond::GtS => a as i64 > b as i64,
+        }
+    }
+}
