@@ -63,3 +63,15 @@ impl MemoryFault {
         self.address & !(PAGE_SIZE - 1)
     }
 }
+
+/// What the guest may do with a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Nothing: every access faults.
+    #[default]
+    None,
+    /// Read.
+    Read,
+    /// Read and write.
+    ReadWrite,
+}
