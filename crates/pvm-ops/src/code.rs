@@ -28,19 +28,31 @@ pub trait GuestCode {
     /// (Gray Paper A.4). Entries that are no block starts may not be jumped to.
     fn jump_table(&self) -> &[u32];
 
-    /// One entry of the jump table. Unlike [`GuestCode::jump_table`] this also knows tables whose entries take no
-    /// bytes, which can be longer than any memory.
-    fn jump_entry(&self, index: u32) -> Option<u32> {
-        self.jump_table().get(index as usize).copied()
+    /// How many entries the jump table has. Those that [`GuestCode::jump_table`] does not list are 0: a table whose
+    /// entries take no bytes can be longer than any memory.
+    fn jump_count(&self) -> u64 {
+        self.jump_table().len() as u64
     }
 }
 
-/// Where the dynamic jump to `address` goes (Gray Paper A.4: `djump`, but for the address that halts).
+/// The address that ends the program when a dynamic jump goes there (Gray Paper A.4).
+pub const HALT_ADDRESS: u32 = 0xffff_0000;
+
+/// What the interpreter and compiled code change as they run: all of the machine but its memory.
 ///
-/// `None` if it may not be jumped to: zero, odd, beyond the table, or an entry that is no start of a block.
-pub fn jump_indirect_target<C: GuestCode + ?Sized>(code: &C, address: u32) -> Option<u32> {
-    if address == 0 || address % 2 != 0 {
-        return None;
-    }
-    code.jump_entry(address / 2 - 1).filter(|&pc| code.is_block_start(pc))
+/// The layout is fixed, as compiled code works on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct State {
+    /// The registers; a guest that has fewer leaves the others alone.
+    pub registers: [u64; 32],
+    /// Gas that is left.
+    pub gas: u64,
+    /// Instructions executed so far, where they are counted.
+    pub instructions: u64,
+    /// The instruction that runs next, or that stopped the run.
+    pub pc: u32,
+    /// Whether the gas from `pc` to the end of its segment has been charged already. It has when a run goes on in the
+    /// middle of a basic block that was charged as a whole.
+    pub paid: bool,
 }

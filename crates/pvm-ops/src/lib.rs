@@ -21,8 +21,8 @@ mod memory;
 mod reg;
 
 pub use alu::{BinaryOp, UnaryOp, Width};
-pub use code::{Fetched, GuestCode, jump_indirect_target};
+pub use code::{Fetched, GuestCode, HALT_ADDRESS, State};
 pub use cond::Cond;
 pub use inst::{Address, Inst, Link, Operand, RegUse, Target};
-pub use memory::{Access, LoadKind, MemoryFault, PAGE_SIZE, Size};
+pub use memory::{Access, LoadKind, Memory, MemoryFault, PAGE_SIZE, Size};
 pub use reg::Reg;

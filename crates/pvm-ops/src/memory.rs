@@ -75,3 +75,27 @@ pub enum Access {
     /// Read and write.
     ReadWrite,
 }
+
+/// Guest memory as instructions see it: 2^32 bytes in pages, each with a right.
+///
+/// An access of N bytes at `address` touches `(address + k) mod 2^32` for `k` below N. It is performed whole or not at
+/// all: the fault names the first byte, in that order, whose page lacks the right (Gray Paper A.7).
+pub trait Memory {
+    /// Reads N bytes.
+    ///
+    /// # Errors
+    ///
+    /// If a byte may not be read.
+    fn load<const N: usize>(&self, address: u32) -> Result<[u8; N], MemoryFault>;
+
+    /// Writes N bytes.
+    ///
+    /// # Errors
+    ///
+    /// If a byte may not be written.
+    fn store<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> Result<(), MemoryFault>;
+
+    /// Moves the end of the heap up by `size` bytes and makes what it passes readable and writable; returns the value
+    /// that the guest sees, 0 if it cannot be done.
+    fn sbrk(&mut self, size: u64) -> u64;
+}

@@ -33,11 +33,9 @@ pub use image::{Heap, MemoryImage, Segment};
 pub use metadata::Metadata;
 pub use polkavm::{PolkaVmFile, Section};
 pub use program::{Attempt, Export, Format, Program, Unrecognised};
+pub use pvm_ops::HALT_ADDRESS;
 pub use service::ServiceFile;
 pub use standard::{MAX_ARGUMENTS, StandardProgram};
-
-/// The address that ends the program when it is jumped to (Gray Paper A.4).
-pub const HALT_ADDRESS: u32 = 0xffff_0000;
 
 /// Memory below this address is never accessible; an access there is a panic and no fault (Gray Paper A.7).
 pub const LOWEST_ADDRESS: u32 = 0x1_0000;

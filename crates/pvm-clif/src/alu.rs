@@ -1,0 +1,165 @@
+//! Arithmetic, logic and comparisons.
+//!
+//! Values are 64 bits wide. Cranelift's division traps where guests do not, so divisors that would trap are replaced by
+//! one and the result is put right.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{InstBuilder, Type, Value};
+use cranelift_frontend::FunctionBuilder;
+use pvm_ops::{BinaryOp, Cond, UnaryOp, Width};
+
+/// `op(a, b)`.
+pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, width: Width, a: Value, b: Value) -> Value {
+    let (a, b) = (narrow(builder, width, a), narrow(builder, width, b));
+    let ty = int(width);
+    let result = match op {
+        BinaryOp::Add => builder.ins().iadd(a, b),
+        BinaryOp::Sub => builder.ins().isub(a, b),
+        BinaryOp::Mul => builder.ins().imul(a, b),
+        BinaryOp::MulHighSS | BinaryOp::MulHighUU | BinaryOp::MulHighSU => multiply_high(builder, op, ty, a, b),
+        BinaryOp::DivU | BinaryOp::DivS | BinaryOp::RemU | BinaryOp::RemS => divide(builder, op, ty, a, b),
+        BinaryOp::And => builder.ins().band(a, b),
+        BinaryOp::Or => builder.ins().bor(a, b),
+        BinaryOp::Xor => builder.ins().bxor(a, b),
+        BinaryOp::AndInv => builder.ins().band_not(a, b),
+        BinaryOp::OrInv => builder.ins().bor_not(a, b),
+        BinaryOp::Xnor => builder.ins().bxor_not(a, b),
+        // Cranelift takes shift amounts modulo the width, as guests do.
+        BinaryOp::Shl => builder.ins().ishl(a, b),
+        BinaryOp::ShrU => builder.ins().ushr(a, b),
+        BinaryOp::ShrS => builder.ins().sshr(a, b),
+        BinaryOp::RotL => builder.ins().rotl(a, b),
+        BinaryOp::RotR => builder.ins().rotr(a, b),
+        BinaryOp::MinS => builder.ins().smin(a, b),
+        BinaryOp::MinU => builder.ins().umin(a, b),
+        BinaryOp::MaxS => builder.ins().smax(a, b),
+        BinaryOp::MaxU => builder.ins().umax(a, b),
+        BinaryOp::SetLtS => set(builder, IntCC::SignedLessThan, a, b, ty),
+        BinaryOp::SetLtU => set(builder, IntCC::UnsignedLessThan, a, b, ty),
+    };
+    widen(builder, width, result)
+}
+
+/// `op(a)`.
+pub fn unary(builder: &mut FunctionBuilder<'_>, op: UnaryOp, width: Width, a: Value) -> Value {
+    use cranelift_codegen::ir::types::{I8, I16};
+    let a = narrow(builder, width, a);
+    let ty = int(width);
+    let result = match op {
+        UnaryOp::Move => a,
+        UnaryOp::CountOnes => builder.ins().popcnt(a),
+        UnaryOp::LeadingZeros => builder.ins().clz(a),
+        UnaryOp::TrailingZeros => builder.ins().ctz(a),
+        UnaryOp::SignExtend8 => {
+            let low = builder.ins().ireduce(I8, a);
+            builder.ins().sextend(ty, low)
+        }
+        UnaryOp::SignExtend16 => {
+            let low = builder.ins().ireduce(I16, a);
+            builder.ins().sextend(ty, low)
+        }
+        UnaryOp::ZeroExtend16 => {
+            let low = builder.ins().ireduce(I16, a);
+            builder.ins().uextend(ty, low)
+        }
+        UnaryOp::ReverseBytes => builder.ins().bswap(a),
+    };
+    widen(builder, width, result)
+}
+
+/// Whether `a` stands in the relation to `b`: not zero if so.
+pub fn condition(builder: &mut FunctionBuilder<'_>, cond: Cond, a: Value, b: Value) -> Value {
+    let cc = match cond {
+        Cond::Eq => IntCC::Equal,
+        Cond::Ne => IntCC::NotEqual,
+        Cond::LtU => IntCC::UnsignedLessThan,
+        Cond::LeU => IntCC::UnsignedLessThanOrEqual,
+        Cond::GeU => IntCC::UnsignedGreaterThanOrEqual,
+        Cond::GtU => IntCC::UnsignedGreaterThan,
+        Cond::LtS => IntCC::SignedLessThan,
+        Cond::LeS => IntCC::SignedLessThanOrEqual,
+        Cond::GeS => IntCC::SignedGreaterThanOrEqual,
+        Cond::GtS => IntCC::SignedGreaterThan,
+    };
+    builder.ins().icmp(cc, a, b)
+}
+
+/// `if (test == 0) == if_zero { value } else { old }`.
+pub fn conditional_move(
+    builder: &mut FunctionBuilder<'_>,
+    if_zero: bool,
+    test: Value,
+    value: Value,
+    old: Value,
+) -> Value {
+    let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
+    builder.ins().select(test, not_zero, zero)
+}
+
+const fn int(width: Width) -> Type {
+    match width {
+        Width::W32 => I32,
+        Width::W64 => I64,
+    }
+}
+
+fn narrow(builder: &mut FunctionBuilder<'_>, width: Width, value: Value) -> Value {
+    match width {
+        Width::W32 => builder.ins().ireduce(I32, value),
+        Width::W64 => value,
+    }
+}
+
+fn widen(builder: &mut FunctionBuilder<'_>, width: Width, value: Value) -> Value {
+    match width {
+        Width::W32 => builder.ins().sextend(I64, value),
+        Width::W64 => value,
+    }
+}
+
+fn set(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value, ty: Type) -> Value {
+    let flag = builder.ins().icmp(cc, a, b);
+    builder.ins().uextend(ty, flag)
+}
+
+fn multiply_high(builder: &mut FunctionBuilder<'_>, op: BinaryOp, ty: Type, a: Value, b: Value) -> Value {
+    match op {
+        BinaryOp::MulHighSS => builder.ins().smulhi(a, b),
+        BinaryOp::MulHighUU => builder.ins().umulhi(a, b),
+        // Read as unsigned, a negative a is 2^n too large, which adds b to the high half.
+        _ => {
+            let high = builder.ins().umulhi(a, b);
+            let sign = builder.ins().sshr_imm_u(a, i64::from(ty.bits()) - 1);
+            let excess = builder.ins().band(sign, b);
+            builder.ins().isub(high, excess)
+        }
+    }
+}
+
+fn divide(builder: &mut FunctionBuilder<'_>, op: BinaryOp, ty: Type, a: Value, b: Value) -> Value {
+    let signed = matches!(op, BinaryOp::DivS | BinaryOp::RemS);
+    let by_zero = builder.ins().icmp_imm_s(IntCC::Equal, b, 0);
+    let traps = if signed {
+        let least = builder.ins().icmp_imm_s(IntCC::Equal, a, i64::MIN >> (64 - ty.bits()));
+        let minus_one = builder.ins().icmp_imm_s(IntCC::Equal, b, -1);
+        let overflow = builder.ins().band(least, minus_one);
+        builder.ins().bor(by_zero, overflow)
+    } else {
+        by_zero
+    };
+    // Divided by one, the overflow gives the dividend and no remainder, as guests want it.
+    let one = builder.ins().iconst(ty, 1);
+    let divisor = builder.ins().select(traps, one, b);
+    let (result, if_zero) = match op {
+        BinaryOp::DivU => (builder.ins().udiv(a, divisor), None),
+        BinaryOp::DivS => (builder.ins().sdiv(a, divisor), None),
+        BinaryOp::RemU => (builder.ins().urem(a, divisor), Some(a)),
+        _ => (builder.ins().srem(a, divisor), Some(a)),
+    };
+    let if_zero = if_zero.unwrap_or_else(|| {
+        let zero = builder.ins().iconst(ty, 0);
+        builder.ins().bnot(zero)
+    });
+    builder.ins().select(by_zero, if_zero, result)
+}

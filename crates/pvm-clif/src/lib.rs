@@ -1,0 +1,11 @@
+//! Cranelift IR for the meanings of `pvm-ops`.
+//!
+//! [`alu`] is the twin of `pvm_ops`' `eval`: the same operations, as IR. [`GuestMemory`] is the one place that computes
+//! guest addresses and checks the rights of pages. Every front end emits through these two, so that each corner case is
+//! decided once.
+#![forbid(unsafe_code)]
+
+pub mod alu;
+mod memory;
+
+pub use memory::{GuestMemory, Rights};

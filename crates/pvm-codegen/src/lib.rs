@@ -1,0 +1,12 @@
+//! From Cranelift IR to machine code that runs.
+//!
+//! * [`Compiler`] turns a region into a function in executable memory, through a JIT module of its own, so that each
+//!   region can be freed alone.
+//! * [`CodeCache`] keeps the compiled regions of one program: which program counters can be entered, how much code there
+//!   is, and what compiling it took.
+
+mod cache;
+mod compiler;
+
+pub use cache::{CacheStats, CodeCache, Costs, Place};
+pub use compiler::{CompileError, Compiled, Compiler, OptLevel};

@@ -1,0 +1,194 @@
+//! The basic blocks of a program and how they lead to each other.
+//!
+//! Compiled code sees blocks cut smaller than the specification does: a host call or a heap request ends one, since the
+//! host acts there, and so does a length limit, since a region must be of moderate size. What follows is a
+//! *continuation*: no jump goes there, and whether it still has to be paid depends on the gas model.
+
+use pvm_ops::{GuestCode, Inst, Target};
+
+/// The index of a block in [`Blocks`].
+pub type BlockId = u32;
+
+/// How a block ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By a terminator, its last instruction.
+    Terminator,
+    /// After a host call or heap request, its last instruction.
+    Suspension,
+    /// At the length limit; the next block continues it.
+    Cut,
+}
+
+/// A block.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// The program counter of its first instruction.
+    pub start: u32,
+    /// How many instructions it has.
+    pub len: u32,
+    /// How it ends.
+    pub ending: Ending,
+    /// Whether it continues the block before it.
+    pub is_continuation: bool,
+    /// Whether a dynamic jump may go to it.
+    pub is_jump_target: bool,
+    /// The blocks that its last instruction leads to, dynamic jumps left out: the next one, and a jump's target.
+    pub successors: [Option<BlockId>; 2],
+}
+
+/// All blocks of a program, by ascending program counter.
+#[derive(Debug)]
+pub struct Blocks {
+    blocks: Vec<Block>,
+    /// The predecessors of all blocks, those of block 0 first.
+    predecessors: Vec<BlockId>,
+    /// Where in `predecessors` those of a block begin.
+    first_predecessor: Vec<u32>,
+}
+
+impl Blocks {
+    /// Finds the blocks of `code`, given the program counters where blocks start (ascending), and cuts those that are
+    /// longer than `max_len` instructions.
+    pub fn new(code: &impl GuestCode, starts: impl Iterator<Item = u32>, max_len: usize) -> Blocks {
+        let mut blocks = Vec::new();
+        for start in starts {
+            find_pieces(code, start, max_len, &mut blocks);
+        }
+        // A block that never meets a terminator before another begins cannot be: blocks start after terminators.
+        for &pc in code.jump_table() {
+            if let Ok(id) = blocks.binary_search_by_key(&pc, |block| block.start)
+                && !blocks[id].is_continuation
+            {
+                blocks[id].is_jump_target = true;
+            }
+        }
+        let mut all = Blocks { blocks, predecessors: Vec::new(), first_predecessor: Vec::new() };
+        all.link(code);
+        all
+    }
+
+    /// The block that starts at `pc`.
+    pub fn find(&self, pc: u32) -> Option<BlockId> {
+        self.blocks.binary_search_by_key(&pc, |block| block.start).ok().map(|id| id as BlockId)
+    }
+
+    /// A block.
+    pub fn get(&self, id: BlockId) -> &Block {
+        &self.blocks[id as usize]
+    }
+
+    /// How many blocks there are.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// The program counter behind a block's last instruction.
+    pub fn end(&self, id: BlockId, code: &impl GuestCode) -> u32 {
+        let block = self.get(id);
+        instructions(code, block).last().map_or(block.start, |(pc, _)| code.fetch(pc).next)
+    }
+
+    /// The blocks that lead to this one, dynamic jumps left out.
+    pub fn predecessors(&self, id: BlockId) -> &[BlockId] {
+        let range = self.first_predecessor[id as usize]..self.first_predecessor[id as usize + 1];
+        &self.predecessors[range.start as usize..range.end as usize]
+    }
+
+    fn link(&mut self, code: &impl GuestCode) {
+        for id in 0..self.blocks.len() {
+            let block = self.blocks[id];
+            // A block that does not end in a terminator goes on in the next, which continues it.
+            let next = Some(id as BlockId + 1).filter(|&next| (next as usize) < self.blocks.len());
+            let last = instructions(code, &block).last();
+            self.blocks[id].successors = match (block.ending, last) {
+                (Ending::Suspension | Ending::Cut, _) => [next.filter(|&next| self.get(next).is_continuation), None],
+                (Ending::Terminator, Some((pc, inst))) => {
+                    let fallthrough = self.find(code.fetch(pc).next);
+                    match inst {
+                        Inst::Fallthrough => [fallthrough, None],
+                        Inst::Jump { target, .. } => [None, self.target(target)],
+                        Inst::Branch { target, .. } => [fallthrough, self.target(target)],
+                        _ => [None, None],
+                    }
+                }
+                (Ending::Terminator, None) => [None, None],
+            };
+        }
+        let mut counts = vec![0_u32; self.blocks.len() + 1];
+        let edges = || self.blocks.iter().flat_map(|block| block.successors).flatten();
+        edges().for_each(|to| counts[to as usize + 1] += 1);
+        for id in 0..self.blocks.len() {
+            counts[id + 1] += counts[id];
+        }
+        let mut predecessors = vec![0; edges().count()];
+        let mut next = counts.clone();
+        for (from, block) in self.blocks.iter().enumerate() {
+            for to in block.successors.into_iter().flatten() {
+                predecessors[next[to as usize] as usize] = from as BlockId;
+                next[to as usize] += 1;
+            }
+        }
+        (self.predecessors, self.first_predecessor) = (predecessors, counts);
+    }
+
+    fn target(&self, target: Target) -> Option<BlockId> {
+        match target {
+            Target::Block(pc) => self.find(pc),
+            Target::Invalid => None,
+        }
+    }
+}
+
+/// The instructions of a block with their program counters.
+pub(crate) fn instructions<'a, C: GuestCode>(
+    code: &'a C,
+    block: &Block,
+) -> impl Iterator<Item = (u32, Inst)> + use<'a, C> {
+    let mut pc = block.start;
+    (0..block.len).map(move |_| {
+        let at = pc;
+        let fetched = code.fetch(at);
+        pc = fetched.next;
+        (at, fetched.inst)
+    })
+}
+
+/// Appends the pieces of the block that starts at `start`.
+fn find_pieces(code: &impl GuestCode, start: u32, max_len: usize, blocks: &mut Vec<Block>) {
+    let mut pc = start;
+    let mut piece = |start, len, ending| {
+        blocks.push(Block {
+            start,
+            len,
+            ending,
+            is_continuation: blocks.last().is_some_and(|last: &Block| last.ending != Ending::Terminator),
+            is_jump_target: false,
+            successors: [None, None],
+        });
+    };
+    let (mut piece_start, mut len) = (start, 0);
+    loop {
+        let fetched = code.fetch(pc);
+        len += 1;
+        let ending = match fetched.inst {
+            inst if inst.ends_block() => Some(Ending::Terminator),
+            Inst::HostCall { .. } | Inst::Sbrk { .. } => Some(Ending::Suspension),
+            _ if len as usize >= max_len => Some(Ending::Cut),
+            _ => None,
+        };
+        pc = fetched.next;
+        if let Some(ending) = ending {
+            piece(piece_start, len, ending);
+            (piece_start, len) = (pc, 0);
+            if ending == Ending::Terminator {
+                return;
+            }
+        }
+    }
+}

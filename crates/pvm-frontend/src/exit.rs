@@ -1,0 +1,50 @@
+//! Why compiled code returns.
+
+/// What the number that compiled code returns says. The program counter in the context is that of the instruction that
+/// is named here; everything before it has happened, and nothing of it unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// A block that is not in the region, or not an entry of it, comes next. Nothing of it is charged.
+    Enter,
+    /// The interpreter must go on here, with nothing charged from here on.
+    Interpret,
+    /// The interpreter must go on here, within a block that has been paid.
+    InterpretPaid,
+    /// A host call. It is charged.
+    HostCall,
+    /// A heap request. It is charged.
+    Sbrk,
+    /// The guest has halted by the jump here.
+    Halt,
+    /// The instruction here panics; a constant that a jump leaves in a register is written.
+    Panic,
+    /// The interrupt flag was found set before the block here.
+    Interrupt,
+}
+
+impl Exit {
+    const ALL: [Exit; 8] = [
+        Exit::Enter,
+        Exit::Interpret,
+        Exit::InterpretPaid,
+        Exit::HostCall,
+        Exit::Sbrk,
+        Exit::Halt,
+        Exit::Panic,
+        Exit::Interrupt,
+    ];
+
+    pub(crate) const fn code(self) -> i64 {
+        self as i64
+    }
+
+    /// The exit of the number that compiled code returned.
+    ///
+    /// # Panics
+    ///
+    /// If the number is none that [`crate::translate`] uses.
+    #[inline]
+    pub fn from_code(code: u64) -> Exit {
+        Exit::ALL[code as usize]
+    }
+}

@@ -1,0 +1,30 @@
+//! From guest basic blocks to Cranelift IR.
+//!
+//! The unit of compilation is a *region*: basic blocks that lead to each other, in one Cranelift function, with guest
+//! registers as SSA values.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`Blocks`] | which blocks does the code have, and where does each lead? |
+//! | [`Region`] | which blocks are compiled together, and where can they be entered? |
+//! | `checkpoints` | where is gas compared, and with how much? |
+//! | `groups` | which memory accesses share one check of page rights? |
+//! | [`translate`] | what is the IR of a region? |
+//! | [`Exit`] | why does compiled code return? |
+//!
+//! Compiled code never decides a rare case. A failed check, of gas or of page rights, leaves the function with every
+//! register, the gas and the program counter as they were before the instruction concerned, and the interpreter, which
+//! is exact, goes on from there.
+#![forbid(unsafe_code)]
+
+mod blocks;
+mod checkpoints;
+mod exit;
+mod groups;
+mod region;
+mod translate;
+
+pub use blocks::{Block, BlockId, Blocks, Ending};
+pub use exit::Exit;
+pub use region::Region;
+pub use translate::{Metering, signature, translate};

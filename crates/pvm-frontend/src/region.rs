@@ -1,0 +1,69 @@
+//! Regions: which blocks are compiled together.
+
+use crate::Blocks;
+use crate::blocks::BlockId;
+use std::collections::VecDeque;
+
+/// Blocks that are compiled into one function.
+///
+/// A block belongs to one region at most. Every block of a region that can be reached from elsewhere is an *entry*: its
+/// first block, targets of dynamic jumps, blocks after host calls, and blocks that a block outside leads to. The other
+/// blocks are reached from within the region only, so that nothing stands in the way of optimising over them.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// A number that no other region of the program has.
+    pub id: u32,
+    /// The blocks in ascending order.
+    pub blocks: Vec<BlockId>,
+    /// Those that can be entered from outside, ascending. Their positions here are the numbers of the function's entries.
+    pub entries: Vec<BlockId>,
+}
+
+impl Region {
+    /// Collects blocks from `head` on, nearest first, until `max_len` instructions are reached, leaving out those that
+    /// are `taken` by other regions.
+    pub fn form(id: u32, blocks: &Blocks, head: BlockId, max_len: usize, taken: impl Fn(BlockId) -> bool) -> Region {
+        let mut members = vec![head];
+        let mut seen = std::collections::HashSet::from([head]);
+        let mut len = blocks.get(head).len as usize;
+        let mut queue = VecDeque::from([head]);
+        while let Some(from) = queue.pop_front() {
+            for to in neighbours(blocks, from) {
+                if len + blocks.get(to).len as usize > max_len || taken(to) || !seen.insert(to) {
+                    continue;
+                }
+                len += blocks.get(to).len as usize;
+                members.push(to);
+                queue.push_back(to);
+            }
+        }
+        members.sort_unstable();
+        let contains = |id: BlockId| members.binary_search(&id).is_ok();
+        let is_entry = |id: BlockId| {
+            let block = blocks.get(id);
+            id == head
+                || block.is_jump_target
+                || block.is_continuation
+                || blocks.predecessors(id).iter().any(|&from| !contains(from))
+        };
+        let entries = members.iter().copied().filter(|&id| is_entry(id)).collect();
+        Region { id, blocks: members, entries }
+    }
+
+    /// The number of the entry at which a block is entered from outside.
+    pub fn entry(&self, block: BlockId) -> Option<usize> {
+        self.entries.binary_search(&block).ok()
+    }
+
+    /// The position of a block in the region.
+    pub(crate) fn position(&self, block: BlockId) -> Option<usize> {
+        self.blocks.binary_search(&block).ok()
+    }
+}
+
+/// Where a block leads to, and where the guest comes back to after a call: the block behind it, if a dynamic jump may
+/// go there.
+fn neighbours(blocks: &Blocks, id: BlockId) -> impl Iterator<Item = BlockId> {
+    let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len() && blocks.get(next).is_jump_target);
+    blocks.get(id).successors.into_iter().flatten().chain(behind)
+}

@@ -1,0 +1,25 @@
+//! The reference interpreter.
+//!
+//! It is the first tier of the engine, the place where compiled code goes for everything rare, and the oracle that tests
+//! compare compiled code with. It is exact in every exit: program counter, registers, gas and memory are what the
+//! specification says, in all gas models.
+//!
+//! Code is translated once, ahead of time, into [`Cells`]: sixteen bytes for each instruction, in the order of the code,
+//! with operands decoded, jump targets resolved and the gas of the rest of the block beside it. Running is a loop over
+//! cells with one `match`: no allocation, no look-up of any kind between blocks.
+//!
+//! # Gas
+//!
+//! Gas is charged by *segment*, a run of instructions that is entered only at known places: entering at an instruction
+//! charges [`cell`](Cells)'s cost from there to the end of the segment. In the per-instruction model a segment ends
+//! after each host call, as the host may look at the gas, and what was charged for instructions that a fault keeps from
+//! running is paid back. If the gas does not suffice for a segment, its instructions run one by one until it is used up.
+//! In the block models a segment is a basic block and is paid whole or not at all.
+#![forbid(unsafe_code)]
+
+mod build;
+mod cell;
+mod run;
+
+pub use build::Cells;
+pub use run::{Hotness, Stop};

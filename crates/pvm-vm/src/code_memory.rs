@@ -1,0 +1,128 @@
+//! Executable memory for compiled code.
+//!
+//! Machine code is written into fresh pages, which then become executable and are never written again. A page belongs to
+//! one function, so dropping the function gives its pages back while others run.
+
+use crate::{Context, Memory};
+use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
+use cranelift_module::{ModuleError, ModuleResult};
+use memmap2::{Mmap, MmapMut};
+use pvm_ops::PAGE_SIZE;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime_internal_jit_icache_coherence as icache;
+
+/// The memory of one JIT module.
+///
+/// Cranelift's module owns its provider; this handle shares it, so that the pages can be taken over once they are
+/// executable and the module is gone.
+#[derive(Clone, Debug, Default)]
+pub struct CodeMemory {
+    pages: Arc<Mutex<Pages>>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    writable: Vec<MmapMut>,
+    executable: Vec<Mmap>,
+}
+
+impl CodeMemory {
+    /// No memory yet.
+    pub fn new() -> CodeMemory {
+        CodeMemory::default()
+    }
+
+    /// The provider to give to a JIT module.
+    pub fn provider(&self) -> Box<dyn JITMemoryProvider + Send> {
+        Box::new(self.clone())
+    }
+
+    fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pages that are executable by now; the caller keeps them alive as long as code in them is used.
+    fn take(&self) -> Vec<Mmap> {
+        std::mem::take(&mut self.pages().executable)
+    }
+}
+
+impl JITMemoryProvider for CodeMemory {
+    fn allocate(&mut self, size: usize, _align: u64, _kind: JITMemoryKind) -> io::Result<*mut u8> {
+        // Pages are aligned to more than any function asks for.
+        let mut map = MmapMut::map_anon(size.max(1))?;
+        let at = map.as_mut_ptr();
+        self.pages().writable.push(map);
+        Ok(at)
+    }
+
+    unsafe fn free_memory(&mut self) {
+        *self.pages() = Pages::default();
+    }
+
+    fn finalize(&mut self, _branch_protection: BranchProtection) -> ModuleResult<()> {
+        let mut pages = self.pages();
+        for map in std::mem::take(&mut pages.writable) {
+            // SAFETY: the range is that of the mapping.
+            unsafe { icache::clear_cache(map.as_ptr().cast(), map.len()) }
+                .map_err(|error| ModuleError::Allocation { err: error })?;
+            let map = map.make_exec().map_err(|err| ModuleError::Allocation { err })?;
+            pages.executable.push(map);
+        }
+        icache::pipeline_flush_mt().map_err(|error| ModuleError::Allocation { err: error })
+    }
+}
+
+/// A function of machine code, with the pages that hold it.
+#[derive(Debug)]
+pub struct CompiledFunction {
+    entry: extern "C" fn(*mut Context, u64) -> u64,
+    pages: Vec<Mmap>,
+    jump_entries: usize,
+}
+
+impl CompiledFunction {
+    /// Takes over the executable pages of `memory`, and `entry`, a function in them that knows a jump table of
+    /// `jump_entries` entries.
+    ///
+    /// # Safety
+    ///
+    /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
+    /// convention of the host, and returns a number. It touches nothing but the context, guest memory whose rights allow
+    /// it, that many words from the context's pointer to jump entries, and the interrupt flag.
+    pub unsafe fn new(memory: &CodeMemory, entry: *const u8, jump_entries: usize) -> CompiledFunction {
+        // SAFETY: the caller says that this is such a function.
+        let entry = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut Context, u64) -> u64>(entry) };
+        CompiledFunction { entry, pages: memory.take(), jump_entries }
+    }
+
+    /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns.
+    ///
+    /// # Panics
+    ///
+    /// If `jump_entries` is shorter than the function's jump table.
+    #[inline]
+    pub fn call(
+        &self,
+        entry: u64,
+        context: &mut Context,
+        memory: &mut Memory,
+        jump_entries: &[AtomicU64],
+        interrupt: &AtomicBool,
+    ) -> u64 {
+        assert!(jump_entries.len() >= self.jump_entries, "the jump table is that of another program");
+        context.memory = memory.base();
+        context.rights = memory.rights();
+        context.jump_entries = jump_entries.as_ptr();
+        context.interrupt = interrupt;
+        // The contract of `new` holds: every pointer is that of a reference that lives through the call.
+        (self.entry)(context, entry)
+    }
+
+    /// Bytes of executable memory that it occupies, whole pages.
+    pub fn bytes(&self) -> usize {
+        self.pages.iter().map(|map| map.len().next_multiple_of(PAGE_SIZE as usize)).sum()
+    }
+}

@@ -1,0 +1,21 @@
+//! What touches the machine directly: guest memory, executable memory, and the way into compiled code.
+//!
+//! This crate is the one home of `unsafe`. Each block says why it holds, checkable on one screen; everything that is
+//! public here is safe to use, but for [`CompiledFunction::new`], whose caller vouches for machine code.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Memory`] | 2^32 bytes of guest address space with a right for each page |
+//! | [`Context`] | what compiled code finds through its one pointer argument |
+//! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
+
+mod context;
+mod memory;
+
+#[cfg(feature = "jit")]
+mod code_memory;
+
+#[cfg(feature = "jit")]
+pub use code_memory::{CodeMemory, CompiledFunction};
+pub use context::Context;
+pub use memory::{Memory, MemoryError, READABLE, WRITABLE};
