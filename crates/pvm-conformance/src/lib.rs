@@ -12,7 +12,10 @@
 #![forbid(unsafe_code)]
 
 mod recognise;
+mod replay;
+mod run;
 pub mod trace;
 pub mod vector;
 
 pub use recognise::{looks_like_trace, looks_like_vector};
+pub use run::{Case, Suite};

@@ -83,7 +83,9 @@ struct Translator<'a, 'b, C> {
     /// The IR block of each block of the region.
     bodies: Vec<ir::Block>,
     funnel: ir::Block,
-    /// Takes the number of an entry; made when the first dynamic jump needs it.
+    /// Blocks that leave, not filled yet.
+    ways_out: Vec<(ir::Block, Exit, u32)>,
+    /// Takes the number of an entry; made when the first dynamic jump needs it, filled at the end.
     shared_dispatch: Option<ir::Block>,
 }
 
@@ -162,6 +164,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             instructions,
             bodies,
             funnel,
+            ways_out: Vec::new(),
             shared_dispatch: None,
         };
         let number = translator.builder.ins().ireduce(I32, number);
@@ -171,18 +174,29 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// Goes to the entry of this number.
     fn branch_to_entry(&mut self, number: Value) {
-        let entries = self.region.entries.iter().map(|&id| {
+        let bodies = self.region.entries.iter().map(|&id| {
             let position = self.region.position(id).expect("entries are members");
             self.bodies[position]
         });
-        let calls: Vec<_> = entries.map(|body| self.builder.func.dfg.block_call(body, &[])).collect();
+        let bodies: Vec<_> = bodies.collect();
+        let mut call = |body| self.builder.func.dfg.block_call(body, &[]);
         // Whoever passes the number takes it from the region, so the default is as good as any.
-        let default = calls[0];
+        let default = call(bodies[0]);
+        let calls: Vec<_> = bodies.into_iter().map(call).collect();
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(number, table);
     }
 
-    fn finish(self) {
+    fn finish(mut self) {
+        for (block, exit, pc) in std::mem::take(&mut self.ways_out) {
+            self.builder.switch_to_block(block);
+            self.exit(exit, pc);
+        }
+        if let Some(block) = self.shared_dispatch {
+            self.builder.switch_to_block(block);
+            let number = self.builder.block_params(block)[0];
+            self.branch_to_entry(number);
+        }
         let Translator { builder, .. } = self;
         builder.switch_to_block(self.funnel);
         let (exit, pc) = (builder.block_params(self.funnel)[0], builder.block_params(self.funnel)[1]);
@@ -332,17 +346,14 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// An IR block that goes to the block at `pc`.
     fn way_to(&mut self, pc: u32) -> ir::Block {
-        self.body(pc).unwrap_or_else(|| self.detached(|this| this.exit(Exit::Enter, pc)))
+        self.body(pc).unwrap_or_else(|| self.way_out(Exit::Enter, pc))
     }
 
-    /// A new IR block with this content.
-    fn detached(&mut self, content: impl FnOnce(&mut Self)) -> ir::Block {
-        let here = self.builder.current_block().expect("translation is always in a block");
+    /// An IR block that leaves; it is filled at the end.
+    fn way_out(&mut self, exit: Exit, pc: u32) -> ir::Block {
         let block = self.builder.create_block();
         self.builder.set_cold_block(block);
-        self.builder.switch_to_block(block);
-        content(self);
-        self.builder.switch_to_block(here);
+        self.ways_out.push((block, exit, pc));
         block
     }
 
@@ -397,7 +408,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
                 let not_taken = self.way_to(next);
                 let taken = match target {
                     Target::Block(target) => self.way_to(target),
-                    Target::Invalid => self.detached(|this| this.exit(Exit::Panic, pc)),
+                    Target::Invalid => self.way_out(Exit::Panic, pc),
                 };
                 self.builder.ins().brif(condition, taken, &[], not_taken, &[]);
             }
@@ -488,19 +499,11 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.branch_to_entry(number);
             return;
         }
-        let shared = match self.shared_dispatch {
-            Some(shared) => shared,
-            None => {
-                let here = self.builder.current_block().expect("translation is always in a block");
-                let shared = self.builder.create_block();
-                let number = self.builder.append_block_param(shared, I32);
-                self.builder.switch_to_block(shared);
-                self.branch_to_entry(number);
-                self.builder.switch_to_block(here);
-                self.shared_dispatch = Some(shared);
-                shared
-            }
-        };
+        let shared = *self.shared_dispatch.get_or_insert_with(|| {
+            let block = self.builder.create_block();
+            self.builder.append_block_param(block, I32);
+            block
+        });
         self.builder.ins().jump(shared, &[BlockArg::Value(number)]);
     }
 }

@@ -96,18 +96,19 @@ impl Cells {
     /// What entering at each cell charges, from the last to the first.
     fn set_gas(&mut self, code: &impl GuestCode, cost_from: impl Fn(u32) -> u32) {
         let mut rest: u32 = 0;
-        for (cell, &pc) in self.cells.iter_mut().zip(&self.pcs).rev() {
-            cell.gas = match self.model {
-                GasModel::Pipeline if code.is_block_start(pc) => cost_from(pc),
-                GasModel::Pipeline => 0,
-                GasModel::Instruction | GasModel::Block | GasModel::None => {
-                    if ends_segment(cell.op, self.model) {
-                        rest = 0;
-                    }
-                    rest = rest.saturating_add(1);
-                    rest
-                }
-            };
+        for index in (0..self.cells.len()).rev() {
+            let pc = self.pcs[index];
+            if self.model == GasModel::Pipeline {
+                // Going on behind a terminator enters a block, even where only the trap at the end of the code stands.
+                let is_entered = code.is_block_start(pc) || index > 0 && self.cells[index - 1].op.ends_block();
+                self.cells[index].gas = if is_entered { cost_from(pc) } else { 0 };
+                continue;
+            }
+            if ends_segment(self.cells[index].op, self.model) {
+                rest = 0;
+            }
+            rest = rest.saturating_add(1);
+            self.cells[index].gas = rest;
         }
     }
 

@@ -168,8 +168,8 @@ impl Cells {
         // Address 0 wraps to an entry that no table has.
         let entry = (address / 2).wrapping_sub(1);
         match self.jump_table.get(entry as usize) {
-            Some(&index) if address % 2 == 0 => index,
-            None if address % 2 == 0 && u64::from(entry) < self.jump_count => self.unlisted_jump,
+            Some(&index) if address.is_multiple_of(2) => index,
+            None if address.is_multiple_of(2) && u64::from(entry) < self.jump_count => self.unlisted_jump,
             _ => NONE,
         }
     }

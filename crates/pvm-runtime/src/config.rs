@@ -1,0 +1,64 @@
+//! What can be chosen.
+
+use pvm_gas::GasModel;
+use pvm_isa::Profile;
+
+/// Whether and how guest code becomes machine code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Jit {
+    /// Everything is interpreted.
+    #[cfg_attr(not(feature = "cranelift"), default)]
+    Off,
+    /// Hot code is compiled by Cranelift.
+    #[cfg(feature = "cranelift")]
+    #[default]
+    Cranelift,
+}
+
+/// What an [`crate::Engine`] is set up with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The compiler, or none.
+    pub jit: Jit,
+    /// A block is compiled when it has been entered this many times; at 0 it is compiled before it runs at all.
+    pub jit_threshold: u32,
+    /// The effort that the compiler makes.
+    #[cfg(feature = "cranelift")]
+    pub opt_level: pvm_codegen::OptLevel,
+    /// The most guest instructions that are compiled together, at least 1. Compile time per instruction grows above
+    /// about a thousand.
+    pub region_limit: usize,
+    /// The most executable memory for one module, in bytes; what does not fit is interpreted.
+    pub code_limit: usize,
+    /// The most memory that one guest may have accessible, in bytes.
+    pub memory_limit: u64,
+    /// Whether executed instructions are counted. Costs a few percent.
+    pub count_instructions: bool,
+    /// Whether the compiler checks its own intermediate code. For tests; compiling takes half as long again.
+    pub verify: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            jit: Jit::default(),
+            jit_threshold: 1000,
+            #[cfg(feature = "cranelift")]
+            opt_level: pvm_codegen::OptLevel::default(),
+            region_limit: 1000,
+            code_limit: 256 << 20,
+            memory_limit: 1 << 32,
+            count_instructions: false,
+            verify: cfg!(debug_assertions),
+        }
+    }
+}
+
+/// How a program is to be read and paid for. The file does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The opcode numbering; by default what the container asks for, or else 0.7.
+    pub profile: Option<Profile>,
+    /// The gas model; by default that of the profile.
+    pub gas_model: Option<GasModel>,
+}

@@ -1,0 +1,126 @@
+//! Modules: programs, prepared to run.
+
+use crate::{Engine, ModuleError, Options};
+use pvm_gas::{GasModel, cost_from};
+use pvm_interpreter::Cells;
+use pvm_isa::Profile;
+use pvm_ops::Reg;
+use pvm_program::{Code, Program};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A program, prepared to run. Cheap to clone; clones are the same module and share its compiled code, also between
+/// threads.
+#[derive(Clone, Debug)]
+pub struct Module {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub engine: Engine,
+    pub program: Program,
+    pub code: Arc<Code>,
+    pub gas_model: GasModel,
+    pub cells: Cells,
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<pvm_codegen::CodeCache<Code>>,
+}
+
+/// PVM programs do not know registers above 12: this one always holds zero.
+const ZERO: Reg = Reg::R31;
+
+impl Module {
+    /// Prepares the program in `bytes`, whatever its container.
+    ///
+    /// # Errors
+    ///
+    /// If they are no program.
+    pub fn new(engine: &Engine, bytes: &[u8], options: Options) -> Result<Module, ModuleError> {
+        Ok(Module::from_program(engine, Program::parse(bytes)?, options))
+    }
+
+    /// Prepares a program. The time this takes is linear in the length of its code.
+    pub fn from_program(engine: &Engine, program: Program, options: Options) -> Module {
+        let profile = options.profile.or(program.profile).unwrap_or_default();
+        let gas_model = options.gas_model.unwrap_or(GasModel::default_for(profile));
+        let code = Arc::new(Code::new(&program.blob, profile));
+        let costs = |pc| cost_from(gas_model, &code, pc);
+        let cells = Cells::new(&*code, code.instruction_starts(), gas_model, costs, ZERO);
+        #[cfg(feature = "cranelift")]
+        let cache = crate::tier::cache(engine, &code, gas_model);
+        let shared = Shared {
+            engine: engine.clone(),
+            program,
+            code,
+            gas_model,
+            cells,
+            #[cfg(feature = "cranelift")]
+            cache,
+        };
+        Module { shared: Arc::new(shared) }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.shared.program
+    }
+
+    /// The program's code.
+    pub fn code(&self) -> &Code {
+        &self.shared.code
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    /// The opcode numbering.
+    pub fn profile(&self) -> Profile {
+        self.shared.code.profile()
+    }
+
+    /// The gas model.
+    pub fn gas_model(&self) -> GasModel {
+        self.shared.gas_model
+    }
+
+    /// What has been compiled so far, for all instances together.
+    pub fn compile_stats(&self) -> CompileStats {
+        #[cfg(feature = "cranelift")]
+        if let Some(cache) = &self.shared.cache {
+            return crate::tier::stats(cache);
+        }
+        CompileStats::default()
+    }
+
+    /// Compiles everything that can be reached from a jump or the start of the code, instead of what gets hot.
+    pub fn compile_all(&self) {
+        #[cfg(feature = "cranelift")]
+        if let Some(cache) = &self.shared.cache {
+            for pc in self.shared.code.block_starts() {
+                cache.compile(pc);
+            }
+        }
+    }
+}
+
+/// What has been compiled of a module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompileStats {
+    /// Regions: pieces of code that were compiled together.
+    pub regions: u64,
+    /// Blocks in them; host calls and heap requests end a block here.
+    pub blocks: u64,
+    /// Guest instructions in them.
+    pub instructions: u64,
+    /// Guest code in them, in bytes.
+    pub guest_bytes: u64,
+    /// Machine code, in bytes.
+    pub code_bytes: u64,
+    /// Executable memory, in bytes: whole pages.
+    pub memory_bytes: u64,
+    /// Time spent compiling.
+    pub time: Duration,
+}

@@ -1,0 +1,98 @@
+//! The compiled tier, as modules and instances use it.
+
+use crate::{CompileStats, Engine};
+use pvm_codegen::{CodeCache, Place};
+use pvm_frontend::{Exit, Metering};
+use pvm_gas::{GasModel, cost_from};
+use pvm_interpreter::{Cells, Hotness};
+use pvm_program::Code;
+use pvm_vm::{Context, Memory};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The code cache of a module, if the engine compiles.
+pub(crate) fn cache(engine: &Engine, code: &Arc<Code>, model: GasModel) -> Option<CodeCache<Code>> {
+    let compiler = engine.compiler()?;
+    let config = engine.config();
+    let metering = Metering { model, count_instructions: config.count_instructions };
+    let for_costs = Arc::clone(code);
+    Some(CodeCache::new(
+        Arc::clone(compiler),
+        Arc::clone(code),
+        |code| code.block_starts().collect(),
+        Box::new(move |pc| cost_from(model, &for_costs, pc)),
+        metering,
+        config.region_limit,
+        config.code_limit,
+    ))
+}
+
+pub(crate) fn stats(cache: &CodeCache<Code>) -> CompileStats {
+    let stats = cache.stats();
+    CompileStats {
+        regions: stats.regions,
+        blocks: stats.blocks,
+        instructions: stats.instructions,
+        guest_bytes: stats.guest_bytes,
+        code_bytes: stats.code_bytes,
+        memory_bytes: stats.memory_bytes,
+        time: stats.time,
+    }
+}
+
+/// How an instance decides between machine code and the interpreter.
+#[derive(Debug)]
+pub(crate) struct Tier {
+    pub hotness: Hotness,
+    threshold: u32,
+    /// Places found lately, by their program counters: most runs go back and forth between a few regions.
+    recent: Vec<Option<(u32, bool, Place)>>,
+}
+
+const RECENT: usize = 64;
+
+impl Tier {
+    pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
+        Tier { hotness: Hotness::new(cells, threshold), threshold, recent: vec![None; RECENT] }
+    }
+
+    /// Runs machine code from where the guest is, if there is any or there ought to be.
+    ///
+    /// `entered` says that a block is being entered which the interpreter has not counted.
+    #[inline]
+    pub(crate) fn run(
+        &mut self,
+        cache: &CodeCache<Code>,
+        cells: &Cells,
+        context: &mut Context,
+        memory: &mut Memory,
+        interrupt: &AtomicBool,
+        entered: bool,
+    ) -> Option<Exit> {
+        let (pc, paid) = (context.state.pc, context.state.paid);
+        let slot = (pc as usize ^ pc as usize >> 6) % RECENT;
+        if !matches!(&self.recent[slot], Some((at, is_paid, _)) if *at == pc && *is_paid == paid) {
+            let place = self.find(cache, cells, pc, paid, entered)?;
+            self.recent[slot] = Some((pc, paid, place));
+        }
+        let (_, _, place) = self.recent[slot].as_ref()?;
+        Some(cache.run(place, context, memory, interrupt))
+    }
+
+    fn find(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32, paid: bool, entered: bool) -> Option<Place> {
+        if let Some(place) = cache.find(pc, paid) {
+            self.hotness.stop_at(cells, pc);
+            return Some(place);
+        }
+        let is_hot = self.threshold == 0 || entered && self.hotness.enter(cells, pc);
+        is_hot.then(|| self.compile(cache, cells, pc, paid)).flatten()
+    }
+
+    /// Compiles the block at `pc`, and what goes with it.
+    pub(crate) fn compile(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32, paid: bool) -> Option<Place> {
+        for entry in cache.compile(pc) {
+            self.hotness.stop_at(cells, entry);
+        }
+        cache.find(pc, paid)
+    }
+}
