@@ -1,14 +1,14 @@
-//! File formats of PVM conformance data.
+//! PVM conformance data: reading it, running it, and naming the first difference.
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | [`vector`] | PVM test vectors (JSON, version 0.4) and the vectors of the 0.8 line's draft gas model |
 //! | [`trace`] | host-call traces (JIP-7, earlier JIP-6): reader and writer |
 //! | [`looks_like_vector`], [`looks_like_trace`] | which of them a file is |
+//! | [`Suite`] | runs them on an engine and compares |
 //!
-//! Only the formats: nothing here runs a program. Files are data from elsewhere, so everything is checked while it is
-//! read, and what is wrong is reported with the field or line; no input makes a reader panic or allocate more than a
-//! small multiple of the input's size.
+//! Files are data from elsewhere, so everything is checked while it is read, and what is wrong is reported with the field
+//! or line; no input makes a reader panic or allocate more than a small multiple of the input's size.
 #![forbid(unsafe_code)]
 
 mod recognise;

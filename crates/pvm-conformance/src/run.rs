@@ -39,7 +39,8 @@ impl Suite {
         let Ok(blob) = Blob::parse(&vector.program) else {
             return Case { difference: compare_invalid(vector).err(), ..Case::default() };
         };
-        self.case(blob, Profile::V0_7, GasModel::Block, |instance| {
+        let gas_model = vector.gas_model.unwrap_or(GasModel::Block);
+        self.case(blob, Profile::V0_7, gas_model, |instance| {
             prepare(instance, &vector.pages, &vector.memory)?;
             *instance.registers_mut() = vector.registers;
             instance.set_pc(vector.pc);

@@ -31,6 +31,9 @@ pub enum Problem {
     /// No status of this name is known.
     #[error("unknown status {0:?}")]
     Status(String),
+    /// A gas model that is none.
+    #[error("{0:?} is no gas model (instruction, block, pipeline, none)")]
+    GasModel(String),
     /// There is no such register.
     #[error("there is no register {0}")]
     Register(u64),

@@ -1,13 +1,17 @@
 //! The public PVM test vectors, version 0.4: one run of one program.
 
 use super::fields::Fields;
-use super::{Chunk, Pages, Registers, Status, VectorError};
+use super::{Chunk, Pages, Problem, Registers, Status, VectorError};
+use pvm_gas::GasModel;
 
 /// A program, the state that it starts in, and what is expected when it stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vector {
     /// The name.
     pub name: String,
+    /// How gas is charged, if the vector says so (`gas-model`, an addition of this project). The published vectors do
+    /// not: theirs is by block.
+    pub gas_model: Option<GasModel>,
     /// The program: a blob, valid or not.
     pub program: Vec<u8>,
     /// Registers at the start.
@@ -54,6 +58,7 @@ impl Vector {
     pub(super) fn read(mut fields: Fields<'_>) -> Result<Vector, VectorError> {
         let vector = Vector {
             name: fields.optional("name")?.unwrap_or_default(),
+            gas_model: gas_model(&mut fields)?,
             program: fields.required("program")?,
             registers: fields.optional("initial-regs")?.unwrap_or_default(),
             pc: fields.optional("initial-pc")?.unwrap_or_default(),
@@ -71,5 +76,13 @@ impl Vector {
         };
         fields.finish()?;
         Ok(vector)
+    }
+}
+
+fn gas_model(fields: &mut Fields<'_>) -> Result<Option<GasModel>, VectorError> {
+    let Some(name) = fields.optional::<String>("gas-model")? else { return Ok(None) };
+    match GasModel::from_name(&name) {
+        Some(model) => Ok(Some(model)),
+        None => Err(fields.error("gas-model", Problem::GasModel(name))),
     }
 }
