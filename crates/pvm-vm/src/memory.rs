@@ -164,13 +164,7 @@ impl Memory {
 
     /// Gives whole pages back to the host; they read as zeros from then on.
     fn discard(&mut self, address: u32, size: u64) -> Result<(), MemoryError> {
-        if size == 0 {
-            return Ok(());
-        }
-        // SAFETY: discarding private anonymous pages makes them read as zeros. `&mut self` means that nothing holds a
-        // reference into them, and `protect` has checked that the range lies in the mapping.
-        unsafe { self.bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, address as usize, size as usize) }
-            .map_err(MemoryError::Discard)
+        discard(&mut self.bytes, address as usize, size as usize)
     }
 
     /// Takes every right from the guest, forgets what memory held, and gives it back to the host.
@@ -179,9 +173,11 @@ impl Memory {
     ///
     /// If the host fails to take pages back.
     pub fn reset(&mut self) -> Result<(), MemoryError> {
-        self.protect(0, SPACE, Access::None)?;
         self.set_heap(0, 0, false);
-        self.discard(0, SPACE)
+        self.accessible_pages = 0;
+        let (bytes, rights) = (self.bytes.len(), self.rights.len());
+        discard(&mut self.rights, 0, rights)?;
+        discard(&mut self.bytes, 0, bytes)
     }
 
     /// Copies guest memory out.
@@ -295,6 +291,17 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+/// Gives part of a private anonymous mapping back to the host; it reads as zeros from then on.
+fn discard(map: &mut MmapMut, offset: usize, len: usize) -> Result<(), MemoryError> {
+    assert!(offset.checked_add(len).is_some_and(|end| end <= map.len()));
+    if len == 0 {
+        return Ok(());
+    }
+    // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be; `&mut` means that
+    // nothing holds a reference into them, and the range lies in the mapping.
+    unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) }.map_err(MemoryError::Discard)
 }
 
 impl pvm_ops::Memory for Memory {

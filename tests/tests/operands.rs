@@ -1,0 +1,172 @@
+//! Every instruction, with every way in which its registers can coincide and every immediate and register value at which
+//! arithmetic turns: the interpreter and compiled code must agree on everything.
+
+use pvm_fuzzing::operands::{A, B, VALUES, all};
+use pvm_fuzzing::{BlobBuilder, Guest, Pages, Setup, first_difference};
+use pvm_gas::GasModel;
+use pvm_isa::{Instruction, Meaning, Opcode, Operands, Profile, SPECS, Spec};
+use pvm_program::Blob;
+use pvm_runtime::{Access, Config, Engine, Exit, Jit, OptLevel};
+
+const PAGES: [Pages; 3] = [
+    Pages { address: 0x20000, size: 0x2000, access: Access::ReadWrite },
+    Pages { address: 0x22000, size: 0x1000, access: Access::Read },
+    Pages { address: 0xffff_f000, size: 0x1000, access: Access::ReadWrite },
+];
+
+/// Addresses, or offsets from zero: within pages, across their edges, in the lowest 64 KiB, at the end of the space.
+const ADDRESSES: [i32; 14] = [
+    0, 0xfffd, 0x1_fffc, 0x2_0000, 0x2_0ff9, 0x2_1ff8, 0x2_1fff, 0x2_2000, 0x2_2ffd, 0x2_3000, -0x1001, -0x1000, -8, -1,
+];
+
+/// Offsets and dynamic jump addresses that are tried with every base register value, too.
+const BASES: [u64; 12] = [
+    0,
+    2,
+    3,
+    4,
+    6,
+    0x2_0010,
+    0x2_1ffb,
+    0xffff_0000,
+    0x1234_5678_ffff_0000,
+    0xffff_fff0,
+    0xdead_beef_0002_0ff0,
+    u64::MAX,
+];
+
+struct Engines {
+    interpreter: Engine,
+    compilers: Vec<Engine>,
+}
+
+fn engines() -> Engines {
+    let engine = |jit, opt_level| {
+        let config = Config { jit, jit_threshold: 0, opt_level, count_instructions: true, ..Config::default() };
+        Engine::new(&config).unwrap()
+    };
+    Engines {
+        interpreter: engine(Jit::Off, OptLevel::Speed),
+        compilers: vec![engine(Jit::Cranelift, OptLevel::Speed), engine(Jit::Cranelift, OptLevel::None)],
+    }
+}
+
+/// The instruction under test, a trap behind it, and two blocks to jump to. The first of them can be jumped to
+/// dynamically at address 2; address 4 leads into the middle of an instruction.
+fn program(profile: Profile, opcode: Opcode, operands: Operands) -> (Blob, [i64; 3]) {
+    let load =
+        |value| Instruction { opcode: Opcode::LoadImm, operands: Operands::RegImm { a: pvm_ops::Reg::R3, x: value } };
+    let trap = Instruction { opcode: Opcode::Trap, operands: Operands::None };
+    let mut builder = BlobBuilder::new(profile);
+    builder.push(Instruction { opcode, operands }).unwrap().push(trap).unwrap();
+    let first = builder.pc();
+    builder.push(load(1)).unwrap().push(trap).unwrap();
+    let second = builder.pc();
+    builder.push(load(2)).unwrap().push(trap).unwrap();
+    builder.jump_entry(first).jump_entry(first + 1);
+    (builder.finish(), [first, second, second + 1].map(i64::from))
+}
+
+/// The jump targets of a program with this instruction, which do not depend on what they are.
+fn targets(profile: Profile, spec: &Spec) -> Vec<i64> {
+    let operands = all(spec, &[20], &ADDRESSES)[0];
+    let (_, targets) = program(profile, spec.opcode, operands);
+    [targets.as_slice(), &[0, 1, -7, 1 << 30]].concat()
+}
+
+/// Values for the two registers that operands read.
+fn register_values(spec: &Spec, operands: Operands) -> Vec<(u64, u64)> {
+    let is_address = spec.meaning.accesses_memory() || spec.meaning == Meaning::JumpIndirect;
+    let one_is_enough = match operands {
+        Operands::RegRegReg { a, b, .. } | Operands::RegRegOffset { a, b, .. } => a == b,
+        _ => true,
+    };
+    let mut values = Vec::new();
+    if is_address {
+        values.extend(BASES.map(|base| (base, base)));
+        values.extend(BASES.map(|base| (0xa5a5_5a5a_8001_7ffe, base)));
+    } else if one_is_enough {
+        values.extend(VALUES.map(|value| (value, value)));
+        values.extend(VALUES.map(|value| (0x5555, value)));
+    } else {
+        values.extend(VALUES.iter().flat_map(|&a| VALUES.map(|b| (a, b))));
+    }
+    values
+}
+
+fn check(engines: &Engines, profile: Profile, spec: &Spec, gas_model: GasModel) -> u64 {
+    let mut native = 0;
+    for operands in all(spec, &targets(profile, spec), &ADDRESSES) {
+        let (blob, _) = program(profile, spec.opcode, operands);
+        let guest = |engine| Guest::new(engine, &blob, profile, gas_model, &PAGES);
+        let mut expected = guest(&engines.interpreter);
+        let mut found: Vec<_> = engines.compilers.iter().map(guest).collect();
+        let mut out_of_gas = false;
+        for (a, b) in register_values(spec, operands) {
+            let mut registers: [u64; 13] = std::array::from_fn(|index| 0x0101_0101_0101_0101 * index as u64);
+            registers[A.index()] = a;
+            registers[B.index()] = b;
+            // A jump to its own block goes on until the gas is used up.
+            let setup = Setup { registers, pc: 0, gas: 20 };
+            let want = expected.run(&setup);
+            out_of_gas |= want.exit == Exit::OutOfGas;
+            for guest in &mut found {
+                let got = guest.run(&setup);
+                let context = || format!("{profile} {gas_model} {} {operands:?} {a:#x} {b:#x}", spec.mnemonic);
+                if let Some(difference) = first_difference(&want, &got) {
+                    panic!("{}: {difference}", context());
+                }
+                if matches!(spec.meaning, Meaning::Store(_)) {
+                    assert_eq!(expected.memory(), guest.memory(), "{}", context());
+                }
+            }
+        }
+        native += found.iter().map(|guest| guest.instance().stats().instructions_native).sum::<u64>();
+        // Only refused accesses and the end of the gas are left to the interpreter.
+        let may_interpret = spec.meaning.accesses_memory() || out_of_gas;
+        if !may_interpret {
+            assert!(found.iter().all(|guest| guest.instance().stats().instructions_interpreted == 0), "{operands:?}");
+        }
+    }
+    native
+}
+
+#[test]
+fn every_instruction_agrees_per_instruction() {
+    let engines = engines();
+    for spec in SPECS.iter().filter(|spec| spec.opcode.byte(Profile::Draft).is_some()) {
+        assert!(check(&engines, Profile::Draft, spec, GasModel::Instruction) > 0, "{} was compiled", spec.mnemonic);
+    }
+}
+
+#[test]
+fn control_flow_and_memory_agree_in_every_model_and_profile() {
+    let engines = engines();
+    for profile in Profile::ALL {
+        for gas_model in [GasModel::Block, GasModel::Pipeline] {
+            for spec in SPECS.iter().filter(|spec| spec.opcode.byte(profile).is_some()) {
+                let meaning = spec.meaning;
+                if meaning.ends_block() || meaning.accesses_memory() || meaning == Meaning::HostCall {
+                    check(&engines, profile, spec, gas_model);
+                }
+            }
+        }
+    }
+}
+
+/// What the tests above assume of themselves.
+#[test]
+fn the_program_under_test_reaches_its_blocks() {
+    let engines = engines();
+    let operands = Operands::RegImm { a: A, x: 0 };
+    let (blob, targets) = program(Profile::V0_7, Opcode::JumpInd, operands);
+    let mut guest = Guest::new(&engines.interpreter, &blob, Profile::V0_7, GasModel::Instruction, &PAGES);
+    let mut run = |address| {
+        let mut registers = [0; 13];
+        registers[A.index()] = address;
+        guest.run(&Setup { registers, pc: 0, gas: 20 })
+    };
+    assert_eq!((run(2).registers[3], i64::from(run(2).pc) > targets[0]), (1, true));
+    assert_eq!((run(4).exit, run(4).pc), (Exit::Panic, 0));
+    assert_eq!(run(0x1_ffff_0000).exit, Exit::Halt);
+}
