@@ -129,14 +129,13 @@ fn text(source: &mut Source) -> Option<usize> {
 /// Goes to a section. Each `.section` begins a new one; the others are continued.
 fn section(source: &mut Source, directive: &'static str, kind: Kind, place: Place) -> usize {
     source.particular.push((directive, place));
-    let old = source.sections.iter().position(|section| section.kind == kind);
-    match old {
-        Some(index) if directive != ".section" => index,
-        _ => {
-            source.sections.push(Section { kind, bytes: Vec::new(), fixups: Vec::new() });
-            source.sections.len() - 1
-        }
-    }
+    // A file can have millions of numbered sections, which are not looked for.
+    let find = || source.sections.iter().position(|section| section.kind == kind);
+    let old = if directive == ".section" { None } else { find() };
+    old.unwrap_or_else(|| {
+        source.sections.push(Section { kind, bytes: Vec::new(), fixups: Vec::new() });
+        source.sections.len() - 1
+    })
 }
 
 fn equ(source: &mut Source, statement: &mut Statement<'_>) -> Result<(), AsmError> {

@@ -56,7 +56,9 @@ impl Layout {
     /// Lays the program out: the blob, and the values of all names.
     pub(crate) fn of(source: &Source) -> Result<(Blob, Layout), AsmError> {
         let dynamic = dynamic_addresses(source)?;
-        let values = source.symbols.all().iter().map(|symbol| data_label(source, &symbol.definition)).collect();
+        let rw_data = rw_address(source);
+        let values = source.symbols.all().iter();
+        let values = values.map(|symbol| data_label(source, &symbol.definition, rw_data)).collect();
         let mut layout = Layout { values, drift: 0, dynamic };
         let (code, positions) = layout.settle(source)?;
         let mut blob = Blob { bitmask: vec![0; code.len().div_ceil(8)], code, ..Blob::default() };
@@ -196,14 +198,19 @@ impl Layout {
     }
 }
 
-/// The guest address of a label in data; both kinds of data begin where the standard program has them.
-fn data_label(source: &Source, definition: &Option<(Definition, Place)>) -> Value {
+/// Where read-write data begins: behind the read-only data, as the standard program has it.
+fn rw_address(source: &Source) -> u64 {
+    let ro_data = source.sections.iter().find(|section| section.kind == Kind::ReadOnly);
+    let ro_len = ro_data.map_or(0, |section| section.bytes.len()) as u64;
+    2 * u64::from(ZONE_SIZE) + ro_len.next_multiple_of(u64::from(ZONE_SIZE))
+}
+
+/// The guest address of a label in data.
+fn data_label(source: &Source, definition: &Option<(Definition, Place)>, rw_data: u64) -> Value {
     let Some((Definition::Data { section, offset }, _)) = definition else { return Value::Unknown };
-    let zone = u64::from(ZONE_SIZE);
-    let ro_len = |kind| source.sections.iter().find(|section| section.kind == kind).map_or(0, |ro| ro.bytes.len());
     let base = match source.sections[*section].kind {
-        Kind::ReadOnly => zone,
-        _ => 2 * zone + (ro_len(Kind::ReadOnly) as u64).next_multiple_of(zone),
+        Kind::ReadOnly => u64::from(ZONE_SIZE),
+        _ => rw_data,
     };
     Value::Known(i128::from(base + offset))
 }

@@ -19,15 +19,17 @@ pub(crate) enum Style {
 
 /// The text of `program`.
 pub(crate) fn listing(program: &Program, profile: Profile, style: Style) -> String {
-    let mut lister = Lister { blob: &program.blob, profile, style, labels: Vec::new(), out: String::new() };
+    let mut exports: Vec<_> = program.exports.iter().map(|export| (export.pc, export.name.as_str())).collect();
+    exports.sort_unstable();
+    let mut lister = Lister { blob: &program.blob, profile, style, labels: Vec::new(), exports, out: String::new() };
     if style == Style::Friendly {
-        lister.find_labels(program);
+        lister.find_labels();
     }
     lister.header(program);
     let polkavm = program.polkavm();
     for section in polkavm.map_or(&[][..], |(_, sections)| sections) {
         if section.id == CODE_SECTION {
-            lister.code(program);
+            lister.code();
         } else {
             let _ = writeln!(lister.out, "\n.section {}", section.id);
             data_lines(&mut lister.out, &section.payload, None, style);
@@ -35,7 +37,7 @@ pub(crate) fn listing(program: &Program, profile: Profile, style: Style) -> Stri
     }
     if polkavm.is_none() {
         lister.data(program);
-        lister.code(program);
+        lister.code();
     }
     lister.out
 }
@@ -51,6 +53,8 @@ struct Lister<'p> {
     style: Style,
     /// Program counters that have labels, in order.
     labels: Vec<u32>,
+    /// Entry points in the order of their program counters.
+    exports: Vec<(u32, &'p str)>,
     out: String,
 }
 
@@ -82,22 +86,23 @@ impl Lister<'_> {
         }
     }
 
-    fn code(&mut self, program: &Program) {
+    fn code(&mut self) {
         self.jump_table();
         self.out.push_str("\n.text\n");
         let len = self.blob.code.len() as u32;
         let mut pc = 0;
         while pc < len {
             let end = (pc + 1..len).find(|&next| self.blob.starts_instruction(next)).unwrap_or(len);
-            self.label(program, pc);
+            self.label(pc);
             self.run(pc, end);
             pc = end;
         }
     }
 
-    fn label(&mut self, program: &Program, pc: u32) {
-        for export in program.exports.iter().filter(|export| export.pc == pc) {
-            let _ = writeln!(self.out, "# {:?}", export.name);
+    fn label(&mut self, pc: u32) {
+        let first = self.exports.partition_point(|export| export.0 < pc);
+        for (_, name) in self.exports[first..].iter().take_while(|export| export.0 == pc) {
+            let _ = writeln!(self.out, "# {name:?}");
         }
         if self.labels.binary_search(&pc).is_ok() {
             let _ = writeln!(self.out, "L{pc}:");
@@ -194,9 +199,9 @@ impl Lister<'_> {
     }
 
     /// Labels stand where instructions start and something leads to: jumps, the jump table, exports.
-    fn find_labels(&mut self, program: &Program) {
+    fn find_labels(&mut self) {
         let blob = self.blob;
-        let mut labels: Vec<u32> = program.exports.iter().map(|export| export.pc).collect();
+        let mut labels: Vec<u32> = self.exports.iter().map(|&(pc, _)| pc).collect();
         let len = blob.code.len() as u32;
         let mut end = len;
         for pc in (0..len).rev().filter(|&pc| blob.starts_instruction(pc)) {
