@@ -222,7 +222,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let block = *self.blocks.get(id);
         self.builder.switch_to_block(self.bodies[position]);
         if let Some(bound) = bound {
-            self.checkpoint(block.start, bound, block.is_continuation);
+            self.checkpoint(self.bodies[position], block.start, bound, block.is_continuation);
         }
         self.add(self.gas, -i64::from(cost));
         if self.metering.count_instructions {
@@ -243,21 +243,45 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
     }
 
-    /// Compares the gas with what is needed up to the next checkpoint; without gas, looks at the interrupt flag.
-    fn checkpoint(&mut self, pc: u32, bound: u64, is_continuation: bool) {
+    /// Compares the gas with what is needed up to the next checkpoint, and looks whether the run is to stop: without gas
+    /// at every checkpoint, else only when the slice is used up.
+    fn checkpoint(&mut self, body: ir::Block, pc: u32, bound: u64, is_continuation: bool) {
         if self.metering.model == GasModel::None {
-            let fixed = context_flags().with_readonly();
-            let flag = self.builder.ins().load(I64, fixed, self.context, Context::INTERRUPT);
-            let flag = self.builder.ins().load(I8, context_flags(), flag, 0);
-            let go_on = self.builder.ins().icmp_imm_s(IntCC::Equal, flag, 0);
+            let go_on = self.is_uninterrupted();
             self.unless(go_on, |this| this.exit(Exit::Interrupt, pc));
         } else if bound > 0 {
             let gas = self.builder.use_var(self.gas);
             let enough = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, gas, bound as i64);
             let paid = is_continuation && self.metering.model.charges_blocks();
             let exit = if paid { Exit::InterpretPaid } else { Exit::Interpret };
-            self.unless(enough, |this| this.exit(exit, pc));
+            self.unless(enough, |this| this.next_slice(body, exit, pc));
         }
+    }
+
+    /// Takes gas from the reserve and tries the checkpoint again, or leaves if there is none or the run is to stop. The
+    /// interpreter tells which.
+    fn next_slice(&mut self, body: ir::Block, exit: Exit, pc: u32) {
+        let reserve = self.builder.ins().load(I64, context_flags(), self.context, Context::GAS_RESERVE);
+        let slice = self.builder.ins().iconst(I64, Context::SLICE as i64);
+        let slice = self.builder.ins().umin(reserve, slice);
+        let zero = self.builder.ins().iconst(I64, 0);
+        let go_on = self.is_uninterrupted();
+        let slice = self.builder.ins().select(go_on, slice, zero);
+        self.unless(slice, |this| this.exit(exit, pc));
+        let reserve = self.builder.ins().isub(reserve, slice);
+        self.builder.ins().store(context_flags(), reserve, self.context, Context::GAS_RESERVE);
+        let gas = self.builder.use_var(self.gas);
+        let gas = self.builder.ins().iadd(gas, slice);
+        self.builder.def_var(self.gas, gas);
+        self.builder.ins().jump(body, &[]);
+    }
+
+    /// Not zero unless the run is to stop.
+    fn is_uninterrupted(&mut self) -> Value {
+        let fixed = context_flags().with_readonly();
+        let flag = self.builder.ins().load(I64, fixed, self.context, Context::INTERRUPT);
+        let flag = self.builder.ins().load(I8, context_flags(), flag, 0);
+        self.builder.ins().icmp_imm_s(IntCC::Equal, flag, 0)
     }
 
     fn add(&mut self, variable: Variable, amount: i64) {

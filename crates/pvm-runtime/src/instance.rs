@@ -72,10 +72,6 @@ pub struct Instance {
     stats: Stats,
 }
 
-/// A run is given its gas in slices of this size, and looks for an interruption between two of them. In the
-/// per-instruction model this is a millisecond of machine code, or a few of interpretation.
-const SLICE: u64 = 1 << 22;
-
 impl Instance {
     /// A guest at the start of its program, with this argument data and no gas.
     ///
@@ -194,23 +190,23 @@ impl Instance {
         }
         let metered = self.module.gas_model() != GasModel::None;
         let gas = self.gas();
-        let mut rest = gas;
-        self.set_gas(0);
+        self.context.gas_reserve = if metered { gas } else { u64::MAX };
+        self.context.state.gas = 0;
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = if metered { rest.min(SLICE) } else { SLICE - self.gas().min(SLICE) };
-            rest -= if metered { slice } else { 0 };
+            let slice = self.context.gas_reserve.min(Context::SLICE);
             self.context.state.gas += slice;
+            self.context.gas_reserve -= slice;
             if self.interrupt.swap(false, Ordering::Relaxed) {
                 break Exit::Interrupted;
             }
             match self.run_slice() {
-                Exit::OutOfGas if !metered || rest > 0 => {}
+                Exit::OutOfGas if self.context.gas_reserve > 0 => {}
                 exit => break exit,
             }
         };
-        let left = if metered { self.gas() + rest } else { gas };
-        self.set_gas(left);
+        let left = self.context.state.gas + std::mem::take(&mut self.context.gas_reserve);
+        self.set_gas(if metered { left } else { gas });
         exit
     }
 

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 pub struct Context {
     /// The guest's state.
     pub state: State,
+    /// Gas that is not in `state.gas` yet. Compiled code whose gas is low takes from here, a slice of [`Context::SLICE`]
+    /// at a time, unless the run is to stop.
+    pub gas_reserve: u64,
     pub(crate) memory: *mut u8,
     pub(crate) rights: *const u8,
     pub(crate) jump_entries: *const AtomicU64,
@@ -20,7 +23,14 @@ pub struct Context {
 
 impl Default for Context {
     fn default() -> Context {
-        Context { state: State::default(), memory: null_mut(), rights: null(), jump_entries: null(), interrupt: null() }
+        Context {
+            state: State::default(),
+            gas_reserve: 0,
+            memory: null_mut(),
+            rights: null(),
+            jump_entries: null(),
+            interrupt: null(),
+        }
     }
 }
 
@@ -31,6 +41,10 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
+    /// A run is given its gas in slices, and looks between two of them whether it is to stop. In the per-instruction
+    /// model a slice is about a millisecond of machine code, or a few of interpretation.
+    pub const SLICE: u64 = 1 << 22;
+
     /// The offset of a register, in bytes.
     pub const fn offset_of_register(reg: Reg) -> i32 {
         (std::mem::offset_of!(Context, state.registers) + 8 * reg.index()) as i32
@@ -38,6 +52,8 @@ impl Context {
 
     /// The offset of [`State::gas`].
     pub const GAS: i32 = std::mem::offset_of!(Context, state.gas) as i32;
+    /// The offset of [`Context::gas_reserve`].
+    pub const GAS_RESERVE: i32 = std::mem::offset_of!(Context, gas_reserve) as i32;
     /// The offset of [`State::instructions`].
     pub const INSTRUCTIONS: i32 = std::mem::offset_of!(Context, state.instructions) as i32;
     /// The offset of the pointer to the first byte of guest memory.
