@@ -1,19 +1,35 @@
-//! The code cache: the compiled regions of one program.
+//! The code cache: the compiled regions of one program, shared by all its guests and threads.
+//!
+//! Executable memory is limited. When there is no room for a region, others are evicted, the oldest first that were not
+//! used lately; one that a thread is running in keeps its memory, and counts, until that thread leaves it. Compiling
+//! happens outside of the lock: meanwhile others go on, in code that is there or in the interpreter.
 
-use crate::{Compiled, Compiler};
+use crate::compiler::MachineCode;
+use crate::table::{Compiled, Held, Plan, Table};
+use crate::{CacheStats, CompileError, Compiler, Place};
 use pvm_frontend::{Block, Blocks, Exit, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
 use pvm_vm::{Context, Memory};
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What the block that starts at a program counter costs, in models that charge blocks whole.
 pub type Costs = Box<dyn Fn(u32) -> u32 + Send + Sync>;
 
-/// Compiled regions of one program, shared by all its guests and threads.
+/// How a cache compiles.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What compiled code meters.
+    pub metering: Metering,
+    /// The greatest number of guest instructions in a region, at least 1.
+    pub region_limit: usize,
+    /// The most executable memory, in bytes.
+    pub code_limit: usize,
+}
+
+/// Compiled regions of one program.
 pub struct CodeCache<C> {
     compiler: Arc<Compiler>,
     code: Arc<C>,
@@ -21,65 +37,36 @@ pub struct CodeCache<C> {
     block_starts: fn(&C) -> Vec<u32>,
     blocks: OnceLock<Blocks>,
     costs: Costs,
-    metering: Metering,
-    region_limit: usize,
-    code_limit: usize,
+    settings: Settings,
     table: RwLock<Table>,
+    /// Executable memory in use, in bytes, that of evicted regions in which a thread is still running included.
+    in_use: Arc<AtomicUsize>,
     /// Two words for each entry of the guest's jump table, as compiled code reads them: where the target is in compiled
     /// code, and its program counter.
     jump_entries: Box<[AtomicU64]>,
+    /// Whether it has been said that executable memory cannot be had.
+    has_complained: AtomicBool,
 }
 
-#[derive(Default)]
-struct Table {
-    entries: HashMap<u32, Place>,
-    /// Blocks that belong to a region, or whose region could not be compiled.
-    taken: HashSet<u32>,
-    next_region: u32,
-    stats: CacheStats,
-}
-
-/// A place in compiled code.
-#[derive(Clone, Debug)]
-pub struct Place {
-    function: Arc<Compiled>,
-    entry: u32,
-    /// Whether what comes before it has been paid together with it, where blocks are paid whole.
-    is_continuation: bool,
-}
-
-/// What the cache holds, and what that took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CacheStats {
-    /// Regions compiled.
-    pub regions: u64,
-    /// Blocks in them.
-    pub blocks: u64,
-    /// Guest instructions in them.
-    pub instructions: u64,
-    /// Guest code in them, in bytes.
-    pub guest_bytes: u64,
-    /// Machine code, in bytes.
-    pub code_bytes: u64,
-    /// Executable memory, in bytes: whole pages.
-    pub memory_bytes: u64,
-    /// Time spent compiling.
-    pub time: Duration,
+/// What came of a request to compile a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was compiled; these program counters can be entered since.
+    Compiled(Vec<u32>),
+    /// Not now. It makes sense to ask again when the block has got hot again.
+    Later,
+    /// The block cannot be compiled, or need not.
+    Never,
 }
 
 impl<C: GuestCode> CodeCache<C> {
     /// An empty cache for `code`.
-    ///
-    /// `region_limit` is the greatest number of guest instructions in a region (at least 1), `code_limit` the most
-    /// executable memory in bytes; when that is used up, nothing more is compiled.
     pub fn new(
         compiler: Arc<Compiler>,
         code: Arc<C>,
         block_starts: fn(&C) -> Vec<u32>,
         costs: Costs,
-        metering: Metering,
-        region_limit: usize,
-        code_limit: usize,
+        settings: Settings,
     ) -> CodeCache<C> {
         let jump_entries = code
             .jump_table()
@@ -93,18 +80,18 @@ impl<C: GuestCode> CodeCache<C> {
             block_starts,
             blocks: OnceLock::new(),
             costs,
-            metering,
-            region_limit: region_limit.max(1),
-            code_limit,
+            settings,
             table: RwLock::default(),
+            in_use: Arc::default(),
             jump_entries,
+            has_complained: AtomicBool::new(false),
         }
     }
 
     fn blocks(&self) -> &Blocks {
         self.blocks.get_or_init(|| {
             let starts = (self.block_starts)(&self.code);
-            Blocks::new(&*self.code, starts.into_iter(), self.region_limit)
+            Blocks::new(&*self.code, starts.into_iter(), self.settings.region_limit.max(1))
         })
     }
 
@@ -118,52 +105,71 @@ impl<C: GuestCode> CodeCache<C> {
 
     /// What the cache holds.
     pub fn stats(&self) -> CacheStats {
-        self.read().stats
+        CacheStats { memory_bytes: self.in_use.load(Ordering::Relaxed) as u64, ..self.read().stats }
     }
 
     /// The machine code that goes on at `pc`, if there is any. `paid` says whether the gas from there to the end of the
     /// block has been charged.
     pub fn find(&self, pc: u32, paid: bool) -> Option<Place> {
-        let place = self.read().entries.get(&pc)?.clone();
-        let wants_paid = place.is_continuation && self.metering.model.charges_blocks();
-        (wants_paid == paid).then_some(place)
+        let place = self.read().find(pc)?.clone();
+        let wants_paid = place.is_continuation && self.settings.metering.model.charges_blocks();
+        if wants_paid != paid {
+            return None;
+        }
+        place.compiled.upgrade()?.used.store(true, Ordering::Relaxed);
+        Some(place)
     }
 
-    /// Compiles the region of the block at `pc`, unless that was done or tried before. Returns the program counters
-    /// that can be entered since.
-    pub fn compile(&self, pc: u32) -> Vec<u32> {
+    /// Whether there is machine code that can be entered at `pc`.
+    pub fn contains(&self, pc: u32) -> bool {
+        self.read().find(pc).is_some()
+    }
+
+    /// Compiles the region of the block at `pc`, unless that was done or tried before.
+    pub fn compile(&self, pc: u32) -> Attempt {
         let blocks = self.blocks();
-        let Some(head) = blocks.find(pc) else { return Vec::new() };
-        // Compiling under the lock: threads that want the same region wait for it instead of compiling it, too.
-        let mut table = self.write();
-        if table.taken.contains(&head) || table.stats.memory_bytes >= self.code_limit as u64 {
-            return Vec::new();
-        }
+        let Some(head) = blocks.find(pc) else { return Attempt::Never };
+        let plan = self.write().plan(blocks, head, self.settings.region_limit.max(1));
+        let (region, owns_blocks) = match plan {
+            Plan::Compile(region, owns_blocks) => (region, owns_blocks),
+            Plan::Later => return Attempt::Later,
+            Plan::Never => return Attempt::Never,
+        };
         let started = Instant::now();
-        let region = Region::form(table.next_region, blocks, head, self.region_limit, |id| table.taken.contains(&id));
-        table.next_region += 1;
-        let compiled = self.compiler.compile(self.jump_entries.len(), |func, builder_context, config| {
+        let code = self.compiler.compile(|func, builder_context, config| {
             let cost = |id| self.cost(blocks.get(id));
-            translate(func, builder_context, config, &*self.code, blocks, &region, self.metering, cost);
+            let metering = self.settings.metering;
+            translate(func, builder_context, config, &*self.code, blocks, &region, metering, cost);
         });
-        let time = started.elapsed();
-        table.stats.time += time;
-        match compiled {
-            Ok(compiled) => {
-                tracing::debug!(pc, blocks = region.blocks.len(), bytes = compiled.code_bytes, ?time, "compiled");
-                self.publish(&mut table, blocks, &region, compiled)
+        let mut table = self.write();
+        table.stats.time += started.elapsed();
+        let placed = code.and_then(|code| self.place(&mut table, blocks, &code).map(|compiled| (code, compiled)));
+        match placed {
+            Ok((code, Some(compiled))) => {
+                tracing::debug!(pc, blocks = region.blocks.len(), bytes = code.len(), "compiled");
+                Attempt::Compiled(self.publish(&mut table, blocks, region, compiled, code.len(), owns_blocks))
+            }
+            Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {
+                table.abandon(&region, head, owns_blocks);
+                Attempt::Never
+            }
+            Ok((_, None)) => {
+                table.postpone(&region, head, owns_blocks);
+                Attempt::Later
             }
             Err(error) => {
-                tracing::warn!(pc, %error, "left to the interpreter");
-                table.taken.insert(head);
-                Vec::new()
+                if !self.has_complained.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(pc, %error, "left to the interpreter (further cases are not reported)");
+                }
+                table.abandon(&region, head, owns_blocks);
+                Attempt::Never
             }
         }
     }
 
     /// What entering a block charges.
     fn cost(&self, block: &Block) -> u32 {
-        match self.metering.model {
+        match self.settings.metering.model {
             GasModel::None => 0,
             GasModel::Instruction => block.len,
             GasModel::Block | GasModel::Pipeline if block.is_continuation => 0,
@@ -171,49 +177,76 @@ impl<C: GuestCode> CodeCache<C> {
         }
     }
 
-    fn publish(&self, table: &mut Table, blocks: &Blocks, region: &Region, compiled: Compiled) -> Vec<u32> {
+    /// Puts machine code into executable memory, after making room for it. `None` if there is no room to be made.
+    fn place(
+        &self,
+        table: &mut Table,
+        blocks: &Blocks,
+        code: &MachineCode,
+    ) -> Result<Option<Arc<Compiled>>, CompileError> {
+        let bytes = code.memory_bytes();
+        if bytes > self.settings.code_limit {
+            return Ok(None);
+        }
+        while self.in_use.load(Ordering::Relaxed) + bytes > self.settings.code_limit {
+            let Some(evicted) = table.evict(blocks) else { return Ok(None) };
+            self.set_jump_entries(blocks, &evicted, |_| 0);
+        }
+        let function = self.compiler.publish(code, self.jump_entries.len())?;
+        let held = Held::new(&self.in_use, function.bytes());
+        Ok(Some(Arc::new(Compiled { function, used: AtomicBool::new(true), _held: held })))
+    }
+
+    fn publish(
+        &self,
+        table: &mut Table,
+        blocks: &Blocks,
+        region: Region,
+        compiled: Arc<Compiled>,
+        code_bytes: usize,
+        owns_blocks: bool,
+    ) -> Vec<u32> {
         let stats = &mut table.stats;
         stats.regions += 1;
-        stats.code_bytes += compiled.code_bytes as u64;
-        stats.memory_bytes += compiled.function.bytes() as u64;
+        stats.code_bytes += code_bytes as u64;
         for &id in &region.blocks {
             let block = blocks.get(id);
             stats.blocks += 1;
             stats.instructions += u64::from(block.len);
             stats.guest_bytes += u64::from(blocks.end(id, &*self.code) - block.start);
-            table.taken.insert(id);
         }
-        let function = Arc::new(compiled);
-        let mut pcs = Vec::with_capacity(region.entries.len());
-        for (entry, &id) in region.entries.iter().enumerate() {
-            let block = blocks.get(id);
-            let place =
-                Place { function: Arc::clone(&function), entry: entry as u32, is_continuation: block.is_continuation };
-            table.entries.insert(block.start, place);
-            pcs.push(block.start);
-        }
-        // Only now can compiled code be led to the region. It need not see that at once.
-        for (index, pc) in self.code.jump_table().iter().enumerate() {
-            let Some(id) = blocks.find(*pc).filter(|&id| blocks.get(id).is_jump_target) else { continue };
-            if let Some(entry) = region.entry(id) {
-                let place = (u64::from(region.id) + 1) << 32 | entry as u64;
-                self.jump_entries[2 * index].store(place, Ordering::Relaxed);
-            }
-        }
-        pcs
+        // Compiled code asks only whether a target is in its own region, so it does not matter when it sees this.
+        self.set_jump_entries(blocks, &region, |entry| (u64::from(region.id) + 1) << 32 | entry as u64);
+        table.insert(blocks, region, compiled, owns_blocks)
     }
 
-    /// Runs from `place` until compiled code returns.
+    /// Sets where the region's entries are, for the dynamic jumps that lead to them.
+    fn set_jump_entries(&self, blocks: &Blocks, region: &Region, word: impl Fn(usize) -> u64) {
+        for (entry, &id) in region.entries.iter().enumerate() {
+            for &index in blocks.jump_entries(id) {
+                self.jump_entries[2 * index as usize].store(word(entry), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Runs from `place` until compiled code returns. `None` if the region has been evicted.
     #[inline]
-    pub fn run(&self, place: &Place, context: &mut Context, memory: &mut Memory, interrupt: &AtomicBool) -> Exit {
-        let code = place.function.function.call(u64::from(place.entry), context, memory, &self.jump_entries, interrupt);
-        Exit::from_code(code)
+    pub fn run(
+        &self,
+        place: &Place,
+        context: &mut Context,
+        memory: &mut Memory,
+        interrupt: &AtomicBool,
+    ) -> Option<Exit> {
+        let compiled = place.compiled.upgrade()?;
+        let entry = u64::from(place.entry);
+        Some(Exit::from_code(compiled.function.call(entry, context, memory, &self.jump_entries, interrupt)))
     }
 }
 
 impl<C> std::fmt::Debug for CodeCache<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stats = self.table.read().unwrap_or_else(PoisonError::into_inner).stats;
-        f.debug_struct("CodeCache").field("metering", &self.metering).field("stats", &stats).finish_non_exhaustive()
+        f.debug_struct("CodeCache").field("settings", &self.settings).field("stats", &stats).finish_non_exhaustive()
     }
 }

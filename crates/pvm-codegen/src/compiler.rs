@@ -1,12 +1,15 @@
 //! The compiler driver: one region in, one function of machine code out.
 
 use cranelift_codegen::CodegenError;
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetFrontendConfig};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
+use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction};
 use target_lexicon::Triple;
 
@@ -37,13 +40,23 @@ impl From<ModuleError> for CompileError {
     }
 }
 
-/// A compiled region.
+/// A region's machine code, not in executable memory yet.
 #[derive(Debug)]
-pub struct Compiled {
-    /// The machine code.
-    pub function: CompiledFunction,
+pub(crate) struct MachineCode {
+    bytes: Vec<u8>,
+    align: u64,
+}
+
+impl MachineCode {
     /// Its size in bytes.
-    pub code_bytes: usize,
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The executable memory that it will take, whole pages.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.len().max(1).next_multiple_of(PAGE_SIZE as usize)
+    }
 }
 
 /// Compiles for the machine it runs on. Shared by all programs of an engine.
@@ -89,33 +102,45 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes. The function knows a jump table of `jump_entries` words.
+    /// Compiles a function whose IR `translate` writes.
     ///
     /// # Errors
     ///
-    /// If Cranelift refuses the IR, or the host memory for code.
+    /// If Cranelift refuses the IR.
     pub(crate) fn compile(
         &self,
-        jump_entries: usize,
-        translate: impl FnOnce(&mut Function, &mut FunctionBuilderContext, cranelift_codegen::isa::TargetFrontendConfig),
-    ) -> Result<Compiled, CompileError> {
+        translate: impl FnOnce(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig),
+    ) -> Result<MachineCode, CompileError> {
+        let mut context = Context::new();
+        context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
+        translate(&mut context.func, &mut FunctionBuilderContext::new(), self.isa.frontend_config());
+        let compiled = context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| ModuleError::Compilation(error.inner))?;
+        // A region calls nothing and has no data: where its code lies does not matter to it.
+        assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
+        let align = u64::from(compiled.buffer.alignment);
+        Ok(MachineCode { bytes: compiled.code_buffer().to_vec(), align })
+    }
+
+    /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words.
+    ///
+    /// # Errors
+    ///
+    /// If the host refuses memory.
+    pub(crate) fn publish(&self, code: &MachineCode, jump_entries: usize) -> Result<CompiledFunction, CompileError> {
         let memory = CodeMemory::new();
         let mut builder = JITBuilder::with_isa(self.isa.clone(), default_libcall_names());
         builder.memory_provider(memory.provider());
         let mut module = JITModule::new(builder);
-
-        let mut context = module.make_context();
-        context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
-        let id = module.declare_function("region", Linkage::Local, &context.func.signature)?;
-        translate(&mut context.func, &mut FunctionBuilderContext::new(), self.isa.frontend_config());
-        module.define_function(id, &mut context)?;
-        let code_bytes = context.compiled_code().map_or(0, |code| code.code_buffer().len());
+        let signature = pvm_frontend::signature(self.isa.default_call_conv());
+        let id = module.declare_function("region", Linkage::Local, &signature)?;
+        module.define_function_bytes(id, code.align, &code.bytes, &[])?;
         module.finalize_definitions()?;
         let entry = module.get_finalized_function(id);
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
         // fields, words of the jump table below the number given, the interrupt flag, and guest memory behind a check of
         // the table of rights; it calls nothing.
-        let function = unsafe { CompiledFunction::new(&memory, entry, jump_entries) };
-        Ok(Compiled { function, code_bytes })
+        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries) })
     }
 }

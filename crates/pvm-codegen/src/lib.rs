@@ -7,6 +7,8 @@
 
 mod cache;
 mod compiler;
+mod table;
 
-pub use cache::{CacheStats, CodeCache, Costs, Place};
-pub use compiler::{CompileError, Compiled, Compiler, OptLevel};
+pub use cache::{Attempt, CodeCache, Costs, Settings};
+pub use compiler::{CompileError, Compiler, OptLevel};
+pub use table::{CacheStats, Place};

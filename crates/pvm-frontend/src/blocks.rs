@@ -41,10 +41,41 @@ pub struct Block {
 #[derive(Debug)]
 pub struct Blocks {
     blocks: Vec<Block>,
-    /// The predecessors of all blocks, those of block 0 first.
-    predecessors: Vec<BlockId>,
-    /// Where in `predecessors` those of a block begin.
-    first_predecessor: Vec<u32>,
+    predecessors: Lists,
+    jump_entries: Lists,
+}
+
+/// A list of numbers for each block, one behind the other.
+#[derive(Debug, Default)]
+struct Lists {
+    items: Vec<u32>,
+    /// Where the list of a block begins; the next one's beginning is its end.
+    starts: Vec<u32>,
+}
+
+impl Lists {
+    /// The items of each of `count` lists, in order, from pairs of list and item.
+    fn new(count: usize, pairs: &[(u32, u32)]) -> Lists {
+        let mut starts = vec![0; count + 1];
+        for &(list, _) in pairs {
+            starts[list as usize + 1] += 1;
+        }
+        for list in 0..count {
+            starts[list + 1] += starts[list];
+        }
+        let mut next = starts.clone();
+        let mut items = vec![0; pairs.len()];
+        for &(list, item) in pairs {
+            items[next[list as usize] as usize] = item;
+            next[list as usize] += 1;
+        }
+        Lists { items, starts }
+    }
+
+    fn get(&self, list: u32) -> &[u32] {
+        let list = list as usize;
+        &self.items[self.starts[list] as usize..self.starts[list + 1] as usize]
+    }
 }
 
 impl Blocks {
@@ -55,15 +86,17 @@ impl Blocks {
         for start in starts {
             find_pieces(code, start, max_len, &mut blocks);
         }
-        // A block that never meets a terminator before another begins cannot be: blocks start after terminators.
-        for &pc in code.jump_table() {
-            if let Ok(id) = blocks.binary_search_by_key(&pc, |block| block.start)
+        let mut jump_entries = Vec::new();
+        for (index, pc) in code.jump_table().iter().enumerate() {
+            if let Ok(id) = blocks.binary_search_by_key(pc, |block: &Block| block.start)
                 && !blocks[id].is_continuation
             {
                 blocks[id].is_jump_target = true;
+                jump_entries.push((id as BlockId, index as u32));
             }
         }
-        let mut all = Blocks { blocks, predecessors: Vec::new(), first_predecessor: Vec::new() };
+        let jump_entries = Lists::new(blocks.len(), &jump_entries);
+        let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
         all.link(code);
         all
     }
@@ -96,8 +129,12 @@ impl Blocks {
 
     /// The blocks that lead to this one, dynamic jumps left out.
     pub fn predecessors(&self, id: BlockId) -> &[BlockId] {
-        let range = self.first_predecessor[id as usize]..self.first_predecessor[id as usize + 1];
-        &self.predecessors[range.start as usize..range.end as usize]
+        self.predecessors.get(id)
+    }
+
+    /// The entries of the jump table that lead to this block.
+    pub fn jump_entries(&self, id: BlockId) -> &[u32] {
+        self.jump_entries.get(id)
     }
 
     fn link(&mut self, code: &impl GuestCode) {
@@ -120,21 +157,11 @@ impl Blocks {
                 (Ending::Terminator, None) => [None, None],
             };
         }
-        let mut counts = vec![0_u32; self.blocks.len() + 1];
-        let edges = || self.blocks.iter().flat_map(|block| block.successors).flatten();
-        edges().for_each(|to| counts[to as usize + 1] += 1);
-        for id in 0..self.blocks.len() {
-            counts[id + 1] += counts[id];
-        }
-        let mut predecessors = vec![0; edges().count()];
-        let mut next = counts.clone();
-        for (from, block) in self.blocks.iter().enumerate() {
-            for to in block.successors.into_iter().flatten() {
-                predecessors[next[to as usize] as usize] = from as BlockId;
-                next[to as usize] += 1;
-            }
-        }
-        (self.predecessors, self.first_predecessor) = (predecessors, counts);
+        let edges: Vec<_> = (0..)
+            .zip(&self.blocks)
+            .flat_map(|(from, block)| block.successors.into_iter().flatten().map(move |to| (to, from)))
+            .collect();
+        self.predecessors = Lists::new(self.blocks.len(), &edges);
     }
 
     fn target(&self, target: Target) -> Option<BlockId> {

@@ -2,7 +2,7 @@
 
 use crate::Blocks;
 use crate::blocks::BlockId;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// Blocks that are compiled into one function.
 ///
@@ -23,21 +23,7 @@ impl Region {
     /// Collects blocks from `head` on, nearest first, until `max_len` instructions are reached, leaving out those that
     /// are `taken` by other regions.
     pub fn form(id: u32, blocks: &Blocks, head: BlockId, max_len: usize, taken: impl Fn(BlockId) -> bool) -> Region {
-        let mut members = vec![head];
-        let mut seen = std::collections::HashSet::from([head]);
-        let mut len = blocks.get(head).len as usize;
-        let mut queue = VecDeque::from([head]);
-        while let Some(from) = queue.pop_front() {
-            for to in neighbours(blocks, from) {
-                if len + blocks.get(to).len as usize > max_len || taken(to) || !seen.insert(to) {
-                    continue;
-                }
-                len += blocks.get(to).len as usize;
-                members.push(to);
-                queue.push_back(to);
-            }
-        }
-        members.sort_unstable();
+        let members = collect(blocks, head, max_len, taken);
         let contains = |id: BlockId| members.binary_search(&id).is_ok();
         let is_entry = |id: BlockId| {
             let block = blocks.get(id);
@@ -50,6 +36,18 @@ impl Region {
         Region { id, blocks: members, entries }
     }
 
+    /// The same for a block that another region has, but cannot be entered at: a loop that the guest came to be in by way
+    /// of the interpreter. Only `head` is an entry; blocks that are `entries` of other regions are left to those.
+    pub fn form_within(
+        id: u32,
+        blocks: &Blocks,
+        head: BlockId,
+        max_len: usize,
+        entries: impl Fn(BlockId) -> bool,
+    ) -> Region {
+        Region { id, blocks: collect(blocks, head, max_len, entries), entries: vec![head] }
+    }
+
     /// The number of the entry at which a block is entered from outside.
     pub fn entry(&self, block: BlockId) -> Option<usize> {
         self.entries.binary_search(&block).ok()
@@ -59,6 +57,26 @@ impl Region {
     pub(crate) fn position(&self, block: BlockId) -> Option<usize> {
         self.blocks.binary_search(&block).ok()
     }
+}
+
+/// Blocks from `head` on, nearest first, up to `max_len` instructions; ascending.
+fn collect(blocks: &Blocks, head: BlockId, max_len: usize, excluded: impl Fn(BlockId) -> bool) -> Vec<BlockId> {
+    let mut members = vec![head];
+    let mut seen = HashSet::from([head]);
+    let mut len = blocks.get(head).len as usize;
+    let mut queue = VecDeque::from([head]);
+    while let Some(from) = queue.pop_front() {
+        for to in neighbours(blocks, from) {
+            if len + blocks.get(to).len as usize > max_len || excluded(to) || !seen.insert(to) {
+                continue;
+            }
+            len += blocks.get(to).len as usize;
+            members.push(to);
+            queue.push_back(to);
+        }
+    }
+    members.sort_unstable();
+    members
 }
 
 /// Where a block leads to, and where the guest comes back to after a call: the block behind it, if a dynamic jump may

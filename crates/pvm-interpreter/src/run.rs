@@ -48,6 +48,13 @@ impl Hotness {
         })
     }
 
+    /// Counts the block at `pc` from zero again.
+    pub fn forget(&mut self, cells: &Cells, pc: u32) {
+        if let Some(index) = cells.find(pc) {
+            self.entered[index as usize] = 0;
+        }
+    }
+
     /// Stops the run when the block at `pc` is entered next.
     pub fn stop_at(&mut self, cells: &Cells, pc: u32) {
         if let Some(index) = cells.find(pc) {

@@ -28,7 +28,7 @@ pub struct Config {
     /// The most guest instructions that are compiled together, at least 1. Compile time per instruction grows above
     /// about a thousand.
     pub region_limit: usize,
-    /// The most executable memory for one module, in bytes; what does not fit is interpreted.
+    /// The most executable memory for one module, in bytes; when it is full, code that was not used lately makes room.
     pub code_limit: usize,
     /// The most memory that one guest may have accessible, in bytes.
     pub memory_limit: u64,

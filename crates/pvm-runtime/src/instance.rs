@@ -254,7 +254,7 @@ impl Instance {
                     {
                         entered = false;
                         if let (Some(tier), Some(cache)) = (&mut self.tier, &shared.cache) {
-                            tier.compile(cache, &shared.cells, self.context.state.pc, false);
+                            tier.compile(cache, &shared.cells, self.context.state.pc);
                         }
                     }
                 }

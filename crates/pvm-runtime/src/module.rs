@@ -111,6 +111,8 @@ impl Module {
 pub struct CompileStats {
     /// Regions: pieces of code that were compiled together.
     pub regions: u64,
+    /// Regions that had to make room for others since.
+    pub evicted: u64,
     /// Blocks in them; host calls and heap requests end a block here.
     pub blocks: u64,
     /// Guest instructions in them.
@@ -119,7 +121,7 @@ pub struct CompileStats {
     pub guest_bytes: u64,
     /// Machine code, in bytes.
     pub code_bytes: u64,
-    /// Executable memory, in bytes: whole pages.
+    /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,
     /// Time spent compiling.
     pub time: Duration,

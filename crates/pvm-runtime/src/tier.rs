@@ -1,7 +1,7 @@
 //! The compiled tier, as modules and instances use it.
 
 use crate::{CompileStats, Engine};
-use pvm_codegen::{CodeCache, Place};
+use pvm_codegen::{Attempt, CodeCache, Place, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
@@ -15,15 +15,14 @@ pub(crate) fn cache(engine: &Engine, code: &Arc<Code>, model: GasModel) -> Optio
     let compiler = engine.compiler()?;
     let config = engine.config();
     let metering = Metering { model, count_instructions: config.count_instructions };
+    let settings = Settings { metering, region_limit: config.region_limit, code_limit: config.code_limit };
     let for_costs = Arc::clone(code);
     Some(CodeCache::new(
         Arc::clone(compiler),
         Arc::clone(code),
         |code| code.block_starts().collect(),
         Box::new(move |pc| cost_from(model, &for_costs, pc)),
-        metering,
-        config.region_limit,
-        config.code_limit,
+        settings,
     ))
 }
 
@@ -31,6 +30,7 @@ pub(crate) fn stats(cache: &CodeCache<Code>) -> CompileStats {
     let stats = cache.stats();
     CompileStats {
         regions: stats.regions,
+        evicted: stats.evicted,
         blocks: stats.blocks,
         instructions: stats.instructions,
         guest_bytes: stats.guest_bytes,
@@ -71,12 +71,16 @@ impl Tier {
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
         let slot = (pc as usize ^ pc as usize >> 6) % RECENT;
-        if !matches!(&self.recent[slot], Some((at, is_paid, _)) if *at == pc && *is_paid == paid) {
-            let place = self.find(cache, cells, pc, paid, entered)?;
-            self.recent[slot] = Some((pc, paid, place));
+        if let Some((at, is_paid, place)) = &self.recent[slot]
+            && (*at, *is_paid) == (pc, paid)
+            && let Some(exit) = cache.run(place, context, memory, interrupt)
+        {
+            return Some(exit);
         }
-        let (_, _, place) = self.recent[slot].as_ref()?;
-        Some(cache.run(place, context, memory, interrupt))
+        let place = self.find(cache, cells, pc, paid, entered)?;
+        let exit = cache.run(&place, context, memory, interrupt);
+        self.recent[slot] = Some((pc, paid, place));
+        exit
     }
 
     fn find(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32, paid: bool, entered: bool) -> Option<Place> {
@@ -85,14 +89,23 @@ impl Tier {
             return Some(place);
         }
         let is_hot = self.threshold == 0 || entered && self.hotness.enter(cells, pc);
-        is_hot.then(|| self.compile(cache, cells, pc, paid)).flatten()
+        if is_hot {
+            self.compile(cache, cells, pc);
+            return cache.find(pc, paid);
+        }
+        None
     }
 
-    /// Compiles the block at `pc`, and what goes with it.
-    pub(crate) fn compile(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32, paid: bool) -> Option<Place> {
-        for entry in cache.compile(pc) {
-            self.hotness.stop_at(cells, entry);
+    /// Compiles the block at `pc`, and what goes with it, unless it has been.
+    pub(crate) fn compile(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32) {
+        if cache.contains(pc) {
+            self.hotness.stop_at(cells, pc);
+            return;
         }
-        cache.find(pc, paid)
+        match cache.compile(pc) {
+            Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
+            Attempt::Later => self.hotness.forget(cells, pc),
+            Attempt::Never => {}
+        }
     }
 }
