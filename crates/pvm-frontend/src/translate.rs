@@ -239,7 +239,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
         if block.ending == Ending::Cut {
             let (last, _) = current.insts[current.insts.len() - 1];
-            self.go_to(self.code.fetch(last).next);
+            let paid = self.metering.model.charges_blocks();
+            self.go_to(self.code.fetch(last).next, if paid { Exit::EnterPaid } else { Exit::Enter });
         }
     }
 
@@ -353,13 +354,13 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.exit(exit, current.insts[index].0);
     }
 
-    /// Goes to the block at `pc`, in the region or not.
-    fn go_to(&mut self, pc: u32) {
+    /// Goes to the block at `pc`, by this exit if it is not in the region.
+    fn go_to(&mut self, pc: u32, exit: Exit) {
         match self.body(pc) {
             Some(body) => {
                 self.builder.ins().jump(body, &[]);
             }
-            None => self.exit(Exit::Enter, pc),
+            None => self.exit(exit, pc),
         }
     }
 
@@ -417,11 +418,11 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
             Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
             Inst::Trap => self.exit(Exit::Panic, pc),
-            Inst::Fallthrough => self.go_to(self.code.fetch(pc).next),
+            Inst::Fallthrough => self.go_to(self.code.fetch(pc).next, Exit::Enter),
             Inst::Jump { link, target } => {
                 self.link(link);
                 match target {
-                    Target::Block(target) => self.go_to(target),
+                    Target::Block(target) => self.go_to(target, Exit::Enter),
                     Target::Invalid => self.exit(Exit::Panic, pc),
                 }
             }

@@ -173,7 +173,7 @@ mod tests {
         };
         assert_eq!(
             areas(program(5, 3, 2, 4097)),
-            [("ro-data", 0x10000, 0x1000), ("rw-data", 0x30000, 0x3000), ("stack", 0xfefde000 - 0x0, 0x2000)]
+            [("ro-data", 0x10000, 0x1000), ("rw-data", 0x30000, 0x3000), ("stack", 0xfefde000, 0x2000)]
         );
         assert_eq!(areas(program(0, 0, 1, 0)), [("rw-data", 0x20000, 0x1000)]);
         let heap = program(0, 1, 0, 1).image().heap.unwrap();
