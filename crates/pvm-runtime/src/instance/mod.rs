@@ -1,10 +1,13 @@
 //! Instances: guests with their state and memory.
 
+#[cfg(feature = "cranelift")]
+mod native;
+
 use crate::{InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Stop;
 use pvm_isa::REG_COUNT;
-use pvm_ops::{GuestCode, Inst, Memory as _, MemoryFault};
+use pvm_ops::{GuestCode, MemoryFault};
 use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS};
 use pvm_vm::{Context, Memory};
 use std::sync::Arc;
@@ -223,25 +226,11 @@ impl Instance {
             return exit;
         }
         #[cfg(feature = "cranelift")]
-        let mut entered = true;
+        let mut from = native::From::Outside;
         loop {
             #[cfg(feature = "cranelift")]
-            if let (Some(tier), Some(cache)) = (&mut self.tier, &shared.cache) {
-                let before = self.context.state.instructions;
-                let exit =
-                    tier.run(cache, &shared.cells, &mut self.context, &mut self.memory, &self.interrupt, entered);
-                if let Some(exit) = exit {
-                    self.stats.native_entries += 1;
-                    self.stats.instructions_native += self.context.state.instructions.wrapping_sub(before);
-                    match self.after_native(exit) {
-                        After::Stop(exit) => return exit,
-                        After::Native => {
-                            entered = true;
-                            continue;
-                        }
-                        After::Interpreter => {}
-                    }
-                }
+            if let Some(exit) = self.run_native(shared, from) {
+                return exit;
             }
             match self.interpret(shared) {
                 Stop::Halt => return Exit::Halt,
@@ -252,10 +241,7 @@ impl Instance {
                 Stop::Hot => {
                     #[cfg(feature = "cranelift")]
                     {
-                        entered = false;
-                        if let (Some(tier), Some(cache)) = (&mut self.tier, &shared.cache) {
-                            tier.compile(cache, &shared.cells, self.context.state.pc);
-                        }
+                        from = native::From::Interpreter;
                     }
                 }
             }
@@ -298,43 +284,6 @@ impl Instance {
         self.at_host_call = true;
         Exit::HostCall { id: id as u64 }
     }
-
-    #[cfg(feature = "cranelift")]
-    fn after_native(&mut self, exit: pvm_frontend::Exit) -> After {
-        use pvm_frontend::Exit as Native;
-        self.context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
-        let pc = self.context.state.pc;
-        match exit {
-            Native::Enter | Native::EnterPaid => After::Native,
-            Native::Interpret | Native::InterpretPaid => After::Interpreter,
-            Native::HostCall => match self.module.shared.code.fetch(pc).inst {
-                Inst::HostCall { id } => After::Stop(self.host_call(id)),
-                _ => After::Interpreter,
-            },
-            Native::Sbrk => {
-                if let Inst::Sbrk { dst, size } = self.module.shared.code.fetch(pc).inst {
-                    let registers = &mut self.context.state.registers;
-                    registers[dst.index()] = self.memory.sbrk(registers[size.index()]);
-                    self.step_over(pc);
-                }
-                After::Native
-            }
-            Native::Halt => After::Stop(Exit::Halt),
-            Native::Panic => After::Stop(Exit::Panic),
-            Native::Interrupt => {
-                self.interrupt.store(false, Ordering::Relaxed);
-                After::Stop(Exit::Interrupted)
-            }
-        }
-    }
-}
-
-/// What comes after machine code has returned.
-#[cfg(feature = "cranelift")]
-enum After {
-    Stop(Exit),
-    Native,
-    Interpreter,
 }
 
 /// A refused access to the lowest 64 KiB is a panic (Gray Paper A.7).
