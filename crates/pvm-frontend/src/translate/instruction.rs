@@ -1,0 +1,99 @@
+//! The IR of one instruction.
+
+use super::{Current, Translator};
+use crate::Exit;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{InstBuilder, Value};
+use pvm_clif::{Rights, alu};
+use pvm_ops::{Address, GuestCode, Inst, Target};
+
+impl<C: GuestCode> Translator<'_, '_, C> {
+    pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
+        let (pc, inst) = current.insts[index];
+        match inst {
+            Inst::Nop => {}
+            Inst::LoadImm { dst, value } => {
+                let value = self.builder.ins().iconst(I64, value as i64);
+                self.write(dst, value);
+            }
+            Inst::Unary { op, width, dst, src } => {
+                let src = self.read(src);
+                let value = alu::unary(self.builder, op, width, src);
+                self.write(dst, value);
+            }
+            Inst::Binary { op, width, dst, lhs, rhs } => {
+                let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
+                let value = alu::binary(self.builder, op, width, lhs, rhs);
+                self.write(dst, value);
+            }
+            Inst::CondMove { if_zero, dst, value, test } => {
+                let (test, value, old) = (self.read(test), self.operand(value), self.read(dst));
+                let value = alu::conditional_move(self.builder, if_zero, test, value, old);
+                self.write(dst, value);
+            }
+            Inst::Load { kind, dst, address } => {
+                let (at, offset) = self.address(current, index, address);
+                let value = self.memory.load(self.builder, kind, at, offset);
+                self.write(dst, value);
+            }
+            Inst::Store { size, value, address } => {
+                let (at, offset) = self.address(current, index, address);
+                let value = self.operand(value);
+                self.memory.store(self.builder, size, value, at, offset);
+            }
+            Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
+            Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
+            Inst::Trap => self.exit(Exit::Panic, pc),
+            Inst::Fallthrough => self.go_to(self.code.fetch(pc).next, Exit::Enter),
+            Inst::Jump { link, target } => {
+                self.link(link);
+                match target {
+                    Target::Block(target) => self.go_to(target, Exit::Enter),
+                    Target::Invalid => self.exit(Exit::Panic, pc),
+                }
+            }
+            Inst::Branch { cond, lhs, rhs, target } => {
+                let (lhs, rhs) = (self.read(lhs), self.operand(rhs));
+                let condition = alu::condition(self.builder, cond, lhs, rhs);
+                let next = self.code.fetch(pc).next;
+                let not_taken = self.way_to(next);
+                let taken = match target {
+                    Target::Block(target) => self.way_to(target),
+                    Target::Invalid => self.way_out(Exit::Panic, pc),
+                };
+                self.builder.ins().brif(condition, taken, &[], not_taken, &[]);
+            }
+            // A table whose entries take no bytes is not listed; the interpreter knows it.
+            Inst::JumpIndirect { .. } if self.code.jump_count() > self.code.jump_table().len() as u64 => {
+                self.interpret(current, index);
+            }
+            Inst::JumpIndirect { link, base, offset } => {
+                let base = self.read(base);
+                let address = self.memory.address(self.builder, Some(base), offset);
+                self.link(link);
+                self.jump_indirect(address, pc);
+            }
+        }
+    }
+
+    /// The address of an access of this instruction, as one that was checked and an offset behind it.
+    pub(super) fn address(&mut self, current: &mut Current, index: usize, address: Address) -> (Value, i32) {
+        let id = current.groups.of[index].expect("every access is in a group");
+        let group = current.groups.groups[id];
+        let at = match current.addresses[id] {
+            Some(at) => at,
+            None => {
+                let base = address.base.map(|reg| self.read(reg));
+                let at = self.memory.address(self.builder, base, group.low as i32);
+                let len = (group.high - group.low) as u32;
+                let allowed = self.memory.check(self.builder, at, len, Rights(group.right));
+                self.unless(allowed, |this| this.interpret(current, index));
+                current.addresses[id] = Some(at);
+                at
+            }
+        };
+        // As in the group: relative to a register the offset is signed, else it is the address.
+        let offset = if address.base.is_some() { i64::from(address.offset) } else { i64::from(address.offset as u32) };
+        (at, (offset - group.low) as i32)
+    }
+}
