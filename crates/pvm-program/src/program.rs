@@ -1,6 +1,8 @@
 //! Programs of any container, recognised by content.
 
-use crate::{Blob, LoadError, MemoryImage, PolkaVmFile, Section, Segment, ServiceFile, StandardProgram, natural};
+use crate::{
+    Blob, LoadError, MemoryImage, PolkaVmFile, Problem, Section, Segment, ServiceFile, StandardProgram, natural,
+};
 use pvm_isa::{Profile, REG_COUNT};
 
 /// The binary containers of PVM programs.
@@ -111,12 +113,26 @@ impl Program {
         };
         let mut attempts = Vec::new();
         for &format in formats {
-            match Program::parse_as(format, bytes) {
+            match Program::parse_as(format, bytes).and_then(Program::check_plausible) {
                 Ok(program) => return Ok(program),
                 Err(error) => attempts.push(Attempt { format, error }),
             }
         }
         Err(Unrecognised { attempts })
+    }
+
+    /// Refuses what is valid, but hardly meant. A service file that is cut off behind its name happens to be a blob whose
+    /// code is the name, and whose jump table has entries of no bytes; nobody writes such tables.
+    fn check_plausible(self) -> Result<Program, LoadError> {
+        if self.format == Format::Raw && self.blob.jump_size == 0 && self.blob.jump_count > 0 {
+            let what = "a jump table whose entries have no bytes, unless the format is given as raw,";
+            return Err(LoadError {
+                field: "size of a jump-table entry",
+                offset: 1,
+                problem: Problem::Unsupported { what },
+            });
+        }
+        Ok(self)
     }
 
     /// Reads a program of this container.
@@ -331,6 +347,15 @@ mod tests {
                 assert!(Program::parse_as(format, &bytes[..len]).is_err(), "{format} cut to {len}");
             }
         }
+    }
+
+    #[test]
+    fn a_service_cut_off_behind_its_name_is_no_blob() {
+        // Length of the metadata, variant, length of the name, a name of five bytes, which as code needs one byte of
+        // bitmask: the length of the version.
+        let bytes = b"\x20\0\x05sieve\x05";
+        assert_eq!(Program::parse_as(Format::Raw, bytes).unwrap().blob.code, b"sieve");
+        assert!(Program::parse(bytes).is_err());
     }
 
     #[test]
