@@ -2,12 +2,16 @@
 //! compared.
 
 use crate::run::{Difference, compare, compare_bytes, compare_registers, status};
-use crate::trace::{EndKind, HostCall, State, Trace};
+use crate::trace::{End, EndKind, HostCall, State, Trace};
 use crate::vector::Status;
 use pvm_runtime::{Access, Exit, Instance};
 
-/// Runs the guest as the trace has it; the error is the first difference.
-pub(crate) fn replay(instance: &mut Instance, trace: &Trace) -> Result<(), Difference> {
+/// Runs a guest of the trace's program as the trace has it, and says how it ended.
+///
+/// # Errors
+///
+/// With the first difference.
+pub fn replay(instance: &mut Instance, trace: &Trace) -> Result<Exit, Difference> {
     let end = trace.end.as_ref().ok_or("the trace has no end (HALT, OOG or PANIC)")?;
     for (address, data) in &trace.initial_memory {
         initialise(instance, *address, data)?;
@@ -23,7 +27,10 @@ pub(crate) fn replay(instance: &mut Instance, trace: &Trace) -> Result<(), Diffe
         };
         answer(instance, call, id).map_err(|error| format!("host call {number}, {error}"))?;
     }
-    let exit = instance.run();
+    let exit = match trace.calls.last() {
+        Some(call) if is_ended_by_host(call, end) => return end_by_host(instance, end),
+        _ => instance.run(),
+    };
     let expected = match end.kind {
         EndKind::Halt => Status::Halt,
         EndKind::OutOfGas => Status::OutOfGas,
@@ -37,7 +44,25 @@ pub(crate) fn replay(instance: &mut Instance, trace: &Trace) -> Result<(), Diffe
     if found != Some(expected) {
         return Err(format!("end: expected {expected}, found {}", describe(exit)));
     }
-    compare_state(instance, &end.state).map_err(|error| format!("end, {error}"))
+    compare_state(instance, &end.state).map_err(|error| format!("end, {error}"))?;
+    Ok(exit)
+}
+
+/// Whether the host did not come to the end of the call but ended the run: it could not be paid, or panicked. The
+/// program counter is still that of the call then.
+fn is_ended_by_host(call: &HostCall, end: &End) -> bool {
+    call.gas_after.is_none() && end.kind != EndKind::Halt && end.state.pc == call.state.pc
+}
+
+/// What the host leaves of the gas is its own affair; there cannot be more than before.
+fn end_by_host(instance: &mut Instance, end: &End) -> Result<Exit, Difference> {
+    let (exit, gas) = match end.kind {
+        EndKind::OutOfGas => (Exit::OutOfGas, 0),
+        EndKind::Halt | EndKind::Panic { .. } => (Exit::Panic, instance.gas().min(end.state.gas)),
+    };
+    instance.set_gas(gas);
+    compare_state(instance, &end.state).map_err(|error| format!("end, {error}"))?;
+    Ok(exit)
 }
 
 /// Compares the guest at a host call with the record, and gives the recorded answer.

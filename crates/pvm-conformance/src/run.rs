@@ -4,9 +4,11 @@ use crate::replay::replay;
 use crate::trace::Trace;
 use crate::vector::{Assertion, Chunk, GasVector, Pages, Registers, Status, Step, Vector};
 use pvm_gas::{GasModel, cost_from};
+use pvm_host::Watchdog;
 use pvm_isa::Profile;
 use pvm_program::Blob;
 use pvm_runtime::{Access, CompileStats, Engine, Exit, Instance, Memory, Module, Options, Program, Stats};
+use std::time::Duration;
 
 /// How conformance data is run.
 #[derive(Clone, Debug)]
@@ -14,8 +16,10 @@ pub struct Suite {
     /// The engine.
     pub engine: Engine,
     /// Replaces the profile and gas model that go with a kind of file: 0.7 and block gas for vectors, draft and the
-    /// pipeline for gas vectors, 0.7 and per-instruction gas for traces.
+    /// pipeline for gas vectors; for traces 0.7 or what the program's container asks for, and the gas model of that.
     pub options: Options,
+    /// How long a case may run.
+    pub timeout: Option<Duration>,
 }
 
 /// What came of a case.
@@ -30,7 +34,7 @@ pub struct Case {
 }
 
 /// A run that is not as expected: the first difference, in words.
-pub(crate) type Difference = String;
+pub type Difference = String;
 
 impl Suite {
     /// Runs a PVM vector.
@@ -41,10 +45,7 @@ impl Suite {
         };
         let gas_model = vector.gas_model.unwrap_or(GasModel::Block);
         self.case(blob, Profile::V0_7, gas_model, |instance| {
-            prepare(instance, &vector.pages, &vector.memory)?;
-            *instance.registers_mut() = vector.registers;
-            instance.set_pc(vector.pc);
-            instance.set_gas(vector.gas);
+            vector.prepare(instance)?;
             let exit = instance.run();
             compare_exit(exit, expected.status, expected.page_fault_address)?;
             compare("pc", &instance.pc(), &expected.pc)?;
@@ -65,10 +66,7 @@ impl Suite {
                 let code = instance.module().code();
                 compare(&format!("cost of the block at {pc}"), &cost_from(GasModel::Pipeline, code, pc), cost)?;
             }
-            prepare(instance, &vector.pages, &vector.memory)?;
-            *instance.registers_mut() = vector.registers;
-            instance.set_pc(vector.pc);
-            instance.set_gas(vector.gas.unwrap_or_default());
+            vector.prepare(instance)?;
             let mut exit = None;
             for (number, step) in vector.steps.iter().enumerate() {
                 step_gas_vector(instance, step, &mut exit).map_err(|error| format!("step {number}: {error}"))?;
@@ -83,7 +81,8 @@ impl Suite {
             Ok(program) => program,
             Err(error) => return Case { difference: Some(format!("program: {error}")), ..Case::default() },
         };
-        self.case(program, Profile::V0_7, GasModel::Instruction, |instance| replay(instance, trace))
+        let profile = program.profile.unwrap_or_default();
+        self.case(program, profile, GasModel::default_for(profile), |instance| replay(instance, trace).map(|_| ()))
     }
 
     fn case(
@@ -102,8 +101,42 @@ impl Suite {
             Ok(instance) => instance,
             Err(error) => return Case { difference: Some(error.to_string()), ..Case::default() },
         };
-        let difference = run(&mut instance).err();
+        let watchdog = self.timeout.map(|after| Watchdog::start(instance.interrupt_handle(), after)).transpose();
+        let difference = match &watchdog {
+            Ok(_) => run(&mut instance).err(),
+            Err(error) => Some(format!("no thread to watch the time: {error}")),
+        };
         Case { difference, stats: instance.stats(), compiled: module.compile_stats() }
+    }
+}
+
+impl Vector {
+    /// Puts the state that the vector starts in into an instance of its program.
+    ///
+    /// # Errors
+    ///
+    /// If memory cannot be had.
+    pub fn prepare(&self, instance: &mut Instance) -> Result<(), Difference> {
+        prepare(instance, &self.pages, &self.memory)?;
+        *instance.registers_mut() = self.registers;
+        instance.set_pc(self.pc);
+        instance.set_gas(self.gas);
+        Ok(())
+    }
+}
+
+impl GasVector {
+    /// Puts the state that the vector starts in into an instance of its program.
+    ///
+    /// # Errors
+    ///
+    /// If memory cannot be had.
+    pub fn prepare(&self, instance: &mut Instance) -> Result<(), Difference> {
+        prepare(instance, &self.pages, &self.memory)?;
+        *instance.registers_mut() = self.registers;
+        instance.set_pc(self.pc);
+        instance.set_gas(self.gas.unwrap_or_default());
+        Ok(())
     }
 }
 
