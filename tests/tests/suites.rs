@@ -53,7 +53,7 @@ fn run(suite: &Suite, bytes: &[u8]) -> Case {
 
 fn suite(config: Config) -> Suite {
     let config = Config { count_instructions: true, ..config };
-    Suite { engine: Engine::new(&config).unwrap(), options: Options::default() }
+    Suite { engine: Engine::new(&config).unwrap(), options: Options::default(), timeout: None }
 }
 
 /// Settings that must not matter.
