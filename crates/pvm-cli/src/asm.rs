@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Makes a program from assembly.
 pub fn asm(args: &AsmArgs, io: &mut Io<'_>) -> Result<u8> {
     let source = input::read(&args.source, io)?;
-    let name = || args.source.display().to_string();
+    let name = || input::name(&args.source);
     let source = String::from_utf8(source).context("assembly is UTF-8 text").with_context(name)?;
     let bytes = pvm_asm::assemble(&source).map_err(|error| anyhow!("{}: {error}", name()))?;
     let path = output(args, &bytes)?;

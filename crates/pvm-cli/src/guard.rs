@@ -19,6 +19,10 @@ pub fn guarded(run: impl FnOnce() -> u8) -> u8 {
             let _ = writeln!(std::io::stderr(), "{trace}");
         }
     }));
+    caught(run)
+}
+
+fn caught(run: impl FnOnce() -> u8) -> u8 {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or(exit::INTERNAL)
 }
 
@@ -28,8 +32,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_internal_error() {
-        assert_eq!(guarded(|| panic!("only a test")), 70);
-        assert_eq!(guarded(|| 3), 3);
-        let _ = std::panic::take_hook();
+        assert_eq!(caught(|| panic!("only a test")), 70);
+        assert_eq!(caught(|| 3), 3);
     }
 }

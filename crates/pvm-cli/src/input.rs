@@ -57,12 +57,17 @@ fn raw(blob: &[u8]) -> Result<Program> {
     Program::parse_as(Format::Raw, blob).context("the program in the vector is not valid, and panics when it is run")
 }
 
+/// What errors call an input.
+pub fn name(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// The bytes of a file, or of standard input if the path is `-`.
 pub fn read(path: &Path, io: &mut Io<'_>) -> Result<Vec<u8>> {
     if path.as_os_str() == "-" {
-        return read_all(&mut io.input).context("standard input");
+        return read_all(&mut io.input).context(name(path));
     }
-    let name = || path.display().to_string();
+    let name = || name(path);
     let file = File::open(path).with_context(name)?;
     let about = file.metadata().with_context(name)?;
     if about.is_dir() {
@@ -90,8 +95,7 @@ fn too_large() -> anyhow::Error {
 /// Reads a file or standard input and tells what it is. Errors name the file.
 pub fn load(path: &Path, args: &ReadArgs, io: &mut Io<'_>) -> Result<(Vec<u8>, Input)> {
     let bytes = read(path, io)?;
-    let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
-    let input = recognise(&bytes, args.format).with_context(|| name)?;
+    let input = recognise(&bytes, args.format).with_context(|| name(path))?;
     tracing::info!(path = %path.display(), bytes = bytes.len(), kind = input.kind(), "loaded");
     Ok((bytes, input))
 }

@@ -24,7 +24,7 @@ const DEFAULT_GAS: u64 = 1_000_000_000_000_000;
 /// Runs a program, a vector or a trace.
 pub fn run(args: &RunArgs, io: &mut Io<'_>) -> Result<u8> {
     let started = Instant::now();
-    let (bytes, input) = input::load(&args.program, &args.read, io).map_err(|error| hint(args, error))?;
+    let (bytes, input) = input::load(args.program(), &args.read, io).map_err(|error| hint(args, error))?;
     let session = Session { args, started, loaded: Instant::now() };
     let outcome = match input {
         Input::Program(program) => session.program(*program, bytes, io)?,
@@ -38,7 +38,7 @@ pub fn run(args: &RunArgs, io: &mut Io<'_>) -> Result<u8> {
 /// A program that is not there may have been meant as a verb.
 fn hint(args: &RunArgs, error: anyhow::Error) -> anyhow::Error {
     let is_missing = error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-    match is_missing && args.program.components().count() == 1 && args.program.extension().is_none() {
+    match is_missing && args.program().components().count() == 1 && args.program().extension().is_none() {
         true => anyhow!("{error:#} (nor is it a verb at the beginning of the line; see `pvmrun --help`)"),
         false => error,
     }
@@ -65,7 +65,7 @@ impl Session<'_> {
         self.refuse(
             "vector",
             &[
-                ("ARG", !args.arguments.is_empty()),
+                ("ARG", !args.arguments().is_empty()),
                 ("--entry", args.entry.is_some()),
                 ("--stack-size", args.stack_size.is_some()),
                 // A trace has no words for the page map.
@@ -124,7 +124,7 @@ impl Session<'_> {
         self.refuse(
             "trace",
             &[
-                ("ARG", !args.arguments.is_empty()),
+                ("ARG", !args.arguments().is_empty()),
                 ("--gas", args.gas.is_some()),
                 ("--pc", args.pc.is_some()),
                 ("--entry", args.entry.is_some()),

@@ -23,7 +23,7 @@ impl Session<'_> {
             bytes.clear();
             program.encode(&mut bytes)?;
         }
-        let arguments = arguments(&args.arguments, io)?;
+        let arguments = arguments(args.arguments(), io)?;
         let pc = match &args.entry {
             Some(name) => Some(entry(&program, name)?),
             None => args.pc,

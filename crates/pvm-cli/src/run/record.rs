@@ -20,7 +20,7 @@ impl Session<'_> {
         arguments: &[u8],
         io: &mut Io<'_>,
     ) -> Result<Exit> {
-        if is_same_file(path, &self.args.program) {
+        if is_same_file(path, self.args.program()) {
             bail!("--trace: {} is the program itself", path.display());
         }
         let name = || format!("--trace: {}", path.display());
