@@ -4,7 +4,9 @@ use crate::{InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Stop;
 use pvm_isa::REG_COUNT;
-use pvm_ops::{GuestCode, Inst, Memory as _, MemoryFault};
+use pvm_ops::{GuestCode, MemoryFault};
+#[cfg(feature = "cranelift")]
+use pvm_ops::{Inst, Memory as _};
 use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS};
 use pvm_vm::{Context, Memory};
 use std::sync::Arc;
