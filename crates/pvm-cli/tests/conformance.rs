@@ -114,6 +114,7 @@ fn skip_lists_name_cases_and_reasons() {
     let list = folder.write("list", "README.md only text\nEADME.md no such file\n");
     let done = pvmrun(&["test", "--skip-list", &list, &all]);
     assert_eq!(done.code, 1);
+    assert!(done.out.ends_with("1 passed, 0 failed, 1 skipped\n"), "{done:?}");
     assert!(done.err.contains("line 2: `EADME.md` matches no case"), "{done:?}");
     let done = pvmrun(&["test", "--skip-list", &folder.write("list", "README.md\n"), &all]);
     assert!(done.code == 1 && done.err.contains("line 1: `README.md` has no reason"), "{done:?}");
@@ -128,4 +129,19 @@ fn links_that_lead_back_are_noticed() {
     let done = pvmrun(&["test", &folder.path("all")]);
     assert_eq!(done.code, 1);
     assert!(done.err.contains("leads back"), "{done:?}");
+}
+
+#[test]
+fn traces_of_containers_have_their_opcodes() {
+    let folder = Folder::new("test_container");
+    let source = ".format polkavm\n.profile 0.8\n.isa 3\n.section 1\n.hex 0810a000\n.export \"main\", main\n.text\n\
+                  trap\nmain: load_imm r7, 1\necalli 3\ncount_set_bits_64 r8, r7\njump_ind r0, 0\n";
+    let program = folder.write("p.polkavm", common::asm(source));
+    let path = folder.path("trace");
+    for isa in ["--isa=0.7", "--isa=0.8"] {
+        assert_eq!(pvmrun(&["--entry=main", isa, "--trace", &path, &program]).code, 0);
+        assert_eq!(pvmrun(&["test", isa, &path]).out, "1 passed, 0 failed\n", "{isa}");
+    }
+    // Without a word from anybody, what the file says.
+    assert_eq!(pvmrun(&["test", &path]).code, 0);
 }

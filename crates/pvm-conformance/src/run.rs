@@ -81,7 +81,7 @@ impl Suite {
             Ok(program) => program,
             Err(error) => return Case { difference: Some(format!("program: {error}")), ..Case::default() },
         };
-        let profile = program.profile.unwrap_or_default();
+        let profile = self.options.profile.or(program.profile).unwrap_or_default();
         self.case(program, profile, GasModel::default_for(profile), |instance| replay(instance, trace).map(|_| ()))
     }
 

@@ -3,7 +3,9 @@
 mod help;
 mod options;
 
-pub use options::{EngineArgs, FormatArg, HostArg, JitArg, OptArg, ReadArgs, ReportArgs};
+#[cfg(feature = "cranelift")]
+pub use options::OptArg;
+pub use options::{EngineArgs, FormatArg, HostArg, JitArg, ReadArgs, ReportArgs};
 
 use crate::units;
 use clap::{Args, Parser, Subcommand};
@@ -33,6 +35,7 @@ pub struct Cli {
 pub enum Verb {
     /// Run a program, a test vector or a trace
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+    #[command(override_usage = "pvmrun run [OPTIONS] PROGRAM [ARG]...")]
     Run(RunArgs),
     /// Run conformance files: PVM vectors, gas vectors, traces; folders recursively
     #[command(after_help = TEST_HELP)]
@@ -51,7 +54,7 @@ pub enum Verb {
 pub struct RunArgs {
     /// The program (`-` reads standard input), then its argument data: hexadecimal digits, with or without 0x, or
     /// @FILE; several are put together. Options come before the program
-    #[arg(value_name = "PROGRAM [ARG]", required = true, trailing_var_arg = true, help_heading = "Arguments")]
+    #[arg(value_names = ["PROGRAM", "ARG"], num_args = 1.., required = true, trailing_var_arg = true, help_heading = "Arguments")]
     command: Vec<OsString>,
     #[command(flatten)]
     pub read: ReadArgs,

@@ -69,14 +69,13 @@ pub fn test(args: &TestArgs, io: &mut Io<'_>) -> Result<u8> {
         }
     }
     progress.clear(io);
-    if let Some(skips) = &skips {
-        skips.check()?;
-    }
     if args.report.stats {
         let times = stats::Times { load: Duration::ZERO, prepare: prepared - started, run: prepared.elapsed() };
         summary.stats = Some(stats::Report::new(total.0, total.1, times));
     }
-    summary.finish(args, skips.is_some(), io)
+    let code = summary.finish(args, skips.is_some(), io)?;
+    skips.map_or(Ok(()), |skips| skips.check())?;
+    Ok(code)
 }
 
 /// Reads and runs a case. The error says why there is none.
