@@ -6,6 +6,8 @@
 pub enum Exit {
     /// A block that is not in the region, or not an entry of it, comes next. Nothing of it is charged.
     Enter,
+    /// The rest of a block that has been paid comes next, and is not in the region.
+    EnterPaid,
     /// The interpreter must go on here, with nothing charged from here on.
     Interpret,
     /// The interpreter must go on here, within a block that has been paid.
@@ -23,8 +25,9 @@ pub enum Exit {
 }
 
 impl Exit {
-    const ALL: [Exit; 8] = [
+    const ALL: [Exit; 9] = [
         Exit::Enter,
+        Exit::EnterPaid,
         Exit::Interpret,
         Exit::InterpretPaid,
         Exit::HostCall,

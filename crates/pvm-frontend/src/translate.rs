@@ -239,7 +239,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
         if block.ending == Ending::Cut {
             let (last, _) = current.insts[current.insts.len() - 1];
-            self.go_to(self.code.fetch(last).next);
+            let next = self.code.fetch(last).next;
+            if self.metering.model.charges_blocks() && self.body(next).is_none() {
+                self.exit(Exit::EnterPaid, next);
+            } else {
+                self.go_to(next);
+            }
         }
     }
 

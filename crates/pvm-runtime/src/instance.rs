@@ -302,10 +302,10 @@ impl Instance {
     #[cfg(feature = "cranelift")]
     fn after_native(&mut self, exit: pvm_frontend::Exit) -> After {
         use pvm_frontend::Exit as Native;
-        self.context.state.paid = exit == Native::InterpretPaid;
+        self.context.state.paid = matches!(exit, Native::EnterPaid | Native::InterpretPaid);
         let pc = self.context.state.pc;
         match exit {
-            Native::Enter => After::Native,
+            Native::Enter | Native::EnterPaid => After::Native,
             Native::Interpret | Native::InterpretPaid => After::Interpreter,
             Native::HostCall => match self.module.shared.code.fetch(pc).inst {
                 Inst::HostCall { id } => After::Stop(self.host_call(id)),
