@@ -5,13 +5,35 @@
 //! | [`BlobBuilder`] | programs from instructions |
 //! | [`operands`] | every form of operands of a format, with values at which arithmetic turns |
 //! | [`Guest`], [`Setup`] | running one guest on several engines and comparing all that can be observed |
-//! | [`random`] | structured random programs |
+//! | [`Case`], [`play`] | a program, its start and what its host does at each stop, as a file; playing it on an engine |
+//! | [`random`] | structured random cases |
+//! | [`Engines`] | the oracle: a case on the interpreter, on compiled code, and on the `polkavm` crate |
+//! | [`Quirk`] | where `polkavm` is known to differ, and what becomes of such cases |
+//! | [`parsers`] | inputs for the parsers, and what must hold of the outcome |
+//! | [`shrink`] | the smallest case that still differs |
 #![forbid(unsafe_code)]
 
 mod build;
+mod case;
 mod compare;
+mod differential;
+mod names;
 pub mod operands;
+mod ours;
+pub mod parsers;
+mod peer;
+mod play;
+mod quirks;
 pub mod random;
+mod relocate;
+mod shrink;
 
 pub use build::BlobBuilder;
+pub use case::{Action, Case, Page, Step};
 pub use compare::{Guest, Observation, Pages, Setup, first_difference};
+pub use differential::{Difference, Engines, PeerReport, Report, Setting};
+pub use ours::Ours;
+pub use peer::{Peer, PeerEngine};
+pub use play::{Machine, Stop, play};
+pub use quirks::Quirk;
+pub use shrink::shrink;

@@ -1,0 +1,60 @@
+//! The fuzzer as a program.
+//!
+//! ```text
+//! fuzz differential --time 10m --total docs/fuzzing-totals.json
+//! fuzz parsers --count 1000000
+//! fuzz replay FILE
+//! ```
+#![forbid(unsafe_code)]
+
+mod budget;
+mod differential;
+mod parsers;
+mod replay;
+mod totals;
+
+use anyhow::Result;
+use budget::Budget;
+use clap::{Parser, Subcommand};
+use peak_alloc::PeakAlloc;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Counts what is allocated, so that parsers can be measured.
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Runs random programs on several engines, and random bytes through the parsers.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare interpreter, compiled code and the `polkavm` crate on random programs.
+    Differential(Budget),
+    /// Feed mutated inputs to every parser.
+    Parsers(Budget),
+    /// Play a case file in every setting, or give a parser input again.
+    Replay {
+        /// The file that the fuzzer left.
+        file: PathBuf,
+        /// Make the case smaller and write it back.
+        #[arg(long)]
+        shrink: bool,
+        /// Show the program and every stop.
+        #[arg(long)]
+        verbose: bool,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let differences = match Arguments::parse().command {
+        Command::Differential(budget) => differential::run(&budget)?,
+        Command::Parsers(budget) => parsers::run(&budget)?,
+        Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
+    };
+    Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,182 @@
+//! What stands within blocks.
+
+use super::emit::{Emitter, Parts};
+use super::values::{address, immediate, one_in, value};
+use crate::Page;
+use pvm_isa::{Format, Meaning, Opcode, SPECS, Spec};
+use std::sync::LazyLock;
+
+/// Registers that hold the bases of accesses, unless something else got into them.
+pub(super) const BASES: [u8; 4] = [1, 2, 3, 4];
+/// Registers that count loops.
+pub(super) const COUNTERS: [u8; 2] = [5, 6];
+
+struct Lists {
+    plain: Vec<&'static Spec>,
+    absolute: Vec<&'static Spec>,
+    relative: Vec<&'static Spec>,
+}
+
+static LISTS: LazyLock<Lists> = LazyLock::new(|| {
+    let select = |keep: fn(&Spec) -> bool| SPECS.iter().filter(|spec| keep(spec)).collect();
+    let has_base = |format| matches!(format, Format::RegRegImm | Format::RegImmImm);
+    Lists {
+        plain: select(|spec| {
+            let special = matches!(spec.meaning, Meaning::HostCall | Meaning::Sbrk | Meaning::Trap);
+            !special && !spec.meaning.ends_block() && !spec.meaning.accesses_memory()
+        }),
+        absolute: SPECS.iter().filter(|spec| spec.meaning.accesses_memory() && !has_base(spec.format)).collect(),
+        relative: SPECS.iter().filter(|spec| spec.meaning.accesses_memory() && has_base(spec.format)).collect(),
+    }
+});
+
+impl Emitter<'_> {
+    /// About `len` instructions that do not end the block.
+    pub(super) fn body(&mut self, pages: &[Page], len: usize) {
+        let mut left = len;
+        while left > 0 {
+            let used = match self.rng.u32(..100) {
+                0..4 => {
+                    let x = if one_in(self.rng, 5) { immediate(self.rng) } else { self.rng.i32(0..100) };
+                    self.op(Opcode::Ecalli, Parts { x, ..Parts::default() });
+                    1
+                }
+                4 => self.heap(),
+                5..17 => self.absolute_access(pages),
+                17..32 => self.accesses(pages, left),
+                32 => self.nonsense(),
+                33..37 => self.constant(pages),
+                _ => self.plain(),
+            };
+            left = left.saturating_sub(used);
+        }
+    }
+
+    fn source(&mut self) -> u8 {
+        self.rng.u8(..13)
+    }
+
+    /// A register to write to, mostly one that nothing else depends on.
+    fn destination(&mut self) -> u8 {
+        if one_in(self.rng, 12) { self.rng.u8(..13) } else { self.rng.u8(7..13) }
+    }
+
+    fn plain(&mut self) -> usize {
+        let spec = LISTS.plain[self.rng.usize(..LISTS.plain.len())];
+        let to = self.destination();
+        let (first, second) = (self.source(), self.source());
+        let x = immediate(self.rng);
+        let wide = value(self.rng);
+        // Where the destination comes first, it is the register that other formats call A.
+        let a = if spec.format == Format::RegRegReg { first } else { to };
+        self.op(spec.opcode, Parts { a, b: second, d: to, x, wide, ..Parts::default() });
+        1
+    }
+
+    /// A base register gets an address, or a counter a number.
+    fn constant(&mut self, pages: &[Page]) -> usize {
+        let a = BASES[self.rng.usize(..BASES.len())];
+        let at = address(self.rng, pages);
+        if one_in(self.rng, 4) {
+            let wide = u64::from(at) | self.rng.u64(..) << 32;
+            self.op(Opcode::LoadImm64, Parts { a, wide, ..Parts::default() });
+        } else {
+            self.op(Opcode::LoadImm, Parts { a, x: at as i32, ..Parts::default() });
+        }
+        1
+    }
+
+    fn absolute_access(&mut self, pages: &[Page]) -> usize {
+        let spec = LISTS.absolute[self.rng.usize(..LISTS.absolute.len())];
+        let x = address(self.rng, pages) as i32;
+        let a = if matches!(spec.meaning, Meaning::Load(_)) { self.destination() } else { self.source() };
+        let y = immediate(self.rng);
+        self.op(spec.opcode, Parts { a, x, y, ..Parts::default() });
+        1
+    }
+
+    /// Several accesses off one register, near to each other or not; sometimes the register changes between them.
+    fn accesses(&mut self, pages: &[Page], left: usize) -> usize {
+        let base = BASES[self.rng.usize(..BASES.len())];
+        let count = self.rng.usize(1..8).min(left);
+        let near = self.rng.i32(-40..40);
+        for _ in 0..count {
+            let offset = match self.rng.u32(..16) {
+                0 => self.rng.i32(-5000..5000),
+                1 => immediate(self.rng),
+                2 => near + 4088 + self.rng.i32(0..16),
+                _ => near + self.rng.i32(0..64),
+            };
+            let spec = LISTS.relative[self.rng.usize(..LISTS.relative.len())];
+            let loads = matches!(spec.meaning, Meaning::Load(_));
+            // Now and then an access changes its own base.
+            let value = match loads {
+                true if one_in(self.rng, 15) => base,
+                true => self.destination(),
+                false => self.source(),
+            };
+            let (x, y) = (offset, immediate(self.rng));
+            let parts = match spec.format {
+                Format::RegImmImm => Parts { a: base, x, y, ..Parts::default() },
+                _ => Parts { a: value, b: base, x, ..Parts::default() },
+            };
+            self.op(spec.opcode, parts);
+            match self.rng.u32(..20) {
+                0 => {
+                    let x = self.rng.i32(-64..64);
+                    self.op(Opcode::AddImm64, Parts { a: base, b: base, x, ..Parts::default() });
+                }
+                1 => {
+                    let x = address(self.rng, pages) as i32;
+                    self.op(Opcode::LoadImm, Parts { a: base, x, ..Parts::default() });
+                }
+                2 => {
+                    self.plain();
+                }
+                _ => {}
+            }
+        }
+        count
+    }
+
+    fn heap(&mut self) -> usize {
+        if self.style.for_peer && !one_in(self.rng, 30) {
+            return self.plain();
+        }
+        let size = self.destination();
+        let x = match self.rng.u32(..4) {
+            0 => 0,
+            1 => immediate(self.rng),
+            _ => self.rng.i32(0..5000),
+        };
+        self.op(Opcode::LoadImm, Parts { a: size, x, ..Parts::default() });
+        let d = self.destination();
+        self.op(Opcode::Sbrk, Parts { d, b: size, ..Parts::default() });
+        if one_in(self.rng, 2) {
+            let x = immediate(self.rng) % 64;
+            self.op(Opcode::StoreIndU64, Parts { a: size, b: d, x, ..Parts::default() });
+        }
+        2
+    }
+
+    /// Once in a while an opcode that is none, or bytes that are no instruction.
+    fn nonsense(&mut self) -> usize {
+        if !one_in(self.rng, self.style.strange) {
+            return self.plain();
+        }
+        let undefined = loop {
+            let byte = self.rng.u8(..);
+            let is_memset = byte == 2 && self.style.for_peer;
+            if Opcode::from_byte(self.style.profile, byte).is_none() && !is_memset {
+                break byte;
+            }
+        };
+        match self.rng.u32(..3) {
+            0 => self.raw(&[undefined, 0x12], true),
+            1 => self.raw(&[1, 2, 3], false),
+            // A gap that no instruction spans.
+            _ => self.raw(&[100; 40], true),
+        }
+        1
+    }
+}

@@ -1,0 +1,202 @@
+//! Blocks, loops, calls and jumps.
+
+use super::Style;
+use super::body::{BASES, COUNTERS};
+use super::emit::{Emitter, Label, Parts};
+use super::values::{address, immediate, jump_address, one_in, value};
+use crate::Page;
+use fastrand::Rng;
+use pvm_isa::{Format, Meaning, Opcode, REG_COUNT, SPECS, Spec};
+use pvm_ops::HALT_ADDRESS;
+use pvm_program::Blob;
+use std::sync::LazyLock;
+
+static BRANCHES: LazyLock<Vec<&'static Spec>> =
+    LazyLock::new(|| SPECS.iter().filter(|spec| matches!(spec.meaning, Meaning::Branch(_))).collect());
+
+/// The register that holds return addresses.
+const LINK: u8 = 0;
+/// A register for addresses of dynamic jumps.
+const JUMP: u8 = 12;
+
+/// A program over memory in which these pages are mapped at first.
+pub(super) fn program(rng: &mut Rng, style: Style, pages: &[Page]) -> Blob {
+    let size = match rng.u32(..300) {
+        0 => Size { parts: rng.usize(1..4), len: 1100 },
+        1..8 => Size { parts: rng.usize(20..50), len: 12 },
+        8..80 => Size { parts: rng.usize(1..3), len: 20 },
+        80..180 => Size { parts: rng.usize(1..6), len: 8 },
+        _ => Size { parts: rng.usize(2..10), len: 4 },
+    };
+    let mut emitter = Emitter::new(rng, style);
+    let labels = (0..size.parts).map(|_| emitter.label()).collect();
+    let functions = (0..size.parts / 3).map(|_| emitter.label()).collect();
+    let mut flow = Flow { emitter, pages, size, labels, functions };
+    flow.program();
+    flow.emitter.finish()
+}
+
+/// Registers that such a program can do something with.
+pub(super) fn registers(rng: &mut Rng, pages: &[Page]) -> [u64; REG_COUNT] {
+    let mut registers: [u64; REG_COUNT] = std::array::from_fn(|_| value(rng));
+    for base in BASES {
+        let junk = if one_in(rng, 3) { rng.u64(..) << 32 } else { 0 };
+        registers[usize::from(base)] = u64::from(address(rng, pages)) | junk;
+    }
+    if !one_in(rng, 4) {
+        registers[usize::from(LINK)] = u64::from(HALT_ADDRESS);
+    }
+    registers
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    /// How many parts the program has, apart from functions.
+    parts: usize,
+    /// How long a block is at most.
+    len: usize,
+}
+
+struct Flow<'r, 'p> {
+    emitter: Emitter<'r>,
+    pages: &'p [Page],
+    size: Size,
+    labels: Vec<Label>,
+    functions: Vec<Label>,
+}
+
+impl Flow<'_, '_> {
+    fn program(&mut self) {
+        for index in 0..self.labels.len() {
+            let label = self.labels[index];
+            self.emitter.place(label);
+            self.part(index, 0);
+        }
+        if !one_in(self.emitter.rng, 3) {
+            self.return_from(LINK);
+        }
+        for label in self.functions.clone() {
+            self.emitter.place(label);
+            self.body();
+            if one_in(self.emitter.rng, 3) {
+                self.branch(0);
+                self.body();
+            }
+            if !one_in(self.emitter.rng, 10) {
+                self.return_from(LINK);
+            }
+        }
+    }
+
+    fn body(&mut self) {
+        let len = self.emitter.rng.usize(..self.size.len + 1);
+        // Blocks longer than any region.
+        let len = if self.size.len > 1000 { len + 900 } else { len };
+        self.emitter.body(self.pages, len);
+    }
+
+    fn part(&mut self, index: usize, depth: usize) {
+        self.body();
+        match self.emitter.rng.u32(..24) {
+            0..9 => self.branch(index),
+            9..13 if depth < 2 => self.counted_loop(index, depth),
+            13..16 => self.call(),
+            16..18 => self.dynamic_jump(index),
+            18..20 => self.jump(index),
+            20 if one_in(self.emitter.rng, 3) => self.emitter.op(Opcode::Trap, Parts::default()),
+            21 => self.emitter.op(Opcode::Unlikely, Parts::default()),
+            _ => self.emitter.op(Opcode::Fallthrough, Parts::default()),
+        }
+    }
+
+    /// Mostly a later part, sometimes an earlier one or this, rarely none that a jump may go to.
+    fn target(&mut self, index: usize) -> Option<Label> {
+        let rng = &mut *self.emitter.rng;
+        let parts = self.labels.len();
+        match rng.u32(..20) {
+            0 if one_in(rng, if self.emitter.style.for_peer { 20 } else { 2 }) => None,
+            0..5 => Some(self.labels[rng.usize(..parts)]),
+            _ => self.labels.get(index + 1 + rng.usize(..3)).or(self.labels.last()).copied(),
+        }
+    }
+
+    fn branch(&mut self, index: usize) {
+        let target = self.target(index);
+        let rng = &mut *self.emitter.rng;
+        let spec = BRANCHES[rng.usize(..BRANCHES.len())];
+        let (a, b, x) = (rng.u8(..13), rng.u8(..13), immediate(rng));
+        self.emitter.op(spec.opcode, Parts { a, b, x, target, ..Parts::default() });
+    }
+
+    fn counted_loop(&mut self, index: usize, depth: usize) {
+        let counter = COUNTERS[depth % COUNTERS.len()];
+        let rounds = match self.emitter.rng.u32(..8) {
+            0 => self.emitter.rng.i32(10..60),
+            _ => self.emitter.rng.i32(1..10),
+        };
+        self.emitter.op(Opcode::LoadImm, Parts { a: counter, x: rounds, ..Parts::default() });
+        self.emitter.op(Opcode::Fallthrough, Parts::default());
+        let head = self.emitter.label();
+        self.emitter.place(head);
+        self.body();
+        if one_in(self.emitter.rng, 3) {
+            self.part(index, depth + 1);
+        }
+        self.emitter.op(Opcode::AddImm64, Parts { a: counter, b: counter, x: -1, ..Parts::default() });
+        let opcode = [Opcode::BranchNeImm, Opcode::BranchGtUImm, Opcode::BranchGtSImm][self.emitter.rng.usize(..3)];
+        self.emitter.op(opcode, Parts { a: counter, target: Some(head), ..Parts::default() });
+    }
+
+    /// A call of a function, which comes back here; or of a part, which may not.
+    fn call(&mut self) {
+        let back = self.emitter.label();
+        let function = match self.functions.len() {
+            0 => self.target(0),
+            count => Some(self.functions[self.emitter.rng.usize(..count)]),
+        };
+        let x = self.emitter.table_address(back) as i32;
+        if let (Some(function), true) = (function, one_in(self.emitter.rng, 3)) {
+            let address = self.emitter.table_address(function) as i32;
+            let (base, y) = if one_in(self.emitter.rng, 2) { (JUMP, 0) } else { (LINK, immediate(self.emitter.rng)) };
+            let parts = Parts { a: base, x: address.wrapping_sub(y), ..Parts::default() };
+            self.emitter.op(Opcode::LoadImm, parts);
+            self.emitter.op(Opcode::LoadImmJumpInd, Parts { a: LINK, b: base, x, y, ..Parts::default() });
+        } else {
+            self.emitter.op(Opcode::LoadImmJump, Parts { a: LINK, x, target: function, ..Parts::default() });
+        }
+        self.emitter.place(back);
+    }
+
+    fn jump(&mut self, index: usize) {
+        let target = self.target(index);
+        self.emitter.op(Opcode::Jump, Parts { target, ..Parts::default() });
+    }
+
+    /// A jump to a computed address: mostly to a part, sometimes to where it may not go.
+    fn dynamic_jump(&mut self, index: usize) {
+        let address = match self.target(index) {
+            Some(label) if !one_in(self.emitter.rng, 5) => self.emitter.table_address(label),
+            _ => jump_address(self.emitter.rng, self.emitter.table_len()),
+        };
+        let x = if one_in(self.emitter.rng, 3) { immediate(self.emitter.rng) } else { 0 };
+        let base = address.wrapping_sub(x as u32);
+        if one_in(self.emitter.rng, 3) {
+            let wide = u64::from(base) | self.emitter.rng.u64(..) << 32;
+            self.emitter.op(Opcode::LoadImm64, Parts { a: JUMP, wide, ..Parts::default() });
+        } else {
+            self.emitter.op(Opcode::LoadImm, Parts { a: JUMP, x: base as i32, ..Parts::default() });
+        }
+        if one_in(self.emitter.rng, 3) {
+            let a = if one_in(self.emitter.rng, 3) { JUMP } else { 11 };
+            let parts = Parts { a, b: JUMP, x: immediate(self.emitter.rng), y: x, ..Parts::default() };
+            self.emitter.op(Opcode::LoadImmJumpInd, parts);
+        } else {
+            self.emitter.op(Opcode::JumpInd, Parts { a: JUMP, x, ..Parts::default() });
+        }
+    }
+
+    fn return_from(&mut self, link: u8) {
+        debug_assert_eq!(Opcode::JumpInd.spec().format, Format::RegImm);
+        self.emitter.op(Opcode::JumpInd, Parts { a: link, ..Parts::default() });
+    }
+}
