@@ -6,7 +6,7 @@
 
 use crate::{Action, Case, Page, Step, Stop};
 use pvm_gas::GasModel;
-use pvm_isa::{Format, MAX_SKIP, Meaning, Opcode, Profile};
+use pvm_isa::{Format, Meaning, Opcode, Profile};
 use pvm_ops::{GuestCode, PAGE_SIZE};
 use pvm_program::{Blob, Code};
 use pvm_runtime::Exit;
@@ -42,16 +42,11 @@ pub enum Quirk {
     StoreAcross,
     /// A host cannot start the guest at an instruction that no block leads to.
     OutsideBlocks,
-    /// An instruction that begins 25 bytes behind the one before it, as far as one can be, is a trap to it. In the Gray
-    /// Paper (A.3: `skip` is at most 24) it is the next instruction.
-    FarthestNext,
-    /// A run that a host starts at the end of the code pays two for the trap there.
-    StartAtEnd,
 }
 
 impl Quirk {
     /// Every quirk.
-    pub const ALL: [Quirk; 15] = [
+    pub const ALL: [Quirk; 13] = [
         Quirk::OtherRules,
         Quirk::LongEntries,
         Quirk::EmptyEntries,
@@ -65,8 +60,6 @@ impl Quirk {
         Quirk::UndefinedTarget,
         Quirk::StoreAcross,
         Quirk::OutsideBlocks,
-        Quirk::FarthestNext,
-        Quirk::StartAtEnd,
     ];
 
     /// A name for statistics.
@@ -85,8 +78,6 @@ impl Quirk {
             Quirk::UndefinedTarget => "undefined-target",
             Quirk::StoreAcross => "store-across",
             Quirk::OutsideBlocks => "outside-blocks",
-            Quirk::FarthestNext => "farthest-next",
-            Quirk::StartAtEnd => "start-at-end",
         }
     }
 }
@@ -115,11 +106,7 @@ pub fn exclusion(case: &Case, blob: &Blob, ours: &[Stop]) -> Option<Quirk> {
         return Some(Quirk::LastPage);
     }
     let code = Code::new(blob, case.profile);
-    let starts: Vec<u32> = code.instruction_starts().collect();
-    if starts.windows(2).any(|pair| pair[1] - pair[0] == MAX_SKIP + 1) {
-        return Some(Quirk::FarthestNext);
-    }
-    starts.into_iter().find_map(|pc| match (code.opcode(pc), code.bytes()[pc as usize]) {
+    code.instruction_starts().find_map(|pc| match (code.opcode(pc), code.bytes()[pc as usize]) {
         (_, MEMSET) => Some(Quirk::Memset),
         (Some(Opcode::Sbrk), _) => Some(Quirk::Sbrk),
         (Some(opcode), _) if opcode.spec().format == Format::RegRegReg => {
@@ -159,26 +146,18 @@ pub fn explanation(
         let alike = Stop { exit: our.exit, ..their.clone() };
         return (is_next && alike == *our).then_some(Quirk::StoreAcross);
     }
-    let start = leg(case, theirs, at)?;
-    if start.pc == Some(code.end()) && start.gas > 0 {
-        let alike = match start.gas {
-            1 => Stop { exit: Exit::Panic, ..their.clone() },
-            _ => Stop { gas: their.gas + 1, ..their.clone() },
-        };
-        return (alike == *our).then_some(Quirk::StartAtEnd);
-    }
-    // We panic at the jump, they at its target, having paid for one instruction more or being unable to.
-    let undefined = code.starts_instruction(their.pc) && code.opcode(their.pc).is_none();
-    if our.exit == Exit::Panic && undefined && meaning(our.pc).is_some_and(Meaning::ends_block) {
-        let paid = u64::from(their.exit == Exit::Panic);
-        let alike = Stop { exit: Exit::Panic, pc: our.pc, gas: their.gas + paid, ..their.clone() };
-        if matches!(their.exit, Exit::Panic | Exit::OutOfGas) && alike == *our {
-            return Some(Quirk::UndefinedTarget);
-        }
-    }
     if their.exit != Exit::Panic {
         return None;
     }
+    // We panic at the jump, they at its target, having paid for one instruction more.
+    let undefined = code.starts_instruction(their.pc) && code.opcode(their.pc).is_none();
+    if our.exit == Exit::Panic && undefined && meaning(our.pc).is_some_and(Meaning::ends_block) {
+        let alike = Stop { pc: our.pc, gas: their.gas + 1, ..their.clone() };
+        if alike == *our {
+            return Some(Quirk::UndefinedTarget);
+        }
+    }
+    let start = leg(case, theirs, at)?;
     if start.pc == Some(their.pc) && start.gas == their.gas && !is_in_block(&code, their.pc) {
         return Some(Quirk::OutsideBlocks);
     }
