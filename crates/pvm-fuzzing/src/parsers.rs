@@ -64,88 +64,83 @@ impl Parser {
         }
     }
 
-    /// Reads `bytes`, and says what is wrong with the outcome, if anything is. Whether it panics is the caller's to see.
-    pub fn check(self, bytes: &[u8]) -> Option<String> {
+    /// Reads `bytes`: whether they are accepted. Whether it panics is the caller's to see.
+    ///
+    /// # Errors
+    ///
+    /// If something is wrong with the outcome, in words.
+    pub fn check(self, bytes: &[u8]) -> Result<bool, String> {
         match self {
-            Parser::Program => Program::parse(bytes).ok().and_then(|program| check_program(&program, bytes)),
+            Parser::Program => accept(Program::parse(bytes), |program| check_program(program, bytes)),
             Parser::Container(format) => {
-                Program::parse_as(format, bytes).ok().and_then(|program| check_program(&program, bytes))
+                accept(Program::parse_as(format, bytes), |program| check_program(program, bytes))
             }
-            Parser::Blob => {
+            Parser::Blob => accept(Blob::parse(bytes), |blob| {
                 let mut again = Vec::new();
-                let blob = Blob::parse(bytes).ok()?;
                 blob.encode(&mut again);
-                (again != bytes).then(|| "a blob is not written as it was read".to_owned())
-            }
-            Parser::Natural => check_natural(bytes),
+                ensure(again == bytes, "a blob is not written as it was read")
+            }),
+            Parser::Natural => natural::decode(bytes).map_or(Ok(false), |decoded| check_natural(decoded, bytes)),
             Parser::Vector => {
-                let recognised = looks_like_vector(bytes);
                 // Whatever a vector needs is what it is recognised by.
-                (VectorFile::parse(bytes).is_ok() && !recognised && !is_escaped(bytes))
-                    .then(|| "a vector is not recognised".to_owned())
+                let recognised = looks_like_vector(bytes) || is_escaped(bytes);
+                accept(VectorFile::parse(bytes), |_| ensure(recognised, "a vector is not recognised"))
             }
-            Parser::Trace => check_trace(bytes),
-            Parser::Assembly => {
-                let source = String::from_utf8_lossy(bytes);
-                let assembled = pvm_asm::assemble(&source).ok()?;
-                Program::parse(&assembled).ok().and_then(|program| check_program(&program, &assembled))
+            Parser::Trace => {
+                looks_like_trace(bytes);
+                accept(Trace::parse_bytes(bytes), check_trace)
             }
+            Parser::Assembly => accept(pvm_asm::assemble(&String::from_utf8_lossy(bytes)), |assembled| {
+                accept(Program::parse(assembled), |program| check_program(program, assembled)).map(drop)
+            }),
         }
     }
+}
+
+/// Whether something was accepted, and if so, checks it.
+fn accept<T, E>(result: Result<T, E>, check: impl FnOnce(&T) -> Result<(), String>) -> Result<bool, String> {
+    result.map_or(Ok(false), |value| check(&value).map(|()| true))
+}
+
+fn ensure(holds: bool, problem: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(problem.to_owned()) }
 }
 
 /// Gives an input to every parser; what went wrong, in words.
 pub fn check_everything(bytes: &[u8]) -> Vec<String> {
     let check = |parser: &Parser| {
-        let problem = catch_unwind(|| parser.check(bytes)).unwrap_or_else(|_| Some("it panics".to_owned()));
-        problem.map(|problem| format!("{}: {problem}", parser.name()))
+        let outcome = catch_unwind(|| parser.check(bytes)).unwrap_or_else(|_| Err("it panics".to_owned()));
+        outcome.err().map(|problem| format!("{}: {problem}", parser.name()))
     };
     Parser::ALL.iter().filter_map(check).collect()
 }
 
-fn check_program(program: &Program, bytes: &[u8]) -> Option<String> {
+fn check_program(program: &Program, bytes: &[u8]) -> Result<(), String> {
     let mut again = Vec::new();
-    if let Err(error) = program.encode(&mut again) {
-        return Some(format!("a program that was read cannot be written: {error}"));
-    }
-    if again != bytes {
-        return Some("a program is not written as it was read".to_owned());
-    }
+    program.encode(&mut again).map_err(|error| format!("a program that was read cannot be written: {error}"))?;
+    ensure(again == bytes, "a program is not written as it was read")?;
     let _ = program.metadata.as_deref().map(Metadata::parse);
     // One profile for each input is enough to try them all.
     let profile = Profile::ALL[bytes.len() % 3];
     let code = Code::new(&program.blob, profile);
-    if let Some(pc) = code.instruction_starts().find(|&pc| code.fetch(pc).next <= pc) {
-        return Some(format!("the instruction at {pc} leads back to itself"));
-    }
+    ensure(code.instruction_starts().all(|pc| code.fetch(pc).next > pc), "an instruction leads back to itself")?;
     let text = pvm_asm::disassemble(program, profile);
-    match pvm_asm::assemble(&text) {
-        Ok(again) if again == bytes => None,
-        Ok(_) => Some("the disassembly makes another program".to_owned()),
-        Err(error) => Some(format!("the disassembly is refused: {error}")),
-    }
+    let again = pvm_asm::assemble(&text).map_err(|error| format!("the disassembly is refused: {error}"))?;
+    ensure(again == bytes, "the disassembly makes another program")
 }
 
-fn check_natural(bytes: &[u8]) -> Option<String> {
-    let (value, used, shortest) = natural::decode(bytes)?;
+fn check_natural((value, used, shortest): (u64, usize, bool), bytes: &[u8]) -> Result<bool, String> {
     let mut again = Vec::new();
     natural::encode(value, &mut again);
-    match shortest {
-        true if again != bytes[..used] => Some(format!("{value} is not written as it was read")),
-        false if again.len() >= used => Some(format!("{value} was read as too long, but is not")),
-        _ => None,
-    }
+    ensure((again == bytes[..used]) == shortest, "a number is not written as it was read")?;
+    ensure(shortest || again.len() < used, "a number was read as too long, but is not")?;
+    Ok(true)
 }
 
-fn check_trace(bytes: &[u8]) -> Option<String> {
-    looks_like_trace(bytes);
-    let trace = Trace::parse_bytes(bytes).ok()?;
+fn check_trace(trace: &Trace) -> Result<(), String> {
     let text: String = trace.records().map(|record| format!("{record}\n")).collect();
-    match Trace::parse(&text) {
-        Ok(again) if again == trace => None,
-        Ok(_) => Some("the records make another trace".to_owned()),
-        Err(error) => Some(format!("the records are refused: {error}")),
-    }
+    let again = Trace::parse(&text).map_err(|error| format!("the records are refused: {error}"))?;
+    ensure(again == *trace, "the records make another trace")
 }
 
 /// JSON can write a field's name in other ways than letter by letter.
@@ -204,21 +199,12 @@ mod tests {
         let pool = Pool::new();
         for (parser, seeds) in &pool.seeds {
             for seed in seeds {
-                assert_eq!(parser.check(seed), None, "{parser:?}");
-                let text = || String::from_utf8_lossy(seed).into_owned();
-                match parser {
-                    Parser::Container(format) => assert!(Program::parse_as(*format, seed).is_ok(), "{parser:?}"),
-                    Parser::Program => assert!(Program::parse(seed).is_ok()),
-                    Parser::Vector => assert!(VectorFile::parse(seed).is_ok(), "{}", text()),
-                    Parser::Trace => assert!(Trace::parse_bytes(seed).is_ok(), "{}", text()),
-                    Parser::Assembly => assert!(pvm_asm::assemble(&text()).is_ok(), "{}", text()),
-                    Parser::Blob | Parser::Natural => {}
-                }
+                assert_eq!(parser.check(seed), Ok(true), "{parser:?}: {}", String::from_utf8_lossy(seed));
             }
         }
         for seed in 0..3000 {
             let (parser, input) = pool.input(seed);
-            assert_eq!(parser.check(&input), None, "seed {seed}");
+            assert_eq!(parser.check(&input).err(), None, "seed {seed}");
         }
     }
 }

@@ -5,8 +5,8 @@
 //! things are translated here, since they concern how a run stops and goes on and not what the guest does:
 //!
 //! * It knows no lowest 64 KiB: a fault there is the panic that the specification wants.
-//! * Started where no instruction begins, it traps without charging; the specification has a trap stand there, which
-//!   costs 1.
+//! * Started where no instruction begins, it traps, and charges for that only if it has been there before; the
+//!   specification has a trap stand there, which costs 1.
 //! * A run that goes on after a page fault does not pay for the instruction again; by the specification it does.
 //! * When the guest halts, it does not say where. There the program counter is not compared.
 //! * It cannot be interrupted. A request to stop before the next run is answered here, and nothing runs.
@@ -117,14 +117,17 @@ impl Machine for Peer<'_> {
             self.instance.set_gas(gas - 1);
         }
         let sent_to = self.sent_to.take();
+        let gas = self.instance.gas();
         let interrupt = self.instance.run().expect("the interpreter has no errors of its own");
         self.pc = self.instance.program_counter().map_or(self.pc, |pc| pc.0);
         match interrupt {
             InterruptKind::Finished => Exit::Halt,
-            InterruptKind::Trap => match sent_to.filter(|&pc| !self.blob.starts_instruction(pc)) {
-                Some(pc) => self.missing_instruction(pc),
-                None => Exit::Panic,
-            },
+            InterruptKind::Trap => {
+                match sent_to.filter(|&pc| !self.blob.starts_instruction(pc) && self.instance.gas() == gas) {
+                    Some(pc) => self.missing_instruction(pc),
+                    None => Exit::Panic,
+                }
+            }
             InterruptKind::Ecalli(id) => Exit::HostCall { id: id as i32 as u64 },
             InterruptKind::Segfault(fault) if fault.page_address < LOWEST_ADDRESS => Exit::Panic,
             InterruptKind::Segfault(fault) => {

@@ -6,7 +6,7 @@
 
 use crate::{Action, Case, Page, Step, Stop};
 use pvm_gas::GasModel;
-use pvm_isa::{Format, Meaning, Opcode, Profile};
+use pvm_isa::{Format, MAX_SKIP, Meaning, Opcode, Profile};
 use pvm_ops::{GuestCode, PAGE_SIZE};
 use pvm_program::{Blob, Code};
 use pvm_runtime::Exit;
@@ -29,6 +29,8 @@ pub enum Quirk {
     /// Of the byte that names the destination of a three-register instruction it takes the low half, the Gray Paper the
     /// whole.
     WideDestination,
+    /// An instruction of 25 bytes, the longest there are, is not followed by another one.
+    LongestInstruction,
     /// Its gas is signed.
     SignedGas,
     /// The last bytes of the address space cannot be accessed even if their page is mapped; no JAM guest has that page.
@@ -46,7 +48,7 @@ pub enum Quirk {
 
 impl Quirk {
     /// Every quirk.
-    pub const ALL: [Quirk; 13] = [
+    pub const ALL: [Quirk; 14] = [
         Quirk::OtherRules,
         Quirk::LongEntries,
         Quirk::EmptyEntries,
@@ -54,6 +56,7 @@ impl Quirk {
         Quirk::Memset,
         Quirk::Sbrk,
         Quirk::WideDestination,
+        Quirk::LongestInstruction,
         Quirk::SignedGas,
         Quirk::LastPage,
         Quirk::BothWays,
@@ -72,6 +75,7 @@ impl Quirk {
             Quirk::Memset => "memset",
             Quirk::Sbrk => "sbrk",
             Quirk::WideDestination => "wide-destination",
+            Quirk::LongestInstruction => "longest-instruction",
             Quirk::SignedGas => "signed-gas",
             Quirk::LastPage => "last-page",
             Quirk::BothWays => "both-ways",
@@ -106,8 +110,10 @@ pub fn exclusion(case: &Case, blob: &Blob, ours: &[Stop]) -> Option<Quirk> {
         return Some(Quirk::LastPage);
     }
     let code = Code::new(blob, case.profile);
+    let is_longest = |pc| code.skip(pc) == MAX_SKIP && code.starts_instruction(code.next(pc));
     code.instruction_starts().find_map(|pc| match (code.opcode(pc), code.bytes()[pc as usize]) {
         (_, MEMSET) => Some(Quirk::Memset),
+        _ if is_longest(pc) => Some(Quirk::LongestInstruction),
         (Some(Opcode::Sbrk), _) => Some(Quirk::Sbrk),
         (Some(opcode), _) if opcode.spec().format == Format::RegRegReg => {
             let is_wide = code.bytes().get(pc as usize + 2).is_some_and(|&byte| byte > 15);
@@ -146,16 +152,20 @@ pub fn explanation(
         let alike = Stop { exit: our.exit, ..their.clone() };
         return (is_next && alike == *our).then_some(Quirk::StoreAcross);
     }
-    if their.exit != Exit::Panic {
-        return None;
-    }
-    // We panic at the jump, they at its target, having paid for one instruction more.
+    // We panic at the jump; they go on to its target, and panic there if they can pay for one instruction more.
     let undefined = code.starts_instruction(their.pc) && code.opcode(their.pc).is_none();
     if our.exit == Exit::Panic && undefined && meaning(our.pc).is_some_and(Meaning::ends_block) {
-        let alike = Stop { pc: our.pc, gas: their.gas + 1, ..their.clone() };
-        if alike == *our {
+        let gas = match their.exit {
+            Exit::Panic => Some(their.gas + 1),
+            Exit::OutOfGas => Some(their.gas),
+            _ => None,
+        };
+        if gas.is_some_and(|gas| Stop { exit: our.exit, pc: our.pc, gas, ..their.clone() } == *our) {
             return Some(Quirk::UndefinedTarget);
         }
+    }
+    if their.exit != Exit::Panic {
+        return None;
     }
     let start = leg(case, theirs, at)?;
     if start.pc == Some(their.pc) && start.gas == their.gas && !is_in_block(&code, their.pc) {

@@ -108,7 +108,7 @@ impl<F: Fn(&Case) -> bool> Shrinker<F> {
     fn state(&mut self) {
         for index in 0..REG_COUNT {
             for value in [0, 1] {
-                if self.change(|case| case.registers[index] = value) {
+                if self.best.registers[index] <= value || self.change(|case| case.registers[index] = value) {
                     break;
                 }
             }

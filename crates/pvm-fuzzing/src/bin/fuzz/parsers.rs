@@ -30,20 +30,25 @@ struct Watch {
 pub fn run(budget: &Budget) -> Result<u64> {
     let pool = Pool::new();
     let failures = AtomicU64::new(0);
+    let accepted = AtomicU64::new(0);
     ALLOCATOR.reset_peak_usage();
     let expected = ALLOCATOR.current_usage() + MEMORY_LIMIT;
     let watch = Watch { expected, alone: RwLock::new(()), alarms: AtomicU64::new(0) };
     let spent = budget.spend("inputs", |seed| {
         let (parser, input) = pool.input(seed);
-        if let Some(problem) = watch.check(parser, &input) {
-            println!("\rseed {seed}, {}: {problem}", parser.name());
-            if failures.fetch_add(1, Ordering::Relaxed) < 50 {
-                keep(&budget.findings, parser, seed, &input);
+        match watch.check(parser, &input) {
+            Ok(is_accepted) => drop(accepted.fetch_add(u64::from(is_accepted), Ordering::Relaxed)),
+            Err(problem) => {
+                println!("\rseed {seed}, {}: {problem}", parser.name());
+                if failures.fetch_add(1, Ordering::Relaxed) < 50 {
+                    keep(&budget.findings, parser, seed, &input);
+                }
             }
         }
     });
     let failures = failures.into_inner();
-    println!("{} inputs, {failures} failed, {:.0}/s", spent.count, spent.rate());
+    let accepted = accepted.into_inner();
+    println!("{} inputs, {accepted} accepted, {failures} failed, {:.0}/s", spent.count, spent.rate());
     if let Some(file) = &budget.total {
         totals::add(file, "parsers", &spent, None, failures)?;
     }
@@ -51,42 +56,39 @@ pub fn run(budget: &Budget) -> Result<u64> {
 }
 
 impl Watch {
-    fn check(&self, parser: Parser, input: &[u8]) -> Option<String> {
-        let suspected = {
+    fn check(&self, parser: Parser, input: &[u8]) -> Result<bool, String> {
+        let (accepted, suspected) = {
             let _together = self.alone.read().unwrap_or_else(PoisonError::into_inner);
             let alarms = self.alarms.load(Ordering::SeqCst);
             let started = Instant::now();
-            if let Some(problem) = attempt(parser, input) {
-                return Some(problem);
-            }
+            let accepted = attempt(parser, input)?;
             if ALLOCATOR.peak_usage() > self.expected {
                 self.alarms.fetch_add(1, Ordering::SeqCst);
             }
-            started.elapsed() > TIME_LIMIT || self.alarms.load(Ordering::SeqCst) != alarms
+            (accepted, started.elapsed() > TIME_LIMIT || self.alarms.load(Ordering::SeqCst) != alarms)
         };
-        if suspected { self.check_alone(parser, input) } else { None }
+        if suspected { self.check_alone(parser, input) } else { Ok(accepted) }
     }
 
-    fn check_alone(&self, parser: Parser, input: &[u8]) -> Option<String> {
+    fn check_alone(&self, parser: Parser, input: &[u8]) -> Result<bool, String> {
         let _alone = self.alone.write().unwrap_or_else(PoisonError::into_inner);
         let before = ALLOCATOR.current_usage();
         ALLOCATOR.reset_peak_usage();
         let started = Instant::now();
-        let problem = attempt(parser, input);
+        let outcome = attempt(parser, input);
         let time = started.elapsed();
         let memory = ALLOCATOR.peak_usage().saturating_sub(before);
         ALLOCATOR.reset_peak_usage();
         match () {
-            () if problem.is_some() => problem,
-            () if time > TIME_LIMIT => Some(format!("it takes {time:?}")),
-            () if memory > MEMORY_LIMIT => Some(format!("it takes {} MiB", memory >> 20)),
-            () => None,
+            () if time > TIME_LIMIT => Err(format!("it takes {time:?}")),
+            () if memory > MEMORY_LIMIT => Err(format!("it takes {} MiB", memory >> 20)),
+            () => outcome,
         }
     }
 }
 
-fn attempt(parser: Parser, input: &[u8]) -> Option<String> {
-    catch_unwind(|| parser.check(input)).unwrap_or_else(|_| Some("it panics".to_owned()))
+fn attempt(parser: Parser, input: &[u8]) -> Result<bool, String> {
+    catch_unwind(|| parser.check(input)).unwrap_or_else(|_| Err("it panics".to_owned()))
 }
 
 fn keep(folder: &Path, parser: Parser, seed: u64, input: &[u8]) {
