@@ -183,7 +183,8 @@ mod tests {
         for case in (0..300).map(random::case).filter(|case| case.gas < 10_000 && case.gas_model.charges_blocks()) {
             if halts(&case) {
                 let small = shrink(&case, halts);
-                assert!(halts(&small) && small.program.len() <= 10 && small.script.is_empty(), "{}", small.to_text());
+                // A step may be left: the gas can come at the start or after the first stop.
+                assert!(halts(&small) && small.program.len() <= 10 && small.script.len() <= 1, "{}", small.to_text());
                 count += 1;
             }
         }
