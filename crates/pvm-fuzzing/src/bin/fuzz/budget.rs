@@ -5,6 +5,7 @@ use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What all targets have in common.
@@ -54,7 +55,12 @@ pub struct Progress {
     started: Instant,
     deadline: Option<Instant>,
     stop: AtomicBool,
+    /// What each thread works on, and since when.
+    at_work: Vec<Mutex<Option<(u64, Instant)>>>,
 }
+
+/// What takes longer than this does not end.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many of the sequence a thread takes at a time.
 const BATCH: u64 = 64;
@@ -65,6 +71,7 @@ impl Budget {
         let started = Instant::now();
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
         println!("seed {seed}");
+        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)).max(1);
         let progress = Progress {
             seed,
             next: AtomicU64::new(self.skip),
@@ -73,13 +80,12 @@ impl Budget {
             started,
             deadline: self.time.map(|time| started + time),
             stop: AtomicBool::new(false),
+            at_work: (0..threads).map(|_| Mutex::default()).collect(),
         };
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(|| progress.work(&work))).collect();
-            if std::io::stdout().is_terminal() {
-                scope.spawn(|| progress.show(unit));
-            }
+            let at_work = progress.at_work.iter();
+            let workers: Vec<_> = at_work.map(|at| scope.spawn(|| progress.work(at, &work))).collect();
+            scope.spawn(|| progress.show(unit));
             workers.into_iter().for_each(|worker| {
                 let _ = worker.join();
             });
@@ -105,14 +111,17 @@ impl Spent {
 }
 
 impl Progress {
-    fn work(&self, work: &(impl Fn(u64) + Sync)) {
+    fn work(&self, at_work: &Mutex<Option<(u64, Instant)>>, work: &(impl Fn(u64) + Sync)) {
         loop {
             let from = self.next.fetch_add(BATCH, Ordering::Relaxed);
             for index in from..(from + BATCH).min(self.end) {
                 if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     return;
                 }
-                work(mix(self.seed, index));
+                let seed = mix(self.seed, index);
+                *lock(at_work) = Some((seed, Instant::now()));
+                work(seed);
+                *lock(at_work) = None;
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
             if from + BATCH >= self.end {
@@ -121,16 +130,32 @@ impl Progress {
         }
     }
 
+    /// Shows how far it is, and gives up when a thread hangs, which nothing else would end.
     fn show(&self, unit: &str) {
+        let is_terminal = std::io::stdout().is_terminal();
         while !self.stop.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(200));
-            let done = self.done.load(Ordering::Relaxed);
-            let rate = done as f64 / self.started.elapsed().as_secs_f64();
-            print!("\r{done} {unit}, {rate:.0}/s ");
-            let _ = std::io::stdout().flush();
+            std::thread::sleep(Duration::from_millis(100));
+            for (seed, since) in self.at_work.iter().filter_map(|at| *lock(at)) {
+                if since.elapsed() > PATIENCE {
+                    println!("\rseed {seed} does not end");
+                    std::process::exit(1);
+                }
+            }
+            if is_terminal {
+                let done = self.done.load(Ordering::Relaxed);
+                let rate = done as f64 / self.started.elapsed().as_secs_f64();
+                print!("\r{done} {unit}, {rate:.0}/s ");
+                let _ = std::io::stdout().flush();
+            }
         }
-        println!();
+        if is_terminal {
+            println!();
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The seed of one of a sequence.

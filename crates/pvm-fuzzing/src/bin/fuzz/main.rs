@@ -37,6 +37,11 @@ enum Command {
     Differential(Budget),
     /// Feed mutated inputs to every parser.
     Parsers(Budget),
+    /// Print the case of a seed, as a case file.
+    Case {
+        /// The seed that the fuzzer named.
+        seed: u64,
+    },
     /// Play a case file in every setting, or give a parser input again.
     Replay {
         /// The file that the fuzzer left.
@@ -54,6 +59,7 @@ fn main() -> Result<ExitCode> {
     let differences = match Arguments::parse().command {
         Command::Differential(budget) => differential::run(&budget)?,
         Command::Parsers(budget) => parsers::run(&budget)?,
+        Command::Case { seed } => replay::print(seed),
         Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
     };
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

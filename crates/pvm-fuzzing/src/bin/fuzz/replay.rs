@@ -1,7 +1,7 @@
 //! Findings again.
 
 use anyhow::{Context, Result};
-use pvm_fuzzing::{Case, Engines, parsers, shrink};
+use pvm_fuzzing::{Case, Engines, parsers, random, shrink};
 use std::path::Path;
 
 /// Plays a case in every setting, or gives an input to the parsers; returns 1 if that fails.
@@ -29,6 +29,14 @@ pub fn run(file: &Path, smaller: bool, verbose: bool) -> Result<u64> {
         None => println!("{} stops, all the same; polkavm: {:?}", report.stops, report.peer),
     }
     Ok(u64::from(report.difference.is_some()))
+}
+
+/// Prints the case of a seed; nothing can differ in that.
+pub fn print(seed: u64) -> u64 {
+    let mut case = random::case(seed);
+    Engines::new().tame(&mut case);
+    print!("{}", case.to_text());
+    0
 }
 
 fn show(engines: &Engines, case: &Case) {
