@@ -74,7 +74,7 @@ pub struct Peer<'c> {
 }
 
 impl<'c> Peer<'c> {
-    /// A guest for the program of `case`, which [`crate::quirks::exclusion`] has let pass.
+    /// A guest for the program of `case`, which no quirk excludes.
     ///
     /// # Errors
     ///
