@@ -16,12 +16,7 @@ pub struct Setting {
     pub region_limit: usize,
     /// The effort of the compiler.
     pub opt_level: OptLevel,
-    /// The most executable memory, in bytes.
-    pub code_limit: usize,
 }
-
-/// Room for two small regions: code is evicted all the time.
-const TWO_PAGES: usize = 8192;
 
 impl Setting {
     /// Every setting that is tested.
@@ -30,14 +25,9 @@ impl Setting {
         for region_limit in [1, 10, 1000] {
             for threshold in [0, 1, 2, 7] {
                 for opt_level in [OptLevel::Speed, OptLevel::None] {
-                    let code_limit = Config::default().code_limit;
-                    all.push(Setting { threshold, region_limit, opt_level, code_limit });
+                    all.push(Setting { threshold, region_limit, opt_level });
                 }
             }
-        }
-        for (threshold, region_limit) in [(0, 10), (1, 1), (1, 10), (2, 1000)] {
-            let opt_level = OptLevel::Speed;
-            all.push(Setting { threshold, region_limit, opt_level, code_limit: TWO_PAGES });
         }
         all
     }
@@ -45,8 +35,8 @@ impl Setting {
 
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Setting { threshold, region_limit, opt_level, code_limit } = self;
-        write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}, code {code_limit}")
+        let Setting { threshold, region_limit, opt_level } = self;
+        write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}")
     }
 }
 
@@ -108,7 +98,6 @@ impl Engines {
                 jit_threshold: setting.threshold,
                 region_limit: setting.region_limit,
                 opt_level: setting.opt_level,
-                code_limit: setting.code_limit,
                 ..Config::default()
             })
         };
