@@ -8,4 +8,4 @@
 pub mod alu;
 mod memory;
 
-pub use memory::{GuestMemory, Rights};
+pub use memory::{GuestMemory, Rights, WATCHED};

@@ -1,14 +1,17 @@
 //! Guest memory accesses: address arithmetic and page rights. No other module computes a guest address.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Endianness, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::types::{I8, I32, I64};
+use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Endianness, InstBuilder, MemFlagsData, TrapCode, Value};
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
 
 /// The rights that an access needs, as bits of the table of page rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights(pub u8);
+
+/// What Cranelift records for each instruction of an access that the host watches over.
+pub const WATCHED: TrapCode = TrapCode::HEAP_OUT_OF_BOUNDS;
 
 /// Where guest memory and its table of rights are.
 #[derive(Clone, Copy, Debug)]
@@ -21,19 +24,21 @@ pub struct GuestMemory {
 
 impl GuestMemory {
     /// Guest memory whose first byte is at `bytes` and the rights of whose first page are at `rights`, both host
-    /// addresses. Behind the last page there is one more without rights.
-    pub fn new(builder: &mut FunctionBuilder<'_>, bytes: Value, rights: Value) -> GuestMemory {
+    /// addresses. Behind the last page there is one more without rights. If the host watches over accesses, they may
+    /// trap; otherwise each must be checked before.
+    pub fn new(builder: &mut FunctionBuilder<'_>, bytes: Value, rights: Value, is_watched: bool) -> GuestMemory {
         let region = |builder: &mut FunctionBuilder<'_>, id, name: &'static str| -> Option<AliasRegion> {
             let data = AliasRegionData { user_id: id, description: name.into() };
             Some(builder.func.dfg.alias_regions.insert(data))
         };
         let guest = region(builder, 1, "guest memory");
         let table = region(builder, 2, "page rights");
+        // Guests are little-endian whatever the host is.
+        let access = MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(guest);
         GuestMemory {
             bytes,
             rights,
-            // Guests are little-endian whatever the host is. The check has been made: the access cannot trap.
-            access: MemFlagsData::new().with_notrap().with_endianness(Endianness::Little).with_alias_region(guest),
+            access: if is_watched { access.with_trap_code(Some(WATCHED)) } else { access.with_notrap() },
             // Rights change only between calls of compiled code.
             table: MemFlagsData::new().with_notrap().with_aligned().with_readonly().with_alias_region(table),
         }
@@ -49,6 +54,20 @@ impl GuestMemory {
             }
             None => builder.ins().iconst(I64, i64::from(offset as u32)),
         }
+    }
+
+    /// An address and an offset behind it, for an access that the host watches over. Their sum is not reduced modulo
+    /// 2^32: where that would matter nothing is accessible.
+    pub fn unreduced(&self, builder: &mut FunctionBuilder<'_>, base: Option<Value>, offset: i32) -> (Value, i32) {
+        match base {
+            Some(base) => (self.address(builder, Some(base), 0), offset),
+            None => (self.address(builder, None, offset), 0),
+        }
+    }
+
+    /// The host address of guest address 0. Not zero.
+    pub fn base(&self) -> Value {
+        self.bytes
     }
 
     /// Whether all of `len` bytes (1 to a page) from `address` have the rights: not zero if so.
@@ -72,33 +91,30 @@ impl GuestMemory {
         builder.ins().load(I8, self.table, entry, 0)
     }
 
-    /// Loads from `offset` bytes behind `address`, which has been checked.
+    /// Loads from `offset` bytes behind `address`, which has been checked or is watched over.
     pub fn load(&self, builder: &mut FunctionBuilder<'_>, kind: LoadKind, address: Value, offset: i32) -> Value {
         let at = builder.ins().iadd(self.bytes, address);
-        let value = builder.ins().load(int(kind.size), self.access, at, offset);
-        match kind {
-            LoadKind { size: Size::B8, .. } => value,
-            LoadKind { signed: true, .. } => builder.ins().sextend(I64, value),
-            LoadKind { signed: false, .. } => builder.ins().uextend(I64, value),
+        let flags = self.access;
+        // One instruction each: an extension of its own would not be joined with a load that ends its block.
+        match (kind.size, kind.signed) {
+            (Size::B1, false) => builder.ins().uload8(I64, flags, at, offset),
+            (Size::B1, true) => builder.ins().sload8(I64, flags, at, offset),
+            (Size::B2, false) => builder.ins().uload16(I64, flags, at, offset),
+            (Size::B2, true) => builder.ins().sload16(I64, flags, at, offset),
+            (Size::B4, false) => builder.ins().uload32(flags, at, offset),
+            (Size::B4, true) => builder.ins().sload32(flags, at, offset),
+            (Size::B8, _) => builder.ins().load(I64, flags, at, offset),
         }
     }
 
-    /// Stores the low bytes of `value` to `offset` bytes behind `address`, which has been checked.
+    /// Stores the low bytes of `value` to `offset` bytes behind `address`, which has been checked or is watched over.
     pub fn store(&self, builder: &mut FunctionBuilder<'_>, size: Size, value: Value, address: Value, offset: i32) {
         let at = builder.ins().iadd(self.bytes, address);
-        let value = match size {
-            Size::B8 => value,
-            _ => builder.ins().ireduce(int(size), value),
+        match size {
+            Size::B1 => builder.ins().istore8(self.access, value, at, offset),
+            Size::B2 => builder.ins().istore16(self.access, value, at, offset),
+            Size::B4 => builder.ins().istore32(self.access, value, at, offset),
+            Size::B8 => builder.ins().store(self.access, value, at, offset),
         };
-        builder.ins().store(self.access, value, at, offset);
-    }
-}
-
-const fn int(size: Size) -> Type {
-    match size {
-        Size::B1 => I8,
-        Size::B2 => I16,
-        Size::B4 => I32,
-        Size::B8 => I64,
     }
 }

@@ -139,7 +139,8 @@ impl<C: GuestCode> CodeCache<C> {
         let code = self.compiler.compile(|func, builder_context, config| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
-            translate(func, builder_context, config, &*self.code, blocks, &region, metering, cost);
+            let faults = self.compiler.faults();
+            translate(func, builder_context, config, &*self.code, blocks, &region, metering, faults, cost);
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();

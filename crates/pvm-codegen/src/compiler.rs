@@ -1,5 +1,6 @@
 //! The compiler driver: one region in, one function of machine code out.
 
+use crate::landings::{self, NoLanding};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -10,7 +11,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
 use pvm_ops::PAGE_SIZE;
-use pvm_vm::{CodeMemory, CompiledFunction};
+use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use target_lexicon::Triple;
 
 /// How much effort goes into machine code.
@@ -29,6 +30,12 @@ pub enum CompileError {
     /// Cranelift has no back end for this machine.
     #[error("no machine code can be made for this host: {0}")]
     Host(String),
+    /// The handler of signals could not be installed.
+    #[error("the host does not let faults be detected by signals: {0}")]
+    Signals(std::io::Error),
+    /// The machine code of a region is not understood.
+    #[error(transparent)]
+    Landing(#[from] NoLanding),
     /// A region could not be compiled.
     #[error("a region could not be compiled: {0}")]
     Region(Box<ModuleError>),
@@ -45,6 +52,7 @@ impl From<ModuleError> for CompileError {
 pub(crate) struct MachineCode {
     bytes: Vec<u8>,
     align: u64,
+    landings: Box<[Landing]>,
 }
 
 impl MachineCode {
@@ -62,6 +70,7 @@ impl MachineCode {
 /// Compiles for the machine it runs on. Shared by all programs of an engine.
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    faults: FaultDetection,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -71,12 +80,13 @@ impl std::fmt::Debug for Compiler {
 }
 
 impl Compiler {
-    /// A compiler for this machine. `verify` checks the IR before it is compiled, for tests.
+    /// A compiler for this machine. `faults` says how refused accesses are detected; `verify` checks the IR before it is
+    /// compiled, for tests.
     ///
     /// # Errors
     ///
-    /// If Cranelift does not know the machine.
-    pub fn new(opt_level: OptLevel, verify: bool) -> Result<Compiler, CompileError> {
+    /// If Cranelift does not know the machine, or faults cannot be detected like that.
+    pub fn new(opt_level: OptLevel, faults: FaultDetection, verify: bool) -> Result<Compiler, CompileError> {
         let host = |error: &dyn std::fmt::Display| CompileError::Host(error.to_string());
         let mut flags = settings::builder();
         let values = [
@@ -94,7 +104,15 @@ impl Compiler {
         }
         let isa = cranelift_native::builder().map_err(|error| host(&error))?;
         let isa = isa.finish(settings::Flags::new(flags)).map_err(|error: CodegenError| host(&error))?;
-        Ok(Compiler { isa })
+        if faults == FaultDetection::Signals {
+            pvm_vm::install_handler().map_err(CompileError::Signals)?;
+        }
+        Ok(Compiler { isa, faults })
+    }
+
+    /// How refused accesses are detected.
+    pub fn faults(&self) -> FaultDetection {
+        self.faults
     }
 
     /// The machine that code is made for.
@@ -120,7 +138,14 @@ impl Compiler {
         // A region calls nothing and has no data: where its code lies does not matter to it.
         assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
         let align = u64::from(compiled.buffer.alignment);
-        Ok(MachineCode { bytes: compiled.code_buffer().to_vec(), align })
+        let mut bytes = compiled.code_buffer().to_vec();
+        let landings = match self.faults {
+            FaultDetection::Checks => Box::default(),
+            FaultDetection::Signals => {
+                landings::extract(&mut bytes, compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted())?
+            }
+        };
+        Ok(MachineCode { bytes, align, landings })
     }
 
     /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words.
@@ -139,8 +164,9 @@ impl Compiler {
         module.finalize_definitions()?;
         let entry = module.get_finalized_function(id);
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
-        // fields, words of the jump table below the number given, the interrupt flag, and guest memory behind a check of
-        // the table of rights; it calls nothing.
-        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries) })
+        // fields, words of the jump table below the number given, the interrupt flag, and guest memory, behind a check of
+        // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
+        // that stood behind the accesses (`landings::extract`).
+        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, code.landings.clone()) })
     }
 }

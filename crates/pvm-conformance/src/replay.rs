@@ -113,7 +113,7 @@ fn initialise(instance: &mut Instance, address: u32, data: &[u8]) -> Result<(), 
     instance
         .memory_mut()
         .initialise(address, data)
-        .map_err(|fault| format!("memwrite before the start: {:#x} is not mapped", fault.address))
+        .map_err(|error| format!("memwrite before the start: {error}"))
 }
 
 fn describe(exit: Exit) -> String {

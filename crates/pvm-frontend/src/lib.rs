@@ -11,6 +11,7 @@
 //! | `groups` | which memory accesses share one check of page rights? |
 //! | [`translate`] | what is the IR of a region? |
 //! | [`Exit`] | why does compiled code return? |
+//! | [`Mark`] | which machine code belongs to which guest access? |
 //!
 //! Compiled code never decides a rare case. A failed check, of gas or of page rights, leaves the function with every
 //! register, the gas and the program counter as they were before the instruction concerned, and the interpreter, which
@@ -21,10 +22,12 @@ mod blocks;
 mod checkpoints;
 mod exit;
 mod groups;
+mod mark;
 mod region;
 mod translate;
 
 pub use blocks::{Block, BlockId, Blocks, Ending};
 pub use exit::Exit;
+pub use mark::Mark;
 pub use region::Region;
 pub use translate::{Metering, signature, translate};

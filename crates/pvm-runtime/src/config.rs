@@ -2,6 +2,7 @@
 
 use pvm_gas::GasModel;
 use pvm_isa::Profile;
+use pvm_vm::FaultDetection;
 
 /// Whether and how guest code becomes machine code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub struct Config {
     /// The effort that the compiler makes.
     #[cfg(feature = "cranelift")]
     pub opt_level: pvm_codegen::OptLevel,
+    /// How compiled code detects accesses that the guest may not make. [`FaultDetection::Signals`] is faster; it installs a
+    /// handler for `SIGSEGV`, which passes on what is not its own, and the host must enforce rights of 4 KiB pages.
+    pub fault_detection: FaultDetection,
     /// The most guest instructions that are compiled together, at least 1. Compile time per instruction grows above
     /// about a thousand.
     pub region_limit: usize,
@@ -45,6 +49,7 @@ impl Default for Config {
             jit_threshold: 1000,
             #[cfg(feature = "cranelift")]
             opt_level: pvm_codegen::OptLevel::default(),
+            fault_detection: FaultDetection::BEST,
             region_limit: 1000,
             code_limit: 256 << 20,
             memory_limit: 1 << 32,

@@ -1,6 +1,7 @@
 //! The engine: what all modules share.
 
-use crate::{Config, EngineError};
+use crate::{Config, EngineError, Jit};
+use pvm_vm::FaultDetection;
 use std::sync::Arc;
 
 /// The settings, and the compiler if there is one. Cheap to clone; clones are the same engine.
@@ -26,7 +27,10 @@ impl Engine {
         #[cfg(feature = "cranelift")]
         let compiler = match config.jit {
             crate::Jit::Off => None,
-            crate::Jit::Cranelift => Some(Arc::new(pvm_codegen::Compiler::new(config.opt_level, config.verify)?)),
+            crate::Jit::Cranelift => {
+                let compiler = pvm_codegen::Compiler::new(config.opt_level, config.fault_detection, config.verify)?;
+                Some(Arc::new(compiler))
+            }
         };
         let shared = Shared {
             config: config.clone(),
@@ -39,6 +43,15 @@ impl Engine {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// How faults have to be detected in the memory of guests: the interpreter checks, whatever the host does.
+    pub(crate) fn fault_detection(&self) -> FaultDetection {
+        match self.shared.config.jit {
+            Jit::Off => FaultDetection::Checks,
+            #[cfg(feature = "cranelift")]
+            Jit::Cranelift => self.shared.config.fault_detection,
+        }
     }
 
     #[cfg(feature = "cranelift")]

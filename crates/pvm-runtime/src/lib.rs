@@ -43,4 +43,4 @@ pub use pvm_gas::GasModel;
 pub use pvm_isa::{Profile, REG_COUNT};
 pub use pvm_ops::{Access, MemoryFault};
 pub use pvm_program::{Format, Program};
-pub use pvm_vm::{Memory, MemoryError};
+pub use pvm_vm::{FaultDetection, Memory, MemoryError};

@@ -3,7 +3,8 @@
 //! Machine code is written into fresh pages, which then become executable and are never written again. A page belongs to
 //! one function, so dropping the function gives its pages back while others run.
 
-use crate::{Context, Memory};
+use crate::faults::Landings;
+use crate::{Context, FaultDetection, Landing, Memory};
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
 use cranelift_module::{ModuleError, ModuleResult};
 use memmap2::{Mmap, MmapMut};
@@ -81,28 +82,41 @@ pub struct CompiledFunction {
     entry: extern "C" fn(*mut Context, u64) -> u64,
     pages: Vec<Mmap>,
     jump_entries: usize,
+    detection: FaultDetection,
+    landings: Landings,
 }
 
 impl CompiledFunction {
     /// Takes over the executable pages of `memory`, and `entry`, a function in them that knows a jump table of
-    /// `jump_entries` entries.
+    /// `jump_entries` words. `landings` says where it goes on when the host refuses an access, by ascending access.
     ///
     /// # Safety
     ///
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
-    /// convention of the host, and returns a number. It touches nothing but the context, guest memory whose rights allow
-    /// it, that many words from the context's pointer to jump entries, and the interrupt flag.
-    pub unsafe fn new(memory: &CodeMemory, entry: *const u8, jump_entries: usize) -> CompiledFunction {
+    /// convention of the host, and returns a number. It touches nothing but the context, that many words from the
+    /// context's pointer to jump entries, the interrupt flag, and guest memory: under [`FaultDetection::Checks`] where
+    /// the table of rights allows it; under [`FaultDetection::Signals`] at a guest address plus a signed 32-bit constant,
+    /// by instructions whose landings are given, each of them in the function and good to go on at, with the registers
+    /// as they are at the access.
+    pub unsafe fn new(
+        memory: &CodeMemory,
+        entry: *const u8,
+        jump_entries: usize,
+        detection: FaultDetection,
+        landings: Box<[Landing]>,
+    ) -> CompiledFunction {
         // SAFETY: the caller says that this is such a function.
         let entry = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut Context, u64) -> u64>(entry) };
-        CompiledFunction { entry, pages: memory.take(), jump_entries }
+        let landings = Landings::new(entry as usize, landings);
+        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, landings }
     }
 
     /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns.
     ///
     /// # Panics
     ///
-    /// If `jump_entries` is shorter than the function's jump table.
+    /// If `jump_entries` is shorter than the function's jump table, or faults are not detected in `memory` as the function
+    /// was compiled for.
     #[inline]
     pub fn call(
         &self,
@@ -113,12 +127,13 @@ impl CompiledFunction {
         interrupt: &AtomicBool,
     ) -> u64 {
         assert!(jump_entries.len() >= self.jump_entries, "the jump table is that of another program");
+        assert_eq!(memory.detection(), self.detection, "the memory is made for other compiled code");
         context.memory = memory.base();
         context.rights = memory.rights();
         context.jump_entries = jump_entries.as_ptr();
         context.interrupt = interrupt;
         // The contract of `new` holds: every pointer is that of a reference that lives through the call.
-        (self.entry)(context, entry)
+        self.landings.watch(|| (self.entry)(context, entry))
     }
 
     /// Bytes of executable memory that it occupies, whole pages.

@@ -8,9 +8,13 @@
 //! | [`Memory`] | 2^32 bytes of guest address space with a right for each page |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
+//! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 
 mod context;
+#[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
+mod faults;
 mod memory;
+mod reservation;
 
 #[cfg(feature = "jit")]
 mod code_memory;
@@ -18,4 +22,5 @@ mod code_memory;
 #[cfg(feature = "jit")]
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
+pub use faults::{FaultDetection, Landing, install_handler};
 pub use memory::{Memory, MemoryError, READABLE, WRITABLE};

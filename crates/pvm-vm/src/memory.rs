@@ -1,24 +1,25 @@
-//! Guest memory: a reservation of 4 GiB and a byte of rights for each page.
+//! Guest memory: reserved address space and a byte of rights for each page.
 //!
-//! The reservation costs address space, not memory: pages are filled by the host when they are first touched. Rights
-//! are checked by every access in software, so they hold on any host whatever its page size, and a fault is exact to
-//! the byte without a signal. Two tables follow from that: the bytes themselves, and [`READABLE`] and [`WRITABLE`] bits
-//! per page, which the interpreter and compiled code read through [`crate::Context`].
+//! The table of rights decides: [`READABLE`] and [`WRITABLE`] bits per page, which the interpreter looks up at every
+//! access, and compiled code, too, under [`FaultDetection::Checks`]. So rights hold on any host whatever its page size,
+//! and a fault is exact to the byte. Under [`FaultDetection::Signals`] the host enforces the same rights, for compiled
+//! code that looks nothing up.
 
+use crate::FaultDetection;
+use crate::reservation::{Reservation, SPACE};
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;
+use std::ops::Range;
 
 /// The bit of a page's rights that allows reading.
 pub const READABLE: u8 = 1;
 /// The bit of a page's rights that allows writing.
 pub const WRITABLE: u8 = 2;
 
-const SPACE: u64 = 1 << 32;
-const PAGES: usize = (SPACE / PAGE_SIZE as u64) as usize;
 /// Compiled code looks up the page of an access's last byte without wrapping at 2^32: the page behind the last one must
-/// be there and have no rights. Accesses are at most eight bytes, so one page is enough.
-const MARGIN: usize = PAGE_SIZE as usize;
+/// be in the table and have no rights.
+const PAGES: usize = (SPACE / PAGE_SIZE as u64) as usize + 1;
 
 /// Why memory could not be had or changed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,12 @@ pub enum MemoryError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Bytes are to be put where no page is accessible.
+    #[error("the page of {address:#x} is not accessible")]
+    Inaccessible {
+        /// The first byte concerned.
+        address: u32,
+    },
     /// A range that does not lie within 2^32 bytes, or not on page boundaries.
     #[error("{size:#x} bytes at {address:#x} are not whole pages below 2^32")]
     Range {
@@ -50,12 +57,22 @@ pub enum MemoryError {
     /// The host could not take pages back.
     #[error("the host failed to take pages back: {0}")]
     Discard(io::Error),
+    /// The host could not enforce a right. The pages are not accessible then.
+    #[error("the host failed to protect {size:#x} bytes of guest memory at {address:#x}: {error}")]
+    Protect {
+        /// The first byte.
+        address: u32,
+        /// The size in bytes.
+        size: u64,
+        /// What the host said.
+        error: io::Error,
+    },
 }
 
 /// The memory of one guest.
 #[derive(Debug)]
 pub struct Memory {
-    bytes: MmapMut,
+    bytes: Reservation,
     rights: MmapMut,
     /// How many pages have a right.
     accessible_pages: u64,
@@ -71,23 +88,24 @@ impl Memory {
     /// # Errors
     ///
     /// If the host refuses the reservation.
-    pub fn new(limit: u64) -> Result<Memory, MemoryError> {
-        let reserve = |bytes: usize| {
-            MmapOptions::new()
-                .len(bytes)
-                .no_reserve_swap()
-                .map_anon()
-                .map_err(|error| MemoryError::Reserve { bytes: bytes as u64, error })
-        };
+    pub fn new(limit: u64, detection: FaultDetection) -> Result<Memory, MemoryError> {
+        let refused = |bytes| move |error| MemoryError::Reserve { bytes, error };
+        let bytes = Reservation::new(detection == FaultDetection::Signals).map_err(refused(Reservation::SIZE))?;
+        let rights = MmapOptions::new().len(PAGES).no_reserve_swap().map_anon().map_err(refused(PAGES as u64))?;
         Ok(Memory {
-            bytes: reserve(SPACE as usize + MARGIN)?,
-            rights: reserve(PAGES + 1)?,
+            bytes,
+            rights,
             accessible_pages: 0,
             page_limit: limit / u64::from(PAGE_SIZE),
             heap_end: 0,
             heap_limit: 0,
             sbrk_returns_new_end: false,
         })
+    }
+
+    /// How compiled code has to detect faults in this memory.
+    pub fn detection(&self) -> FaultDetection {
+        if self.bytes.is_enforced() { FaultDetection::Signals } else { FaultDetection::Checks }
     }
 
     /// Lets `sbrk` move the end of the heap from `start` up to `limit`.
@@ -99,7 +117,7 @@ impl Memory {
 
     /// The first byte of the address space, for compiled code. Stays the same for the life of the memory.
     pub fn base(&mut self) -> *mut u8 {
-        self.bytes.as_mut_ptr()
+        self.bytes.base()
     }
 
     /// The rights of the first page, for compiled code. Stays the same for the life of the memory.
@@ -125,8 +143,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If the range is not whole pages below 2^32, or more pages than allowed would be accessible; nothing changes
-    /// then.
+    /// If the range is not whole pages below 2^32, or more pages than allowed would be accessible: nothing changes then.
+    /// If the host cannot enforce the right, none of the pages is accessible.
     pub fn protect(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         let end = u64::from(address).checked_add(size).filter(|&end| end <= SPACE);
         let page = u64::from(PAGE_SIZE);
@@ -134,20 +152,25 @@ impl Memory {
         let Some(end) = end.filter(|_| aligned) else {
             return Err(MemoryError::Range { address, size });
         };
-        let range = (u64::from(address) / page) as usize..(end / page) as usize;
+        let pages = pages(u64::from(address)..end);
         let bits = match access {
             Access::None => 0,
             Access::Read => READABLE,
             Access::ReadWrite => READABLE | WRITABLE,
         };
-        let pages = &mut self.rights[range];
-        let before = pages.iter().filter(|&&bits| bits != 0).count() as u64;
+        let before = self.rights[pages.clone()].iter().filter(|&&bits| bits != 0).count() as u64;
         let after = if bits == 0 { 0 } else { pages.len() as u64 };
         let accessible = self.accessible_pages - before + after;
         if after > before && accessible > self.page_limit {
             return Err(MemoryError::Limit { wanted: accessible * page, limit: self.page_limit * page });
         }
-        pages.fill(bits);
+        if let Err(error) = self.bytes.protect(u64::from(address)..end, access) {
+            // Part of the pages may have the new right: what the table allows, the host must allow, too.
+            self.rights[pages].fill(0);
+            self.accessible_pages -= before;
+            return Err(MemoryError::Protect { address, size, error });
+        }
+        self.rights[pages].fill(bits);
         self.accessible_pages = accessible;
         Ok(())
     }
@@ -164,7 +187,7 @@ impl Memory {
 
     /// Gives whole pages back to the host; they read as zeros from then on.
     fn discard(&mut self, address: u32, size: u64) -> Result<(), MemoryError> {
-        discard(&mut self.bytes, address as usize, size as usize)
+        self.bytes.discard(u64::from(address)..u64::from(address) + size).map_err(MemoryError::Discard)
     }
 
     /// Takes every right from the guest, forgets what memory held, and gives it back to the host.
@@ -175,9 +198,15 @@ impl Memory {
     pub fn reset(&mut self) -> Result<(), MemoryError> {
         self.set_heap(0, 0, false);
         self.accessible_pages = 0;
-        let (bytes, rights) = (self.bytes.len(), self.rights.len());
-        discard(&mut self.rights, 0, rights)?;
-        discard(&mut self.bytes, 0, bytes)
+        // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be; `&mut` means that
+        // nothing holds a reference into the table.
+        unsafe { self.rights.unchecked_advise(UncheckedAdvice::DontNeed) }.map_err(MemoryError::Discard)?;
+        self.bytes.protect(0..SPACE, Access::None).map_err(|error| MemoryError::Protect {
+            address: 0,
+            size: SPACE,
+            error,
+        })?;
+        self.bytes.discard(0..SPACE).map_err(MemoryError::Discard)
     }
 
     /// Copies guest memory out.
@@ -187,9 +216,7 @@ impl Memory {
     /// If the guest may not read a byte of it; the fault names the first. Nothing is copied then.
     pub fn read(&self, address: u32, into: &mut [u8]) -> Result<(), MemoryFault> {
         self.check(address, into.len() as u64, READABLE)?;
-        let at = address as usize;
-        // No wrap: all pages of a readable range lie below 2^32.
-        into.copy_from_slice(&self.bytes[at..at + into.len()]);
+        self.bytes.read(address, into);
         Ok(())
     }
 
@@ -200,20 +227,37 @@ impl Memory {
     /// If the guest may not write a byte of it; the fault names the first. Nothing is written then.
     pub fn write(&mut self, address: u32, from: &[u8]) -> Result<(), MemoryFault> {
         self.check(address, from.len() as u64, WRITABLE)?;
-        let at = address as usize;
-        self.bytes[at..at + from.len()].copy_from_slice(from);
+        self.bytes.write(address, from);
         Ok(())
     }
 
-    /// Copies into guest memory whatever the rights of its pages, as a loader does.
+    /// Copies into accessible guest memory, pages that the guest may only read included, as a loader does.
     ///
     /// # Errors
     ///
-    /// If a page of it is not accessible at all; nothing is written then.
-    pub fn initialise(&mut self, address: u32, from: &[u8]) -> Result<(), MemoryFault> {
-        self.check(address, from.len() as u64, READABLE | WRITABLE)?;
-        let at = address as usize;
-        self.bytes[at..at + from.len()].copy_from_slice(from);
+    /// If a page of it is not accessible at all, or the host cannot lift or restore protection; nothing is written then.
+    pub fn initialise(&mut self, address: u32, from: &[u8]) -> Result<(), MemoryError> {
+        let page = u64::from(PAGE_SIZE);
+        let end = u64::from(address) + from.len() as u64;
+        self.check(address, from.len() as u64, READABLE | WRITABLE).map_err(|MemoryFault { address }| {
+            MemoryError::Inaccessible { address }
+        })?;
+        let around = u64::from(address) / page * page..end.next_multiple_of(page);
+        let before = self.rights[pages(around.clone())].to_vec();
+        if before.iter().all(|bits| bits & WRITABLE != 0) {
+            self.bytes.write(address, from);
+            return Ok(());
+        }
+        let (first, size) = (around.start as u32, around.end - around.start);
+        self.protect(first, size, Access::ReadWrite)?;
+        self.bytes.write(address, from);
+        let mut at = around.start;
+        for run in before.chunk_by(|a, b| a == b) {
+            let size = run.len() as u64 * page;
+            let access = if run[0] & WRITABLE != 0 { Access::ReadWrite } else { Access::Read };
+            self.protect(at as u32, size, access)?;
+            at += size;
+        }
         Ok(())
     }
 
@@ -277,7 +321,11 @@ impl Memory {
     fn load_split<const N: usize>(&self, address: u32) -> Result<[u8; N], MemoryFault> {
         match self.first_fault::<N>(address, READABLE) {
             Some(fault) => Err(fault),
-            None => Ok(std::array::from_fn(|k| self.bytes[address.wrapping_add(k as u32) as usize])),
+            None => Ok(std::array::from_fn(|k| {
+                let mut byte = [0];
+                self.bytes.read(address.wrapping_add(k as u32), &mut byte);
+                byte[0]
+            })),
         }
     }
 
@@ -287,21 +335,16 @@ impl Memory {
             return Err(fault);
         }
         for (k, byte) in bytes.into_iter().enumerate() {
-            self.bytes[address.wrapping_add(k as u32) as usize] = byte;
+            self.bytes.write(address.wrapping_add(k as u32), &[byte]);
         }
         Ok(())
     }
 }
 
-/// Gives part of a private anonymous mapping back to the host; it reads as zeros from then on.
-fn discard(map: &mut MmapMut, offset: usize, len: usize) -> Result<(), MemoryError> {
-    assert!(offset.checked_add(len).is_some_and(|end| end <= map.len()));
-    if len == 0 {
-        return Ok(());
-    }
-    // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be; `&mut` means that
-    // nothing holds a reference into them, and the range lies in the mapping.
-    unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) }.map_err(MemoryError::Discard)
+/// The places of whole pages in the table of rights.
+fn pages(addresses: Range<u64>) -> Range<usize> {
+    let page = u64::from(PAGE_SIZE);
+    (addresses.start / page) as usize..(addresses.end / page) as usize
 }
 
 impl pvm_ops::Memory for Memory {
@@ -310,8 +353,9 @@ impl pvm_ops::Memory for Memory {
         if !self.is_plain::<N>(address, READABLE) {
             return self.load_split(address);
         }
-        // SAFETY: the mapping has 2^32 bytes and a margin larger than any N; arrays of bytes have no alignment.
-        Ok(unsafe { self.bytes.as_ptr().add(address as usize).cast::<[u8; N]>().read() })
+        // SAFETY: the bytes lie in one page that has the right, which the host allows, too; arrays of bytes have no
+        // alignment.
+        Ok(unsafe { self.bytes.base().add(address as usize).cast::<[u8; N]>().read() })
     }
 
     #[inline(always)]
@@ -320,7 +364,7 @@ impl pvm_ops::Memory for Memory {
             return self.store_split(address, bytes);
         }
         // SAFETY: as in `load`.
-        unsafe { self.bytes.as_mut_ptr().add(address as usize).cast::<[u8; N]>().write(bytes) };
+        unsafe { self.bytes.base().add(address as usize).cast::<[u8; N]>().write(bytes) };
         Ok(())
     }
 
@@ -356,7 +400,7 @@ mod tests {
     const UNLIMITED: u64 = SPACE;
 
     fn memory(pages: &[(u32, Access)]) -> Memory {
-        let mut memory = Memory::new(UNLIMITED).unwrap();
+        let mut memory = Memory::new(UNLIMITED, FaultDetection::BEST).unwrap();
         for &(address, access) in pages {
             memory.map(address, 4096, access).unwrap();
         }
@@ -387,7 +431,7 @@ mod tests {
 
     #[test]
     fn the_limit_holds_and_reset_forgets() {
-        let mut memory = Memory::new(8192).unwrap();
+        let mut memory = Memory::new(8192, FaultDetection::BEST).unwrap();
         memory.map(0x10000, 8192, Access::ReadWrite).unwrap();
         assert!(matches!(
             memory.map(0x20000, 4096, Access::Read),

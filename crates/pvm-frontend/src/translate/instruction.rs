@@ -1,11 +1,12 @@
 //! The IR of one instruction.
 
 use super::{Current, Translator};
-use crate::Exit;
+use crate::{Exit, Mark};
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Rights, alu};
 use pvm_ops::{Address, GuestCode, Inst, Target};
+use pvm_vm::FaultDetection;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -32,14 +33,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => {
-                let (at, offset) = self.address(current, index, address);
-                let value = self.memory.load(self.builder, kind, at, offset);
+                let value = self.access(current, index, address, |this, at, offset| {
+                    this.memory.load(this.builder, kind, at, offset)
+                });
                 self.write(dst, value);
             }
             Inst::Store { size, value, address } => {
-                let (at, offset) = self.address(current, index, address);
                 let value = self.operand(value);
-                self.memory.store(self.builder, size, value, at, offset);
+                self.access(current, index, address, |this, at, offset| {
+                    this.memory.store(this.builder, size, value, at, offset);
+                });
             }
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
             Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
@@ -76,8 +79,42 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// Makes an access, at an address and an offset behind it, with a way out before it for what the guest may not do.
+    fn access<T>(
+        &mut self,
+        current: &mut Current,
+        index: usize,
+        address: Address,
+        access: impl FnOnce(&mut Self, Value, i32) -> T,
+    ) -> T {
+        match self.faults {
+            FaultDetection::Checks => {
+                let (at, offset) = self.checked(current, index, address);
+                access(self, at, offset)
+            }
+            FaultDetection::Signals => {
+                let base = address.base.map(|reg| self.read(reg));
+                let (at, offset) = self.memory.unreduced(self.builder, base, address.offset);
+                let number = self.accesses;
+                self.accesses += 1;
+                self.builder.set_srcloc(Mark::Access(number).to_source_loc());
+                let result = access(self, at, offset);
+                // Never taken; it says what the code behind it needs if the access was refused. The compiler of machine
+                // code takes the branch out and keeps the place that it leads to.
+                self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
+                let base = self.memory.base();
+                self.unless(base, |this| {
+                    this.builder.set_srcloc(Mark::Other.to_source_loc());
+                    this.interpret(current, index);
+                });
+                self.builder.set_srcloc(Mark::Other.to_source_loc());
+                result
+            }
+        }
+    }
+
     /// The address of an access of this instruction, as one that was checked and an offset behind it.
-    pub(super) fn address(&mut self, current: &mut Current, index: usize, address: Address) -> (Value, i32) {
+    fn checked(&mut self, current: &mut Current, index: usize, address: Address) -> (Value, i32) {
         let id = current.groups.of[index].expect("every access is in a group");
         let group = current.groups.groups[id];
         let at = match current.addresses[id] {

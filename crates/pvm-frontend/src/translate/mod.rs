@@ -16,7 +16,7 @@ mod jumps;
 use crate::blocks::{BlockId, Ending, instructions};
 use crate::checkpoints;
 use crate::groups::Groups;
-use crate::{Blocks, Exit, Region};
+use crate::{Blocks, Exit, Mark, Region};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, Value};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
@@ -24,7 +24,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use pvm_clif::GuestMemory;
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Operand, Reg};
-use pvm_vm::Context;
+use pvm_vm::{Context, FaultDetection};
 
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ pub fn signature(call_conv: CallConv) -> Signature {
 
 /// Writes the IR of `region` into `func`, which has the right signature and is empty.
 ///
-/// `cost` is what entering a block charges: nothing for the continuation of a block that is paid whole.
+/// `faults` says how refused accesses are detected. `cost` is what entering a block charges: nothing for the continuation of a block that is paid whole.
 #[allow(clippy::too_many_arguments)] // one per question that a region leaves open
 pub fn translate<C: GuestCode>(
     func: &mut ir::Function,
@@ -55,11 +55,12 @@ pub fn translate<C: GuestCode>(
     blocks: &Blocks,
     region: &Region,
     metering: Metering,
+    faults: FaultDetection,
     cost: impl Fn(BlockId) -> u32,
 ) {
     let bounds = checkpoints::place(region, blocks, &cost);
     let mut builder = FunctionBuilder::new(func, builder_context);
-    let mut translator = Translator::start(&mut builder, code, blocks, region, metering);
+    let mut translator = Translator::start(&mut builder, code, blocks, region, metering, faults);
     for (position, &id) in region.blocks.iter().enumerate() {
         translator.block(position, id, cost(id), bounds[position]);
     }
@@ -73,6 +74,9 @@ struct Translator<'a, 'b, C> {
     blocks: &'a Blocks,
     region: &'a Region,
     metering: Metering,
+    faults: FaultDetection,
+    /// How many accesses have been written that the host watches over.
+    accesses: u32,
     context: Value,
     memory: GuestMemory,
     registers: [Option<Variable>; 32],
@@ -109,7 +113,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         blocks: &'a Blocks,
         region: &'a Region,
         metering: Metering,
+        faults: FaultDetection,
     ) -> Self {
+        builder.set_srcloc(Mark::Other.to_source_loc());
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
@@ -144,7 +150,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let fixed = context_flags().with_readonly();
         let bytes = builder.ins().load(I64, fixed, context, Context::MEMORY);
         let rights = builder.ins().load(I64, fixed, context, Context::RIGHTS);
-        let memory = GuestMemory::new(builder, bytes, rights);
+        let memory = GuestMemory::new(builder, bytes, rights, faults == FaultDetection::Signals);
 
         let bodies = region.blocks.iter().map(|_| builder.create_block()).collect();
         let funnel = builder.create_block();
@@ -156,6 +162,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             blocks,
             region,
             metering,
+            faults,
+            accesses: 0,
             context,
             memory,
             registers,

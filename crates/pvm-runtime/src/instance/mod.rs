@@ -90,10 +90,10 @@ impl Instance {
         if !arguments.is_empty() && !program.takes_arguments() {
             return Err(InstanceError::NoArguments { format: program.format });
         }
-        let mut memory = Memory::new(shared.engine.config().memory_limit)?;
+        let mut memory = Memory::new(shared.engine.config().memory_limit, shared.engine.fault_detection())?;
         for segment in program.image.segments.iter().chain(&program.arguments(arguments)) {
             memory.map(segment.address, u64::from(segment.size), segment.access)?;
-            memory.initialise(segment.address, &segment.data).expect("the segment has just been mapped");
+            memory.initialise(segment.address, &segment.data)?;
         }
         if let Some(heap) = program.image.heap {
             // PolkaVM's own `sbrk` answers with the new end, JAM's with the former one.

@@ -1,0 +1,114 @@
+//! The address space of a guest on the host.
+//!
+//! ```text
+//! guard, 2 GiB | 2^32 bytes of guest addresses | guard, 2 GiB and a page
+//! ```
+//!
+//! Address space costs no memory: pages are filled by the host when they are first touched. Where the host watches over
+//! rights, compiled code adds a 32-bit register and a signed 32-bit constant without reducing the sum modulo 2^32: what
+//! would have wrapped lands in a guard, where nothing is accessible.
+
+use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
+use pvm_ops::{Access, PAGE_SIZE};
+use std::io;
+use std::ops::Range;
+
+/// Bytes that a guest can address.
+pub(crate) const SPACE: u64 = 1 << 32;
+/// As far as a constant can lead down from the first address.
+const GUARD_BELOW: usize = 1 << 31;
+/// As far as a constant and an access of eight bytes can lead up from the last address.
+const GUARD_ABOVE: usize = (1 << 31) + PAGE_SIZE as usize;
+
+/// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    map: MmapMut,
+    is_enforced: bool,
+}
+
+impl Reservation {
+    /// How much address space a guest takes, in bytes.
+    pub(crate) const SIZE: u64 = SPACE + (GUARD_BELOW + GUARD_ABOVE) as u64;
+
+    /// Reserves address space. Where rights are enforced, nothing is accessible yet.
+    pub(crate) fn new(is_enforced: bool) -> io::Result<Reservation> {
+        let len = usize::try_from(Self::SIZE).map_err(io::Error::other)?;
+        let map = MmapOptions::new().len(len).no_reserve_swap().map_anon()?;
+        if is_enforced {
+            protect(&map, 0..len, Access::None)?;
+        }
+        Ok(Reservation { map, is_enforced })
+    }
+
+    /// Whether the host enforces rights.
+    pub(crate) fn is_enforced(&self) -> bool {
+        self.is_enforced
+    }
+
+    /// The byte of guest address 0.
+    #[inline(always)]
+    pub(crate) fn base(&self) -> *mut u8 {
+        // SAFETY: the mapping is longer than the guard. It is not behind a Rust reference: only pointers made here and in
+        // compiled code lead into it.
+        unsafe { self.map.as_ptr().cast_mut().add(GUARD_BELOW) }
+    }
+
+    /// Has the host enforce a right on whole pages, if it does that at all.
+    pub(crate) fn protect(&mut self, range: Range<u64>, access: Access) -> io::Result<()> {
+        if !self.is_enforced || range.is_empty() {
+            return Ok(());
+        }
+        protect(&self.map, self.offsets(range), access)
+    }
+
+    /// Gives whole pages back to the host; they read as zeros from then on.
+    pub(crate) fn discard(&mut self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let range = self.offsets(range);
+        // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be, and the range
+        // lies in the mapping.
+        unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) }
+    }
+
+    /// Copies bytes out. The host must allow reading them.
+    pub(crate) fn read(&self, address: u32, into: &mut [u8]) {
+        assert!(u64::from(address) + into.len() as u64 <= SPACE);
+        // SAFETY: the range lies in the mapping, and no reference to guest memory exists that `into` could overlap.
+        unsafe { std::ptr::copy_nonoverlapping(self.base().add(address as usize), into.as_mut_ptr(), into.len()) }
+    }
+
+    /// Copies bytes in. The host must allow writing them.
+    pub(crate) fn write(&mut self, address: u32, from: &[u8]) {
+        assert!(u64::from(address) + from.len() as u64 <= SPACE);
+        // SAFETY: as in `read`.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.base().add(address as usize), from.len()) }
+    }
+
+    /// Where guest addresses are in the mapping.
+    fn offsets(&self, range: Range<u64>) -> Range<usize> {
+        assert!(range.start <= range.end && range.end <= SPACE);
+        range.start as usize + GUARD_BELOW..range.end as usize + GUARD_BELOW
+    }
+}
+
+#[cfg(unix)]
+fn protect(map: &MmapMut, range: Range<usize>, access: Access) -> io::Result<()> {
+    use rustix::mm::{MprotectFlags, mprotect};
+    assert!(range.start <= range.end && range.end <= map.len());
+    let flags = match access {
+        Access::None => MprotectFlags::empty(),
+        Access::Read => MprotectFlags::READ,
+        Access::ReadWrite => MprotectFlags::READ | MprotectFlags::WRITE,
+    };
+    // SAFETY: the range lies in the mapping, which is never seen through a reference, so taking rights away breaks no
+    // promise; who accesses it looks at the rights, or handles the signal.
+    unsafe { mprotect(map.as_ptr().cast_mut().add(range.start).cast(), range.len(), flags) }.map_err(io::Error::from)
+}
+
+#[cfg(not(unix))]
+fn protect(_: &MmapMut, _: Range<usize>, _: Access) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
