@@ -11,8 +11,11 @@ pub struct Contender {
     /// It does this fraction of the native work, so that slow engines take no longer than fast ones.
     pub share: u64,
     /// Loads a kernel, so that the first run can begin.
-    pub prepare: Box<dyn Fn(&Kernel) -> Result<Runner>>,
+    pub prepare: Prepare,
 }
+
+/// Makes a kernel ready to be run.
+pub type Prepare = Box<dyn Fn(&Kernel) -> Result<Runner>>;
 
 /// Runs `kernel(n)` once, from a fresh state of the guest.
 pub type Runner = Box<dyn FnMut(u64) -> Result<Sample>>;
