@@ -1,15 +1,32 @@
-//! What is compared.
+//! What is compared: an engine, or the host itself, and a kernel prepared for it.
 
+use crate::kernel::Kernel;
 use anyhow::Result;
 use std::time::Duration;
 
-/// An engine with a program.
+/// An engine with its settings.
 pub struct Contender {
-    /// What the table calls it.
-    pub name: String,
-    /// Runs the program once from its start: how long it took, and its result.
-    pub run: Box<dyn FnMut() -> Result<(Duration, Vec<u8>)>>,
+    /// What tables call it.
+    pub name: &'static str,
+    /// It does this fraction of the native work, so that slow engines take no longer than fast ones.
+    pub share: u64,
+    /// Loads a kernel, so that the first run can begin.
+    pub prepare: Prepare,
 }
 
-/// More gas than any program here uses.
-pub const GAS: i64 = 1 << 50;
+/// Makes a kernel ready to be run.
+pub type Prepare = Box<dyn Fn(&Kernel) -> Result<Runner>>;
+
+/// Runs `kernel(n)` once, from a fresh state of the guest.
+pub type Runner = Box<dyn FnMut(u64) -> Result<Sample>>;
+
+/// One run.
+pub struct Sample {
+    /// Processor time from the call to the return, compiling on the way included.
+    pub time: Duration,
+    /// What the kernel returned.
+    pub result: u64,
+}
+
+/// More gas than any run here uses.
+pub const GAS: i64 = 1 << 60;

@@ -1,40 +1,51 @@
 //! This engine.
 
-use crate::contender::{Contender, GAS};
+use crate::clock::{Processes, Stopwatch};
+use crate::contender::{Contender, GAS, Runner, Sample};
+use crate::kernel::Kernel;
 use anyhow::{Result, bail};
-use pvm_program::Program;
 use pvm_runtime::{Config, Engine, Exit, GasModel, Instance, Jit, Module, Options};
-use std::time::Instant;
 
-/// This engine, compiling from the start, by default, and interpreting.
-pub fn contenders(program: &Program) -> Result<Vec<Contender>> {
-    let compiled = Config { jit_threshold: 0, ..Config::default() };
+/// Where a C function takes its argument and leaves its result.
+const ARGUMENT: usize = 7;
+
+/// This engine with each gas model, and its interpreter; `jit_threshold` is the default if it is not given.
+pub fn contenders(jit_threshold: Option<u32>) -> Result<Vec<Contender>> {
+    let default = Config::default();
+    let compiled = Config { jit_threshold: jit_threshold.unwrap_or(default.jit_threshold), ..default };
     let interpreted = Config { jit: Jit::Off, ..Config::default() };
     Ok(vec![
-        contender("jit", &compiled, GasModel::Instruction, program, true)?,
-        contender("jit-no-gas", &compiled, GasModel::None, program, true)?,
-        contender("jit-cold", &Config::default(), GasModel::Instruction, program, false)?,
-        contender("interpreter", &interpreted, GasModel::Instruction, program, true)?,
+        contender("ours-gas", 1, &compiled, GasModel::Instruction)?,
+        contender("ours-block", 1, &compiled, GasModel::Block)?,
+        contender("ours-pipeline", 1, &compiled, GasModel::Pipeline)?,
+        contender("ours-none", 1, &compiled, GasModel::None)?,
+        contender("ours-interp-gas", 10, &interpreted, GasModel::Instruction)?,
+        contender("ours-interp-none", 10, &interpreted, GasModel::None)?,
     ])
 }
 
-/// `warm` keeps one module, so that only the first run compiles; otherwise every run begins with nothing.
-fn contender(name: &str, config: &Config, gas_model: GasModel, program: &Program, warm: bool) -> Result<Contender> {
+fn contender(name: &'static str, share: u64, config: &Config, gas_model: GasModel) -> Result<Contender> {
     let engine = Engine::new(config)?;
     let options = Options { profile: None, gas_model: Some(gas_model) };
-    let program = program.clone();
-    let kept = warm.then(|| Module::from_program(&engine, program.clone(), options));
-    let run = move || {
-        let module = kept.clone().unwrap_or_else(|| Module::from_program(&engine, program.clone(), options));
-        let mut instance = Instance::new(&module, &[])?;
-        instance.set_gas(GAS as u64);
-        let start = Instant::now();
-        let exit = instance.run();
-        let time = start.elapsed();
-        match exit {
-            Exit::Halt => Ok((time, instance.output())),
-            exit => bail!("stopped by {exit:?} at {}", instance.pc()),
-        }
+    let prepare = move |kernel: &Kernel| -> Result<Runner> {
+        // One module for all runs: what the first has compiled serves the others.
+        let module = Module::from_program(&engine, kernel.program.clone(), options);
+        let entry = kernel.entry;
+        Ok(Box::new(move |n| run(&module, entry, n)))
     };
-    Ok(Contender { name: name.to_owned(), run: Box::new(run) })
+    Ok(Contender { name, share, prepare: Box::new(prepare) })
+}
+
+fn run(module: &Module, entry: u32, n: u64) -> Result<Sample> {
+    let mut instance = Instance::new(module, &[])?;
+    instance.set_gas(GAS as u64);
+    instance.set_pc(entry);
+    instance.registers_mut()[ARGUMENT] = n;
+    let stopwatch = Stopwatch::start(Processes::Own);
+    let exit = instance.run();
+    let time = stopwatch.elapsed();
+    match exit {
+        Exit::Halt => Ok(Sample { time, result: instance.registers()[ARGUMENT] }),
+        exit => bail!("stopped by {exit:?} at {}", instance.pc()),
+    }
 }

@@ -1,67 +1,80 @@
 //! The `polkavm` crate, through its public interface.
 
-use crate::contender::{Contender, GAS};
+use crate::clock::{Processes, Stopwatch};
+use crate::contender::{Contender, GAS, Runner, Sample};
+use crate::kernel::{ENTRY, Kernel};
 use anyhow::{Result, anyhow, bail};
-use polkavm::program::InstructionSetKind;
 use polkavm::{
-    BackendKind, Config, Engine, GasMeteringKind, InterruptKind, Module, ModuleConfig, ProgramBlob, ProgramCounter,
-    ProgramParts, Reg,
+    BackendKind, Config, Engine, GasMeteringKind, InterruptKind, Module, ModuleConfig, ProgramBlob, Reg, SandboxKind,
 };
-use pvm_program::Program;
-use std::time::Instant;
+use std::rc::Rc;
 
-/// Its interpreter, metering as we do; and its recompiler where the host lets it run, which meters blocks.
-pub fn contenders(program: &Program) -> Result<Vec<Contender>> {
-    let mut contenders = vec![contender("polkavm-interp", BackendKind::Interpreter, program)?];
-    if BackendKind::Compiler.is_supported()
-        && let Ok(recompiler) = contender("polkavm-recomp", BackendKind::Compiler, program)
-    {
-        contenders.push(recompiler);
+/// How gas is charged.
+#[derive(Clone, Copy)]
+enum Gas {
+    /// Not at all.
+    None,
+    /// Per block, checked when it is entered; what the recompiler can do.
+    Block,
+    /// Per instruction; what only the interpreter can do.
+    Instruction,
+}
+
+/// Its recompiler in both sandboxes, where the host lets them run, and its interpreter.
+pub fn contenders() -> Result<Vec<Contender>> {
+    let mut contenders = Vec::new();
+    let sandboxes = [
+        ("polkavm-process-gas", "polkavm-process-none", SandboxKind::Linux),
+        ("polkavm-generic-gas", "polkavm-generic-none", SandboxKind::Generic),
+    ];
+    for (metered, unmetered, sandbox) in sandboxes {
+        match engine(BackendKind::Compiler, Some(sandbox)) {
+            Ok(engine) => {
+                let processes = if sandbox == SandboxKind::Linux { Processes::Descendants } else { Processes::Own };
+                contenders.push(contender(metered, 1, &engine, Gas::Block, processes));
+                contenders.push(contender(unmetered, 1, &engine, Gas::None, processes));
+            }
+            Err(error) => eprintln!("polkavm's {sandbox} sandbox does not run here: {error}"),
+        }
     }
+    let engine = engine(BackendKind::Interpreter, None)?;
+    contenders.push(contender("polkavm-interp-gas", 20, &engine, Gas::Instruction, Processes::Own));
+    contenders.push(contender("polkavm-interp-none", 20, &engine, Gas::None, Processes::Own));
     Ok(contenders)
 }
 
-/// A standard program in polkavm's own container. Both put data at the same addresses; stacks differ, and so does the
-/// stack pointer.
-fn blob(program: &Program) -> Result<ProgramBlob> {
-    let standard = program.standard().ok_or_else(|| anyhow!("not a standard program"))?;
-    let mut code = Vec::new();
-    standard.blob.encode(&mut code);
-    let mut parts = ProgramParts::empty(InstructionSetKind::Latest64);
-    parts.ro_data_size = standard.ro_data.len() as u32;
-    parts.rw_data_size = standard.rw_data.len().next_multiple_of(4096) as u32 + 4096 * u32::from(standard.heap_pages);
-    parts.stack_size = standard.stack_size.max(4096);
-    parts.ro_data = standard.ro_data.into();
-    parts.rw_data = standard.rw_data.into();
-    parts.code_and_jump_table = code.into();
-    ProgramBlob::from_parts(parts).map_err(|error| anyhow!("polkavm: {error:?}"))
-}
-
-fn contender(name: &str, backend: BackendKind, program: &Program) -> Result<Contender> {
+fn engine(backend: BackendKind, sandbox: Option<SandboxKind>) -> Result<Rc<Engine>> {
     let mut config = Config::new();
     config.set_backend(Some(backend));
+    config.set_sandbox(sandbox);
     config.set_allow_experimental(true);
-    let engine = Engine::new(&config)?;
-    let mut module_config = ModuleConfig::new();
-    module_config.set_gas_metering(Some(GasMeteringKind::Sync));
-    module_config.set_per_instruction_metering(backend == BackendKind::Interpreter);
-    let module = Module::from_blob(&engine, &module_config, blob(program)?)?;
-    let top = module.default_sp();
-    let run = move || {
-        let mut instance = module.instantiate()?;
-        instance.set_reg(Reg::RA, 0xffff_0000);
-        instance.set_reg(Reg::SP, top);
-        instance.set_gas(GAS);
-        instance.set_next_program_counter(ProgramCounter(0));
-        let start = Instant::now();
-        let interrupt = instance.run()?;
-        let time = start.elapsed();
-        if !matches!(interrupt, InterruptKind::Finished) {
-            bail!("stopped by {interrupt:?} at {:?}", instance.program_counter());
-        }
-        let (address, len) = (instance.reg(Reg::A0), instance.reg(Reg::A1));
-        let result = instance.read_memory(address as u32, len as u32)?;
-        Ok((time, result))
+    Ok(Rc::new(Engine::new(&config)?))
+}
+
+fn contender(name: &'static str, share: u64, engine: &Rc<Engine>, gas: Gas, processes: Processes) -> Contender {
+    let engine = Rc::clone(engine);
+    let prepare = move |kernel: &Kernel| -> Result<Runner> {
+        let mut config = ModuleConfig::new();
+        config.set_gas_metering((!matches!(gas, Gas::None)).then_some(GasMeteringKind::Sync));
+        config.set_per_instruction_metering(matches!(gas, Gas::Instruction));
+        let blob = ProgramBlob::parse(kernel.file.as_slice().into()).map_err(|error| anyhow!("{error:?}"))?;
+        let module = Module::from_blob(&engine, &config, blob)?;
+        Ok(Box::new(move |n| run(&module, n, processes)))
     };
-    Ok(Contender { name: name.to_owned(), run: Box::new(run) })
+    Contender { name, share, prepare: Box::new(prepare) }
+}
+
+fn run(module: &Module, n: u64, processes: Processes) -> Result<Sample> {
+    let export = module.exports().find(|export| export.symbol().as_bytes() == ENTRY.as_bytes());
+    let entry = export.ok_or_else(|| anyhow!("no export named `{ENTRY}`"))?.program_counter();
+    let mut instance = module.instantiate()?;
+    instance.set_gas(GAS);
+    instance.prepare_call_untyped(entry, &[n]);
+    let stopwatch = Stopwatch::start(processes);
+    let interrupt = instance.run()?;
+    let time = stopwatch.elapsed();
+    match interrupt {
+        InterruptKind::Finished => Ok(Sample { time, result: instance.reg(Reg::A0) }),
+        interrupt => bail!("stopped by {interrupt:?} at {:?}", instance.program_counter()),
+    }
 }
