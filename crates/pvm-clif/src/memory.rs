@@ -1,8 +1,8 @@
 //! Guest memory accesses: address arithmetic and page rights. No other module computes a guest address.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8, I32, I64};
-use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Endianness, InstBuilder, MemFlagsData, TrapCode, Value};
+use cranelift_codegen::ir::types::{I8, I16, I32, I64};
+use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, TrapCode, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
 
@@ -49,7 +49,7 @@ impl GuestMemory {
         match base {
             Some(base) => {
                 let low = builder.ins().ireduce(I32, base);
-                let sum = builder.ins().iadd_imm_s(low, i64::from(offset));
+                let sum = if offset == 0 { low } else { builder.ins().iadd_imm_s(low, i64::from(offset)) };
                 builder.ins().uextend(I64, sum)
             }
             None => builder.ins().iconst(I64, i64::from(offset as u32)),
@@ -70,7 +70,7 @@ impl GuestMemory {
         self.bytes
     }
 
-    /// Whether all of `len` bytes (1 to a page) from `address` have the rights: not zero if so.
+    /// Whether one of `len` bytes (1 to a page) from `address` lacks the rights: not zero if so.
     ///
     /// The address is below 2^32. A range that runs past the end finds the page behind the last one, and no rights.
     pub fn check(&self, builder: &mut FunctionBuilder<'_>, address: Value, len: u32, rights: Rights) -> Value {
@@ -82,7 +82,7 @@ impl GuestMemory {
             bits = builder.ins().band(bits, last);
         }
         let bits = builder.ins().band_imm_u(bits, i64::from(rights.0));
-        builder.ins().icmp_imm_s(IntCC::NotEqual, bits, 0)
+        builder.ins().icmp_imm_s(IntCC::Equal, bits, 0)
     }
 
     fn rights_at(&self, builder: &mut FunctionBuilder<'_>, address: Value) -> Value {
@@ -110,11 +110,37 @@ impl GuestMemory {
     /// Stores the low bytes of `value` to `offset` bytes behind `address`, which has been checked or is watched over.
     pub fn store(&self, builder: &mut FunctionBuilder<'_>, size: Size, value: Value, address: Value, offset: i32) {
         let at = builder.ins().iadd(self.bytes, address);
+        if size != Size::B8
+            && let Some(imm) = constant(builder, value)
+        {
+            // Stored as it is, without a register.
+            let value = builder.ins().iconst(int(size), imm);
+            builder.ins().store(self.access, value, at, offset);
+            return;
+        }
         match size {
             Size::B1 => builder.ins().istore8(self.access, value, at, offset),
             Size::B2 => builder.ins().istore16(self.access, value, at, offset),
             Size::B4 => builder.ins().istore32(self.access, value, at, offset),
             Size::B8 => builder.ins().store(self.access, value, at, offset),
         };
+    }
+}
+
+/// The value of a constant.
+fn constant(builder: &FunctionBuilder<'_>, value: Value) -> Option<i64> {
+    let inst = builder.func.dfg.value_def(value).inst()?;
+    match builder.func.dfg.insts[inst] {
+        InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
+        _ => None,
+    }
+}
+
+const fn int(size: Size) -> Type {
+    match size {
+        Size::B1 => I8,
+        Size::B2 => I16,
+        Size::B4 => I32,
+        Size::B8 => I64,
     }
 }

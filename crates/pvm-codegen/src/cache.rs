@@ -130,8 +130,8 @@ impl<C: GuestCode> CodeCache<C> {
         let blocks = self.blocks();
         let Some(head) = blocks.find(pc) else { return Attempt::Never };
         let plan = self.write().plan(blocks, head, self.settings.region_limit.max(1));
-        let (region, owns_blocks) = match plan {
-            Plan::Compile(region, owns_blocks) => (region, owns_blocks),
+        let region = match plan {
+            Plan::Compile(region) => region,
             Plan::Later => return Attempt::Later,
             Plan::Never => return Attempt::Never,
         };
@@ -148,21 +148,21 @@ impl<C: GuestCode> CodeCache<C> {
         match placed {
             Ok((code, Some(compiled))) => {
                 tracing::debug!(pc, blocks = region.blocks.len(), bytes = code.len(), "compiled");
-                Attempt::Compiled(self.publish(&mut table, blocks, region, compiled, code.len(), owns_blocks))
+                Attempt::Compiled(self.publish(&mut table, blocks, region, compiled, code.len()))
             }
             Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {
-                table.abandon(&region, head, owns_blocks);
+                table.abandon(&region, head);
                 Attempt::Never
             }
             Ok((_, None)) => {
-                table.postpone(&region, head, owns_blocks);
+                table.postpone(&region, head);
                 Attempt::Later
             }
             Err(error) => {
                 if !self.has_complained.swap(true, Ordering::Relaxed) {
                     tracing::warn!(pc, %error, "left to the interpreter (further cases are not reported)");
                 }
-                table.abandon(&region, head, owns_blocks);
+                table.abandon(&region, head);
                 Attempt::Never
             }
         }
@@ -205,7 +205,6 @@ impl<C: GuestCode> CodeCache<C> {
         region: Region,
         compiled: Arc<Compiled>,
         code_bytes: usize,
-        owns_blocks: bool,
     ) -> Vec<u32> {
         let stats = &mut table.stats;
         stats.regions += 1;
@@ -218,7 +217,7 @@ impl<C: GuestCode> CodeCache<C> {
         }
         // Compiled code asks only whether a target is in its own region, so it does not matter when it sees this.
         self.set_jump_entries(blocks, &region, |entry| (u64::from(region.id) + 1) << 32 | entry as u64);
-        table.insert(blocks, region, compiled, owns_blocks)
+        table.insert(blocks, region, compiled)
     }
 
     /// Sets where the region's entries are, for the dynamic jumps that lead to them.

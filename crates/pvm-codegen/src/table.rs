@@ -69,23 +69,18 @@ pub struct CacheStats {
 /// A region in the table.
 #[derive(Debug)]
 struct Row {
-    id: u32,
     compiled: Arc<Compiled>,
     region: Region,
-    /// Whether its blocks are no other region's.
-    owns_blocks: bool,
 }
 
 /// The regions of a program.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    entries: HashMap<u32, (u32, Place)>,
+    entries: HashMap<u32, Place>,
     /// Blocks that belong to a region, compiled or being compiled, or whose region could not be compiled.
     taken: HashSet<BlockId>,
     /// Blocks that must get hot again before they are compiled again.
     cooling: HashSet<BlockId>,
-    /// How often a block that cannot be entered was hot.
-    wanted_within: HashMap<BlockId, u32>,
     /// Oldest first.
     rows: VecDeque<Row>,
     next_region: u32,
@@ -94,21 +89,17 @@ pub(crate) struct Table {
 
 /// What a block's request to be compiled leads to.
 pub(crate) enum Plan {
-    /// This region is to be compiled; whether it owns its blocks.
-    Compile(Region, bool),
+    /// This region is to be compiled.
+    Compile(Region),
     /// Not now; the block should get hot again first.
     Later,
     /// Never.
     Never,
 }
 
-/// How often a block inside a region must be hot before it gets a region of its own to be entered at: that is rare, and
-/// code that is there already is compiled again.
-const WITHIN_THRESHOLD: u32 = 16;
-
 impl Table {
     pub(crate) fn find(&self, pc: u32) -> Option<&Place> {
-        self.entries.get(&pc).map(|(_, place)| place)
+        self.entries.get(&pc)
     }
 
     /// Decides what becomes of the block, and reserves the region's blocks.
@@ -121,45 +112,25 @@ impl Table {
         }
         let id = self.next_region;
         if self.taken.contains(&head) {
-            return self.plan_within(blocks, head, region_limit);
+            return Plan::Never;
         }
         let region = Region::form(id, blocks, head, region_limit, |id| self.taken.contains(&id));
         self.next_region += 1;
         self.taken.extend(&region.blocks);
-        Plan::Compile(region, true)
-    }
-
-    fn plan_within(&mut self, blocks: &Blocks, head: BlockId, region_limit: usize) -> Plan {
-        let wanted = self.wanted_within.entry(head).or_default();
-        *wanted += 1;
-        if *wanted < WITHIN_THRESHOLD {
-            return Plan::Later;
-        }
-        if *wanted > WITHIN_THRESHOLD {
-            return Plan::Never;
-        }
-        let is_entry = |id| self.entries.contains_key(&blocks.get(id).start);
-        let region = Region::form_within(self.next_region, blocks, head, region_limit, is_entry);
-        self.next_region += 1;
-        Plan::Compile(region, false)
+        Plan::Compile(region)
     }
 
     /// Gives up on a planned region. Its head stays taken, so that it is not tried again.
-    pub(crate) fn abandon(&mut self, region: &Region, head: BlockId, owns_blocks: bool) {
-        if owns_blocks {
-            for id in region.blocks.iter().filter(|&&id| id != head) {
-                self.taken.remove(id);
-            }
+    pub(crate) fn abandon(&mut self, region: &Region, head: BlockId) {
+        for id in region.blocks.iter().filter(|&&id| id != head) {
+            self.taken.remove(id);
         }
     }
 
     /// Gives up on a planned region for now.
-    pub(crate) fn postpone(&mut self, region: &Region, head: BlockId, owns_blocks: bool) {
-        self.abandon(region, head, owns_blocks);
-        if owns_blocks {
-            self.taken.remove(&head);
-        }
-        self.wanted_within.remove(&head);
+    pub(crate) fn postpone(&mut self, region: &Region, head: BlockId) {
+        self.abandon(region, head);
+        self.taken.remove(&head);
     }
 
     /// Enters a compiled region; returns the program counters at which it can be entered.
@@ -168,7 +139,6 @@ impl Table {
         blocks: &Blocks,
         region: Region,
         compiled: Arc<Compiled>,
-        owns_blocks: bool,
     ) -> Vec<u32> {
         let mut pcs = Vec::with_capacity(region.entries.len());
         for (entry, &id) in region.entries.iter().enumerate() {
@@ -178,10 +148,10 @@ impl Table {
                 entry: entry as u32,
                 is_continuation: block.is_continuation,
             };
-            self.entries.insert(block.start, (region.id, place));
+            self.entries.insert(block.start, place);
             pcs.push(block.start);
         }
-        self.rows.push_back(Row { id: region.id, compiled, region, owns_blocks });
+        self.rows.push_back(Row { compiled, region });
         pcs
     }
 
@@ -200,16 +170,11 @@ impl Table {
         };
         for &id in &row.region.entries {
             let pc = blocks.get(id).start;
-            if self.entries.get(&pc).is_some_and(|(region, _)| *region == row.id) {
-                self.entries.remove(&pc);
-                self.cooling.insert(id);
-            }
+            self.entries.remove(&pc);
+            self.cooling.insert(id);
         }
         for id in &row.region.blocks {
-            if row.owns_blocks {
-                self.taken.remove(id);
-            }
-            self.wanted_within.remove(id);
+            self.taken.remove(id);
         }
         self.stats.evicted += 1;
         Some(row.region)

@@ -9,6 +9,7 @@
 //! | [`Region`] | which blocks are compiled together, and where can they be entered? |
 //! | `checkpoints` | where is gas compared, and with how much? |
 //! | `groups` | which memory accesses share one check of page rights? |
+//! | `returns` | where is a dynamic jump likely to go? |
 //! | [`translate`] | what is the IR of a region? |
 //! | [`Exit`] | why does compiled code return? |
 //! | [`Mark`] | which machine code belongs to which guest access? |
@@ -22,8 +23,10 @@ mod blocks;
 mod checkpoints;
 mod exit;
 mod groups;
+mod loops;
 mod mark;
 mod region;
+mod returns;
 mod translate;
 
 pub use blocks::{Block, BlockId, Blocks, Ending};

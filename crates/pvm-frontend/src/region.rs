@@ -2,13 +2,14 @@
 
 use crate::Blocks;
 use crate::blocks::BlockId;
+use crate::loops;
 use std::collections::{HashSet, VecDeque};
 
 /// Blocks that are compiled into one function.
 ///
-/// A block belongs to one region at most. Every block of a region that can be reached from elsewhere is an *entry*: its
-/// first block, targets of dynamic jumps, blocks after host calls, and blocks that a block outside leads to. The other
-/// blocks are reached from within the region only, so that nothing stands in the way of optimising over them.
+/// A block belongs to one region at most. *Entries* are where a region can be entered from elsewhere: its first block,
+/// targets of dynamic jumps, blocks after host calls, blocks that a block outside leads to, and heads of loops, to which a
+/// run comes back that was stopped within the loop.
 #[derive(Clone, Debug)]
 pub struct Region {
     /// A number that no other region of the program has.
@@ -17,6 +18,8 @@ pub struct Region {
     pub blocks: Vec<BlockId>,
     /// Those that can be entered from outside, ascending. Their positions here are the numbers of the function's entries.
     pub entries: Vec<BlockId>,
+    /// The positions of the blocks, each after those that it leads to, but for heads of loops.
+    pub(crate) postorder: Vec<usize>,
 }
 
 impl Region {
@@ -24,28 +27,25 @@ impl Region {
     /// are `taken` by other regions.
     pub fn form(id: u32, blocks: &Blocks, head: BlockId, max_len: usize, taken: impl Fn(BlockId) -> bool) -> Region {
         let members = collect(blocks, head, max_len, taken);
-        let contains = |id: BlockId| members.binary_search(&id).is_ok();
+        let mut region = Region { id, blocks: members, entries: Vec::new(), postorder: Vec::new() };
         let is_entry = |id: BlockId| {
             let block = blocks.get(id);
             id == head
                 || block.is_jump_target
                 || block.is_continuation
-                || blocks.predecessors(id).iter().any(|&from| !contains(from))
+                || blocks.predecessors(id).iter().any(|&from| region.position(from).is_none())
         };
-        let entries = members.iter().copied().filter(|&id| is_entry(id)).collect();
-        Region { id, blocks: members, entries }
+        let walk = loops::walk(&region.successors(blocks), |at| is_entry(region.blocks[at]));
+        let entries = region.blocks.iter().zip(&walk.is_head).filter(|&(&id, &is_head)| is_head || is_entry(id));
+        region.entries = entries.map(|(&id, _)| id).collect();
+        region.postorder = walk.postorder;
+        region
     }
 
-    /// The same for a block that another region has, but cannot be entered at: a loop that the guest came to be in by way
-    /// of the interpreter. Only `head` is an entry; blocks that are `entries` of other regions are left to those.
-    pub fn form_within(
-        id: u32,
-        blocks: &Blocks,
-        head: BlockId,
-        max_len: usize,
-        entries: impl Fn(BlockId) -> bool,
-    ) -> Region {
-        Region { id, blocks: collect(blocks, head, max_len, entries), entries: vec![head] }
+    /// For each block, by position, the positions of the members that it leads to.
+    pub(crate) fn successors(&self, blocks: &Blocks) -> Vec<Vec<usize>> {
+        let members = |id| blocks.get(id).successors.into_iter().flatten().filter_map(|to| self.position(to)).collect();
+        self.blocks.iter().map(|&id| members(id)).collect()
     }
 
     /// The number of the entry at which a block is entered from outside.

@@ -32,6 +32,22 @@ impl Cond {
         [Eq, Ne, LtU, LeU, GeU, GtU, LtS, LeS, GeS, GtS]
     };
 
+    /// The condition that holds where this one does not.
+    pub const fn negated(self) -> Cond {
+        match self {
+            Cond::Eq => Cond::Ne,
+            Cond::Ne => Cond::Eq,
+            Cond::LtU => Cond::GeU,
+            Cond::LeU => Cond::GtU,
+            Cond::GeU => Cond::LtU,
+            Cond::GtU => Cond::LeU,
+            Cond::LtS => Cond::GeS,
+            Cond::LeS => Cond::GtS,
+            Cond::GeS => Cond::LtS,
+            Cond::GtS => Cond::LeS,
+        }
+    }
+
     /// Whether `a` stands in this relation to `b`.
     #[inline(always)]
     pub const fn eval(self, a: u64, b: u64) -> bool {

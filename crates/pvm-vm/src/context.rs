@@ -12,9 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 pub struct Context {
     /// The guest's state.
     pub state: State,
-    /// Gas that is not in `state.gas` yet. Compiled code whose gas is low takes from here, a slice of [`Context::SLICE`]
-    /// at a time, unless the run is to stop.
-    pub gas_reserve: u64,
     pub(crate) memory: *mut u8,
     pub(crate) rights: *const u8,
     pub(crate) jump_entries: *const AtomicU64,
@@ -25,7 +22,6 @@ impl Default for Context {
     fn default() -> Context {
         Context {
             state: State::default(),
-            gas_reserve: 0,
             memory: null_mut(),
             rights: null(),
             jump_entries: null(),
@@ -52,8 +48,6 @@ impl Context {
 
     /// The offset of [`State::gas`].
     pub const GAS: i32 = std::mem::offset_of!(Context, state.gas) as i32;
-    /// The offset of [`Context::gas_reserve`].
-    pub const GAS_RESERVE: i32 = std::mem::offset_of!(Context, gas_reserve) as i32;
     /// The offset of [`State::instructions`].
     pub const INSTRUCTIONS: i32 = std::mem::offset_of!(Context, state.instructions) as i32;
     /// The offset of the pointer to the first byte of guest memory.

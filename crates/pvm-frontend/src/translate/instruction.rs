@@ -2,6 +2,7 @@
 
 use super::{Current, Translator};
 use crate::{Exit, Mark};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Rights, alu};
@@ -47,24 +48,35 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
             Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
             Inst::Trap => self.exit(Exit::Panic, pc),
-            Inst::Fallthrough => self.go_to(self.code.fetch(pc).next, Exit::Enter),
+            Inst::Fallthrough => {
+                self.settle(current);
+                self.go_to(self.code.fetch(pc).next, Exit::Enter);
+            }
             Inst::Jump { link, target } => {
                 self.link(link);
+                self.settle(current);
                 match target {
                     Target::Block(target) => self.go_to(target, Exit::Enter),
                     Target::Invalid => self.exit(Exit::Panic, pc),
                 }
             }
             Inst::Branch { cond, lhs, rhs, target } => {
+                self.settle(current);
                 let (lhs, rhs) = (self.read(lhs), self.operand(rhs));
-                let condition = alu::condition(self.builder, cond, lhs, rhs);
                 let next = self.code.fetch(pc).next;
                 let not_taken = self.way_to(next);
                 let taken = match target {
                     Target::Block(target) => self.way_to(target),
                     Target::Invalid => self.way_out(Exit::Panic, pc),
                 };
-                self.builder.ins().brif(condition, taken, &[], not_taken, &[]);
+                // What leaves comes first: see `leave_if`.
+                if self.body(next).is_none() {
+                    let condition = alu::condition(self.builder, cond.negated(), lhs, rhs);
+                    self.builder.ins().brif(condition, not_taken, &[], taken, &[]);
+                } else {
+                    let condition = alu::condition(self.builder, cond, lhs, rhs);
+                    self.builder.ins().brif(condition, taken, &[], not_taken, &[]);
+                }
             }
             // A table whose entries take no bytes is not listed; the interpreter knows it.
             Inst::JumpIndirect { .. } if self.code.jump_count() > self.code.jump_table().len() as u64 => {
@@ -74,7 +86,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let base = self.read(base);
                 let address = self.memory.address(self.builder, Some(base), offset);
                 self.link(link);
-                self.jump_indirect(address, pc);
+                self.settle(current);
+                self.jump_indirect(address, current.id, pc);
             }
         }
     }
@@ -103,7 +116,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 // code takes the branch out and keeps the place that it leads to.
                 self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
                 let base = self.memory.base();
-                self.unless(base, |this| {
+                let never = self.builder.ins().icmp_imm_s(IntCC::Equal, base, 0);
+                self.leave_if(never, |this| {
                     this.builder.set_srcloc(Mark::Other.to_source_loc());
                     this.interpret(current, index);
                 });
@@ -123,8 +137,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let base = address.base.map(|reg| self.read(reg));
                 let at = self.memory.address(self.builder, base, group.low as i32);
                 let len = (group.high - group.low) as u32;
-                let allowed = self.memory.check(self.builder, at, len, Rights(group.right));
-                self.unless(allowed, |this| this.interpret(current, index));
+                let refused = self.memory.check(self.builder, at, len, Rights(group.right));
+                self.leave_if(refused, |this| this.interpret(current, index));
                 current.addresses[id] = Some(at);
                 at
             }

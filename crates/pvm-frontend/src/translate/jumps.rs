@@ -1,7 +1,9 @@
 //! Ways from block to block: within the region, out of it, and through the jump table.
 
-use super::{Translator, context_flags};
+use super::{Translator, WayOut, context_flags};
 use crate::Exit;
+use crate::blocks::BlockId;
+use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
@@ -12,19 +14,24 @@ use pvm_vm::Context;
 const OWN_TABLE_ENTRIES: usize = 16;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// Goes to the entry of this number.
-    pub(super) fn branch_to_entry(&mut self, number: Value) {
-        let bodies = self.region.entries.iter().map(|&id| {
-            let position = self.region.position(id).expect("entries are members");
-            self.bodies[position]
-        });
-        let bodies: Vec<_> = bodies.collect();
-        let mut call = |body| self.builder.func.dfg.block_call(body, &[]);
-        // Whoever passes the number takes it from the region, so the default is as good as any.
-        let default = call(bodies[0]);
-        let calls: Vec<_> = bodies.into_iter().map(call).collect();
+    /// Goes to the block of this number, which is one of them.
+    pub(super) fn branch_by_table(&mut self, number: Value, to: &[ir::Block]) {
+        let mut call = |block| self.builder.func.dfg.block_call(block, &[]);
+        // The default is as good as any.
+        let default = call(to[0]);
+        let calls: Vec<_> = to.iter().copied().map(call).collect();
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(number, table);
+    }
+
+    /// Goes to the entry of this number, which is the target of a dynamic jump.
+    pub(super) fn branch_to_target(&mut self, number: Value) {
+        let is_target = |&id: &BlockId| self.blocks.get(id).is_jump_target;
+        let body = |id| self.bodies[self.region.position(id).expect("entries are members")];
+        let any = self.region.entries.iter().copied().find(is_target).map(body).expect("there is a target");
+        // No way leads to the others from here.
+        let to: Vec<_> = self.region.entries.iter().map(|&id| if is_target(&id) { body(id) } else { any }).collect();
+        self.branch_by_table(number, &to);
     }
 
     /// Goes to the block at `pc`, by this exit if it is not in the region.
@@ -51,23 +58,36 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn way_out(&mut self, exit: Exit, pc: u32) -> ir::Block {
         let block = self.builder.create_block();
         self.builder.set_cold_block(block);
-        self.ways_out.push((block, exit, pc));
+        self.ways_out.push(WayOut { block, exit, pc, pending: self.pending });
         block
     }
 
-    /// A dynamic jump (Gray Paper A.4). The code cache keeps two words for each entry of the jump table: where the
-    /// target is in compiled code (number of the region plus one in the high half, number of the entry in the low one),
-    /// and its program counter, all ones if it may not be jumped to.
-    pub(super) fn jump_indirect(&mut self, address: Value, pc: u32) {
-        // Entry i has address 2 (i + 1). Rotated by one, odd addresses are large, and so is zero less one.
+    /// A dynamic jump (Gray Paper A.4), at the end of block `from`: first to where it is likely to go, then by the jump
+    /// table.
+    pub(super) fn jump_indirect(&mut self, address: Value, from: BlockId, pc: u32) {
         let low = self.builder.ins().ireduce(I32, address);
+        for Return { address, to } in self.returns.get(&from).cloned().unwrap_or_default() {
+            let is_it = self.builder.ins().icmp_imm_u(IntCC::Equal, low, i64::from(address));
+            let position = self.region.position(to).expect("likely targets are members");
+            let next = self.builder.create_block();
+            self.builder.ins().brif(is_it, self.bodies[position], &[], next, &[]);
+            self.builder.seal_block(next);
+            self.builder.switch_to_block(next);
+        }
+        // Entry i has address 2 (i + 1). Rotated by one, odd addresses are large, and so is zero less one.
         let rotated = self.builder.ins().rotr_imm_u(low, 1);
         let entry = self.builder.ins().iadd_imm_s(rotated, -1);
         let count = self.code.jump_table().len() as i64;
-        let in_table = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, entry, count);
+        let is_outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, entry, count);
         // The address that halts is in no table of fewer than 2^31 entries.
-        self.unless(in_table, |this| this.jump_outside_table(low, pc));
+        self.leave_if(is_outside, |this| this.jump_outside_table(low, pc));
+        self.jump_by_table(entry, pc);
+    }
 
+    /// Goes where an entry of the jump table says. The code cache keeps two words for each: where the target is in
+    /// compiled code (number of the region plus one in the high half, number of the entry in the low one), and its program
+    /// counter, all ones if it may not be jumped to.
+    fn jump_by_table(&mut self, entry: Value, pc: u32) {
         let entry = self.builder.ins().uextend(I64, entry);
         let offset = self.builder.ins().ishl_imm_u(entry, 4);
         let fixed = context_flags().with_readonly();
@@ -77,9 +97,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if self.region.entries.iter().any(|&id| self.blocks.get(id).is_jump_target) {
             let place = self.builder.ins().load(I64, context_flags(), words, 0);
             let region = self.builder.ins().ushr_imm_u(place, 32);
-            let is_here = self.builder.ins().icmp_imm_u(IntCC::Equal, region, i64::from(self.region.id) + 1);
+            let is_away = self.builder.ins().icmp_imm_u(IntCC::NotEqual, region, i64::from(self.region.id) + 1);
             let here = self.builder.create_block();
-            self.builder.ins().brif(is_here, here, &[], leave, &[]);
+            self.builder.ins().brif(is_away, leave, &[], here, &[]);
             self.builder.seal_block(here);
             self.builder.switch_to_block(here);
             let number = self.builder.ins().ireduce(I32, place);
@@ -92,20 +112,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.switch_to_block(leave);
         let target = self.builder.ins().load(I64, context_flags(), words, 8);
         let target = self.builder.ins().ireduce(I32, target);
-        let is_valid = self.builder.ins().icmp_imm_s(IntCC::NotEqual, target, -1);
-        self.unless(is_valid, |this| this.exit(Exit::Panic, pc));
+        let is_invalid = self.builder.ins().icmp_imm_s(IntCC::Equal, target, -1);
+        self.leave_if(is_invalid, |this| this.exit(Exit::Panic, pc));
         self.exit_to(Exit::Enter, target);
     }
 
     pub(super) fn jump_outside_table(&mut self, address: Value, pc: u32) {
-        let halts = self.builder.ins().icmp_imm_u(IntCC::Equal, address, i64::from(HALT_ADDRESS));
-        self.unless(halts, |this| this.exit(Exit::Panic, pc));
+        let panics = self.builder.ins().icmp_imm_u(IntCC::NotEqual, address, i64::from(HALT_ADDRESS));
+        self.leave_if(panics, |this| this.exit(Exit::Panic, pc));
         self.exit(Exit::Halt, pc);
     }
 
     pub(super) fn dispatch(&mut self, number: Value) {
         if self.region.entries.len() <= OWN_TABLE_ENTRIES {
-            self.branch_to_entry(number);
+            self.branch_to_target(number);
             return;
         }
         let shared = *self.shared_dispatch.get_or_insert_with(|| {

@@ -1,7 +1,8 @@
 //! The Cranelift IR of a region.
 //!
 //! ```text
-//! entry:   load the registers that the region uses, and the gas; br_table over the entries
+//! start:   br_table over the entries
+//! entry:   load the registers that the region uses, and the gas  -> block
 //! block:   [compare gas at checkpoints]  subtract its cost  its instructions  its terminator
 //! cold:    pay back what was not executed                        -> funnel(exit, pc)
 //! funnel:  store the registers that the region writes, gas, pc; return the exit
@@ -14,8 +15,9 @@ mod instruction;
 mod jumps;
 
 use crate::blocks::{BlockId, Ending, instructions};
-use crate::checkpoints;
+use crate::checkpoints::{self, Checkpoint};
 use crate::groups::Groups;
+use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, Value};
@@ -25,6 +27,7 @@ use pvm_clif::GuestMemory;
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Operand, Reg};
 use pvm_vm::{Context, FaultDetection};
+use std::collections::BTreeMap;
 
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +61,11 @@ pub fn translate<C: GuestCode>(
     faults: FaultDetection,
     cost: impl Fn(BlockId) -> u32,
 ) {
-    let bounds = checkpoints::place(region, blocks, &cost);
+    let checkpoints = checkpoints::place(region, blocks, &cost);
     let mut builder = FunctionBuilder::new(func, builder_context);
     let mut translator = Translator::start(&mut builder, code, blocks, region, metering, faults);
     for (position, &id) in region.blocks.iter().enumerate() {
-        translator.block(position, id, cost(id), bounds[position]);
+        translator.block(position, id, cost(id), checkpoints[position]);
     }
     translator.finish();
     builder.finalize(frontend_config);
@@ -83,18 +86,34 @@ struct Translator<'a, 'b, C> {
     /// Registers that the region writes.
     written: u32,
     gas: Variable,
+    /// What has been spent and is not deducted from `gas` yet.
+    pending: i64,
     instructions: Variable,
     /// The IR block of each block of the region.
     bodies: Vec<ir::Block>,
     funnel: ir::Block,
     /// Blocks that leave, not filled yet.
-    ways_out: Vec<(ir::Block, Exit, u32)>,
+    ways_out: Vec<WayOut>,
+    /// Where dynamic jumps are likely to go, by the block that ends with one.
+    returns: BTreeMap<BlockId, Vec<Return>>,
     /// Takes the number of an entry; made when the first dynamic jump needs it, filled at the end.
     shared_dispatch: Option<ir::Block>,
 }
 
+/// A block that leaves.
+struct WayOut {
+    block: ir::Block,
+    exit: Exit,
+    pc: u32,
+    /// What has been spent and is not deducted from the gas.
+    pending: i64,
+}
+
 /// The block that is being translated.
 struct Current {
+    id: BlockId,
+    /// Whether what is pending of the gas is deducted at the end.
+    settles: bool,
     insts: Vec<(u32, Inst)>,
     groups: Groups,
     /// The address of each group, once checked.
@@ -133,20 +152,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
         let mut registers = [None; 32];
         for reg in Reg::ALL.into_iter().filter(|reg| used & reg.bit() != 0) {
-            let variable = builder.declare_var(I64);
-            let offset = Context::offset_of_register(reg);
-            let value = builder.ins().load(I64, context_flags(), context, offset);
-            builder.def_var(variable, value);
-            registers[reg.index()] = Some(variable);
+            registers[reg.index()] = Some(builder.declare_var(I64));
         }
-        let state = |builder: &mut FunctionBuilder<'_>, offset| {
-            let variable = builder.declare_var(I64);
-            let value = builder.ins().load(I64, context_flags(), context, offset);
-            builder.def_var(variable, value);
-            variable
-        };
-        let gas = state(builder, Context::GAS);
-        let instructions = state(builder, Context::INSTRUCTIONS);
+        let gas = builder.declare_var(I64);
+        let instructions = builder.declare_var(I64);
         let fixed = context_flags().with_readonly();
         let bytes = builder.ins().load(I64, fixed, context, Context::MEMORY);
         let rights = builder.ins().load(I64, fixed, context, Context::RIGHTS);
@@ -169,26 +178,50 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             registers,
             written,
             gas,
+            pending: 0,
             instructions,
             bodies,
             funnel,
             ways_out: Vec::new(),
+            returns: returns::guess(code, blocks, region),
             shared_dispatch: None,
         };
-        let number = translator.builder.ins().ireduce(I32, number);
-        translator.branch_to_entry(number);
+        translator.enter(number);
         translator
     }
 
+    /// Goes to the entry of this number, by way of a block that loads the guest's state.
+    fn enter(&mut self, number: Value) {
+        let number = self.builder.ins().ireduce(I32, number);
+        let ways_in: Vec<_> = self.region.entries.iter().map(|_| self.builder.create_block()).collect();
+        self.branch_by_table(number, &ways_in);
+        for (&way_in, &id) in ways_in.iter().zip(&self.region.entries) {
+            self.builder.set_cold_block(way_in);
+            self.builder.seal_block(way_in);
+            self.builder.switch_to_block(way_in);
+            let registers = Reg::ALL.into_iter().filter_map(|reg| {
+                Some((self.registers[reg.index()]?, Context::offset_of_register(reg)))
+            });
+            let state = [(self.gas, Context::GAS), (self.instructions, Context::INSTRUCTIONS)];
+            for (variable, offset) in registers.chain(state) {
+                let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
+                self.builder.def_var(variable, value);
+            }
+            let position = self.region.position(id).expect("entries are members");
+            self.builder.ins().jump(self.bodies[position], &[]);
+        }
+    }
+
     fn finish(mut self) {
-        for (block, exit, pc) in std::mem::take(&mut self.ways_out) {
+        for WayOut { block, exit, pc, pending } in std::mem::take(&mut self.ways_out) {
             self.builder.switch_to_block(block);
+            self.pending = pending;
             self.exit(exit, pc);
         }
         if let Some(block) = self.shared_dispatch {
             self.builder.switch_to_block(block);
             let number = self.builder.block_params(block)[0];
-            self.branch_to_entry(number);
+            self.branch_to_target(number);
         }
         let Translator { builder, .. } = self;
         builder.switch_to_block(self.funnel);
@@ -211,13 +244,14 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         builder.seal_all_blocks();
     }
 
-    fn block(&mut self, position: usize, id: BlockId, cost: u32, bound: Option<u64>) {
+    fn block(&mut self, position: usize, id: BlockId, cost: u32, checkpoint: Checkpoint) {
         let block = *self.blocks.get(id);
         self.builder.switch_to_block(self.bodies[position]);
-        if let Some(bound) = bound {
-            self.checkpoint(self.bodies[position], block.start, bound, block.is_continuation);
+        self.pending = 0;
+        if let Some(bound) = checkpoint.bound {
+            self.checkpoint(block.start, bound, block.is_continuation);
         }
-        self.add(self.gas, -i64::from(cost));
+        self.pending = checkpoint.pending as i64 + i64::from(cost);
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
         }
@@ -226,11 +260,15 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        let mut current = Current { insts, groups, addresses };
+        // Targets of dynamic jumps compare.
+        let ends_dynamically = matches!(plain.last(), Some(Inst::JumpIndirect { .. }));
+        let settles = checkpoint.settles || ends_dynamically;
+        let mut current = Current { id, settles, insts, groups, addresses };
         for index in 0..current.insts.len() {
             self.instruction(&mut current, index);
         }
         if block.ending == Ending::Cut {
+            self.settle(&current);
             let (last, _) = current.insts[current.insts.len() - 1];
             let paid = self.metering.model.charges_blocks();
             self.go_to(self.code.fetch(last).next, if paid { Exit::EnterPaid } else { Exit::Enter });
@@ -261,12 +299,15 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
     }
 
-    /// Goes on if `condition` is not zero, else takes a cold way that ends in an exit.
-    fn unless(&mut self, condition: Value, cold: impl FnOnce(&mut Self)) {
+    /// Takes a cold way that ends in an exit if `condition` is not zero, else goes on.
+    ///
+    /// Cranelift puts the first way of a branch last in the order in which it allocates registers: so cold code lies
+    /// outside of loops, and does not count as often run.
+    fn leave_if(&mut self, condition: Value, cold: impl FnOnce(&mut Self)) {
         let cold_block = self.builder.create_block();
         let go_on = self.builder.create_block();
         self.builder.set_cold_block(cold_block);
-        self.builder.ins().brif(condition, go_on, &[], cold_block, &[]);
+        self.builder.ins().brif(condition, cold_block, &[], go_on, &[]);
         self.builder.seal_block(cold_block);
         self.builder.seal_block(go_on);
         self.builder.switch_to_block(cold_block);
@@ -280,6 +321,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     }
 
     fn exit_to(&mut self, exit: Exit, pc: Value) {
+        self.add(self.gas, -self.pending);
         let exit = self.builder.ins().iconst(I64, exit.code());
         self.builder.ins().jump(self.funnel, &[BlockArg::Value(exit), BlockArg::Value(pc)]);
     }

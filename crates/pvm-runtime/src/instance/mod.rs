@@ -193,22 +193,22 @@ impl Instance {
         }
         let metered = self.module.gas_model() != GasModel::None;
         let gas = self.gas();
-        self.context.gas_reserve = if metered { gas } else { u64::MAX };
+        let mut reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = self.context.gas_reserve.min(Context::SLICE);
+            let slice = reserve.min(Context::SLICE);
             self.context.state.gas += slice;
-            self.context.gas_reserve -= slice;
+            reserve -= slice;
             if self.interrupt.swap(false, Ordering::Relaxed) {
                 break Exit::Interrupted;
             }
             match self.run_slice() {
-                Exit::OutOfGas if self.context.gas_reserve > 0 => {}
+                Exit::OutOfGas if reserve > 0 => {}
                 exit => break exit,
             }
         };
-        let left = self.context.state.gas + std::mem::take(&mut self.context.gas_reserve);
+        let left = self.context.state.gas + reserve;
         self.set_gas(if metered { left } else { gas });
         exit
     }
