@@ -56,15 +56,6 @@ impl GuestMemory {
         }
     }
 
-    /// An address and an offset behind it, for an access that the host watches over. Their sum is not reduced modulo
-    /// 2^32: where that would matter nothing is accessible.
-    pub fn unreduced(&self, builder: &mut FunctionBuilder<'_>, base: Option<Value>, offset: i32) -> (Value, i32) {
-        match base {
-            Some(base) => (self.address(builder, Some(base), 0), offset),
-            None => (self.address(builder, None, offset), 0),
-        }
-    }
-
     /// The host address of guest address 0. Not zero.
     pub fn base(&self) -> Value {
         self.bytes

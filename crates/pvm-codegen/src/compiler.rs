@@ -1,6 +1,6 @@
 //! The compiler driver: one region in, one function of machine code out.
 
-use crate::landings::{self, NoLanding};
+use crate::landings::{self, Extracted, NoLanding};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -12,6 +12,7 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
 use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
+use std::collections::BTreeSet;
 use target_lexicon::Triple;
 
 /// How much effort goes into machine code.
@@ -120,32 +121,45 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes.
+    /// Compiles a function whose IR `translate` writes, given the accesses whose landings come behind them.
     ///
     /// # Errors
     ///
-    /// If Cranelift refuses the IR.
+    /// If Cranelift refuses the IR, or its machine code is not understood.
     pub(crate) fn compile(
         &self,
-        translate: impl FnOnce(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig),
+        translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, &BTreeSet<u32>),
     ) -> Result<MachineCode, CompileError> {
-        let mut context = Context::new();
-        context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
-        translate(&mut context.func, &mut FunctionBuilderContext::new(), self.isa.frontend_config());
-        let compiled = context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| ModuleError::Compilation(error.inner))?;
-        // A region calls nothing and has no data: where its code lies does not matter to it.
-        assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
-        let align = u64::from(compiled.buffer.alignment);
-        let mut bytes = compiled.code_buffer().to_vec();
-        let landings = match self.faults {
-            FaultDetection::Checks => Box::default(),
-            FaultDetection::Signals => {
-                landings::extract(&mut bytes, compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted())?
-            }
-        };
-        Ok(MachineCode { bytes, align, landings })
+        let mut builder_context = FunctionBuilderContext::new();
+        let mut late = BTreeSet::new();
+        loop {
+            let mut context = Context::new();
+            context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
+            translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), &late);
+            let compiled = context
+                .compile(&*self.isa, &mut ControlPlane::default())
+                .map_err(|error| ModuleError::Compilation(error.inner))?;
+            // A region calls nothing and has no data: where its code lies does not matter to it.
+            assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
+            let align = u64::from(compiled.buffer.alignment);
+            let mut bytes = compiled.code_buffer().to_vec();
+            let landings = match self.faults {
+                FaultDetection::Checks => Box::default(),
+                FaultDetection::Signals => {
+                    let marks = compiled.buffer.get_srclocs_sorted();
+                    match landings::extract(&mut bytes, compiled.buffer.traps(), marks)? {
+                        Extracted::Landings(landings) => landings,
+                        // Another round changes what the register allocator does elsewhere; each makes more landings
+                        // late, so that the rounds come to an end.
+                        Extracted::Late(more) => {
+                            late.extend(more);
+                            continue;
+                        }
+                    }
+                }
+            };
+            return Ok(MachineCode { bytes, align, landings });
+        }
     }
 
     /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words.

@@ -7,6 +7,7 @@
 
 mod cache;
 mod compiler;
+mod effects;
 mod landings;
 mod table;
 

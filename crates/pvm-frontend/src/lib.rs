@@ -33,4 +33,4 @@ pub use blocks::{Block, BlockId, Blocks, Ending};
 pub use exit::Exit;
 pub use mark::Mark;
 pub use region::Region;
-pub use translate::{Metering, signature, translate};
+pub use translate::{Faults, Metering, signature, translate};

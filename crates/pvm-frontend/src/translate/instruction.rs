@@ -6,7 +6,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Rights, alu};
-use pvm_ops::{Address, GuestCode, Inst, Target};
+use pvm_ops::{Address, GuestCode, Inst, Reg, Target};
 use pvm_vm::FaultDetection;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -100,31 +100,59 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         address: Address,
         access: impl FnOnce(&mut Self, Value, i32) -> T,
     ) -> T {
-        match self.faults {
+        match self.faults.detection {
             FaultDetection::Checks => {
                 let (at, offset) = self.checked(current, index, address);
                 access(self, at, offset)
             }
             FaultDetection::Signals => {
-                let base = address.base.map(|reg| self.read(reg));
-                let (at, offset) = self.memory.unreduced(self.builder, base, address.offset);
+                let (at, offset) = match address.base {
+                    Some(base) => (self.reduced(current, base), address.offset),
+                    None => (self.memory.address(self.builder, None, address.offset), 0),
+                };
                 let number = self.accesses;
                 self.accesses += 1;
+                let is_late = self.faults.late.contains(&number);
+                if !is_late {
+                    self.landing(current, index, number);
+                }
                 self.builder.set_srcloc(Mark::Access(number).to_source_loc());
                 let result = access(self, at, offset);
-                // Never taken; it says what the code behind it needs if the access was refused. The compiler of machine
-                // code takes the branch out and keeps the place that it leads to.
-                self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
-                let base = self.memory.base();
-                let never = self.builder.ins().icmp_imm_s(IntCC::Equal, base, 0);
-                self.leave_if(never, |this| {
-                    this.builder.set_srcloc(Mark::Other.to_source_loc());
-                    this.interpret(current, index);
-                });
                 self.builder.set_srcloc(Mark::Other.to_source_loc());
+                if is_late {
+                    self.landing(current, index, number);
+                }
                 result
             }
         }
+    }
+
+    /// The low half of a register, as an address: computed once for all accesses off the same value in a block.
+    ///
+    /// With an offset added it is not reduced modulo 2^32. Where that would matter nothing is accessible.
+    fn reduced(&mut self, current: &mut Current, base: Reg) -> Value {
+        let value = self.read(base);
+        match current.reduced[base.index()] {
+            Some((of, reduced)) if of == value => reduced,
+            _ => {
+                let reduced = self.memory.address(self.builder, Some(value), 0);
+                current.reduced[base.index()] = Some((value, reduced));
+                reduced
+            }
+        }
+    }
+
+    /// A branch to the landing of an access. It is never taken: it says what the code there needs if the access was
+    /// refused. The compiler of machine code takes it out and keeps the place that it leads to.
+    fn landing(&mut self, current: &Current, index: usize, number: u32) {
+        self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
+        let base = self.memory.base();
+        let never = self.builder.ins().icmp_imm_s(IntCC::Equal, base, 0);
+        self.leave_if(never, |this| {
+            this.builder.set_srcloc(Mark::Other.to_source_loc());
+            this.interpret(current, index);
+        });
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
     }
 
     /// The address of an access of this instruction, as one that was checked and an offset behind it.

@@ -27,7 +27,7 @@ use pvm_clif::GuestMemory;
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Operand, Reg};
 use pvm_vm::{Context, FaultDetection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,15 @@ pub struct Metering {
     pub model: GasModel,
     /// Whether executed instructions are counted.
     pub count_instructions: bool,
+}
+
+/// How refused accesses are detected.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults<'a> {
+    /// By what.
+    pub detection: FaultDetection,
+    /// Numbers of accesses behind which, instead of before, the branch to their landing stands ([`Mark`]).
+    pub late: &'a BTreeSet<u32>,
 }
 
 /// The signature of a compiled region: a pointer to the [`Context`] and the number of an entry in, an [`Exit`] out.
@@ -48,7 +57,7 @@ pub fn signature(call_conv: CallConv) -> Signature {
 
 /// Writes the IR of `region` into `func`, which has the right signature and is empty.
 ///
-/// `faults` says how refused accesses are detected. `cost` is what entering a block charges: nothing for the continuation of a block that is paid whole.
+/// `cost` is what entering a block charges: nothing for the continuation of a block that is paid whole.
 #[allow(clippy::too_many_arguments)] // one per question that a region leaves open
 pub fn translate<C: GuestCode>(
     func: &mut ir::Function,
@@ -58,7 +67,7 @@ pub fn translate<C: GuestCode>(
     blocks: &Blocks,
     region: &Region,
     metering: Metering,
-    faults: FaultDetection,
+    faults: Faults<'_>,
     cost: impl Fn(BlockId) -> u32,
 ) {
     let checkpoints = checkpoints::place(region, blocks, &cost);
@@ -77,7 +86,7 @@ struct Translator<'a, 'b, C> {
     blocks: &'a Blocks,
     region: &'a Region,
     metering: Metering,
-    faults: FaultDetection,
+    faults: Faults<'a>,
     /// How many accesses have been written that the host watches over.
     accesses: u32,
     context: Value,
@@ -118,6 +127,8 @@ struct Current {
     groups: Groups,
     /// The address of each group, once checked.
     addresses: Vec<Option<Value>>,
+    /// For each register a value that it had, and that reduced to an address.
+    reduced: [Option<(Value, Value)>; 32],
 }
 
 /// Accesses to the context.
@@ -132,7 +143,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         blocks: &'a Blocks,
         region: &'a Region,
         metering: Metering,
-        faults: FaultDetection,
+        faults: Faults<'a>,
     ) -> Self {
         builder.set_srcloc(Mark::Other.to_source_loc());
         let entry = builder.create_block();
@@ -159,7 +170,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let fixed = context_flags().with_readonly();
         let bytes = builder.ins().load(I64, fixed, context, Context::MEMORY);
         let rights = builder.ins().load(I64, fixed, context, Context::RIGHTS);
-        let memory = GuestMemory::new(builder, bytes, rights, faults == FaultDetection::Signals);
+        let memory = GuestMemory::new(builder, bytes, rights, faults.detection == FaultDetection::Signals);
 
         let bodies = region.blocks.iter().map(|_| builder.create_block()).collect();
         let funnel = builder.create_block();
@@ -263,7 +274,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         // Targets of dynamic jumps compare.
         let ends_dynamically = matches!(plain.last(), Some(Inst::JumpIndirect { .. }));
         let settles = checkpoint.settles || ends_dynamically;
-        let mut current = Current { id, settles, insts, groups, addresses };
+        let mut current = Current { id, settles, insts, groups, addresses, reduced: [None; 32] };
         for index in 0..current.insts.len() {
             self.instruction(&mut current, index);
         }
