@@ -3,6 +3,7 @@
 //! Values are 64 bits wide. Cranelift's division traps where guests do not, so divisors that would trap are replaced by
 //! one and the result is put right.
 
+use crate::constant::constant;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -104,10 +105,13 @@ const fn int(width: Width) -> Type {
     }
 }
 
+/// The part of a value that an operation of this width looks at. A constant stays one, which not every level of
+/// optimisation sees to.
 fn narrow(builder: &mut FunctionBuilder<'_>, width: Width, value: Value) -> Value {
-    match width {
-        Width::W32 => builder.ins().ireduce(I32, value),
-        Width::W64 => value,
+    match (width, constant(builder, value)) {
+        (Width::W32, Some(imm)) => builder.ins().iconst(I32, i64::from(imm as u32)),
+        (Width::W32, None) => builder.ins().ireduce(I32, value),
+        (Width::W64, _) => value,
     }
 }
 

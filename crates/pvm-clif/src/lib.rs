@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod alu;
+mod constant;
 mod memory;
 
 pub use memory::{GuestMemory, Rights, WATCHED};

@@ -1,10 +1,12 @@
 //! Guest memory accesses: address arithmetic and page rights. No other module computes a guest address.
 
+use crate::constant::constant;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, TrapCode, Type, Value};
+use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Endianness, InstBuilder, MemFlagsData, TrapCode, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
+use pvm_vm::INTERRUPT_OFFSET;
 
 /// The rights that an access needs, as bits of the table of page rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,11 @@ impl GuestMemory {
             }
             None => builder.ins().iconst(I64, i64::from(offset as u32)),
         }
+    }
+
+    /// The byte that is not zero when the run is to stop.
+    pub fn interrupt_flag(&self, builder: &mut FunctionBuilder<'_>) -> Value {
+        builder.ins().load(I8, MemFlagsData::new().with_notrap(), self.bytes, INTERRUPT_OFFSET)
     }
 
     /// The host address of guest address 0. Not zero.
@@ -115,15 +122,6 @@ impl GuestMemory {
             Size::B4 => builder.ins().istore32(self.access, value, at, offset),
             Size::B8 => builder.ins().store(self.access, value, at, offset),
         };
-    }
-}
-
-/// The value of a constant.
-fn constant(builder: &FunctionBuilder<'_>, value: Value) -> Option<i64> {
-    let inst = builder.func.dfg.value_def(value).inst()?;
-    match builder.func.dfg.insts[inst] {
-        InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
-        _ => None,
     }
 }
 

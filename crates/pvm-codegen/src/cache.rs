@@ -236,11 +236,10 @@ impl<C: GuestCode> CodeCache<C> {
         place: &Place,
         context: &mut Context,
         memory: &mut Memory,
-        interrupt: &AtomicBool,
     ) -> Option<Exit> {
         let compiled = place.compiled.upgrade()?;
         let entry = u64::from(place.entry);
-        Some(Exit::from_code(compiled.function.call(entry, context, memory, &self.jump_entries, interrupt)))
+        Some(Exit::from_code(compiled.function.call(entry, context, memory, &self.jump_entries)))
     }
 }
 

@@ -8,7 +8,6 @@ use pvm_interpreter::{Cells, Hotness};
 use pvm_program::Code;
 use pvm_vm::{Context, Memory};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// The code cache of a module, if the engine compiles.
 pub(crate) fn cache(engine: &Engine, code: &Arc<Code>, model: GasModel) -> Option<CodeCache<Code>> {
@@ -66,19 +65,18 @@ impl Tier {
         cells: &Cells,
         context: &mut Context,
         memory: &mut Memory,
-        interrupt: &AtomicBool,
         entered: bool,
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
         let slot = (pc as usize ^ pc as usize >> 6) % RECENT;
         if let Some((at, is_paid, place)) = &self.recent[slot]
             && (*at, *is_paid) == (pc, paid)
-            && let Some(exit) = cache.run(place, context, memory, interrupt)
+            && let Some(exit) = cache.run(place, context, memory)
         {
             return Some(exit);
         }
         let place = self.find(cache, cells, pc, paid, entered)?;
-        let exit = cache.run(&place, context, memory, interrupt);
+        let exit = cache.run(&place, context, memory);
         self.recent[slot] = Some((pc, paid, place));
         exit
     }

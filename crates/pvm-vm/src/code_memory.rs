@@ -10,7 +10,7 @@ use cranelift_module::{ModuleError, ModuleResult};
 use memmap2::{Mmap, MmapMut};
 use pvm_ops::PAGE_SIZE;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime_internal_jit_icache_coherence as icache;
 
@@ -124,14 +124,12 @@ impl CompiledFunction {
         context: &mut Context,
         memory: &mut Memory,
         jump_entries: &[AtomicU64],
-        interrupt: &AtomicBool,
     ) -> u64 {
         assert!(jump_entries.len() >= self.jump_entries, "the jump table is that of another program");
         assert_eq!(memory.detection(), self.detection, "the memory is made for other compiled code");
         context.memory = memory.base();
         context.rights = memory.rights();
         context.jump_entries = jump_entries.as_ptr();
-        context.interrupt = interrupt;
         // The contract of `new` holds: every pointer is that of a reference that lives through the call.
         self.landings.watch(|| (self.entry)(context, entry))
     }

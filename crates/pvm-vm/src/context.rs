@@ -2,7 +2,7 @@
 
 use pvm_ops::{Reg, State};
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 /// The state that compiled code finds through its one pointer, and leaves there when it returns.
 ///
@@ -15,7 +15,6 @@ pub struct Context {
     pub(crate) memory: *mut u8,
     pub(crate) rights: *const u8,
     pub(crate) jump_entries: *const AtomicU64,
-    pub(crate) interrupt: *const AtomicBool,
 }
 
 impl Default for Context {
@@ -25,7 +24,6 @@ impl Default for Context {
             memory: null_mut(),
             rights: null(),
             jump_entries: null(),
-            interrupt: null(),
         }
     }
 }
@@ -56,8 +54,6 @@ impl Context {
     pub const RIGHTS: i32 = std::mem::offset_of!(Context, rights) as i32;
     /// The offset of the pointer to the code cache's word for the first entry of the guest's jump table.
     pub const JUMP_ENTRIES: i32 = std::mem::offset_of!(Context, jump_entries) as i32;
-    /// The offset of the pointer to a byte that is not zero when the run is to stop at the next chance.
-    pub const INTERRUPT: i32 = std::mem::offset_of!(Context, interrupt) as i32;
     /// The offset of [`State::pc`].
     pub const PC: i32 = std::mem::offset_of!(Context, state.pc) as i32;
 }

@@ -23,4 +23,5 @@ mod code_memory;
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
-pub use memory::{Memory, MemoryError, READABLE, WRITABLE};
+pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
+pub use reservation::{INTERRUPT_OFFSET, LEAST_OFFSET};

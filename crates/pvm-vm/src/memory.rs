@@ -11,6 +11,8 @@ use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// The bit of a page's rights that allows reading.
 pub const READABLE: u8 = 1;
@@ -69,10 +71,25 @@ pub enum MemoryError {
     },
 }
 
+/// Stops runs on a guest's memory, from any thread. Does nothing once the memory is gone.
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    reservation: Weak<Reservation>,
+}
+
+impl Interrupter {
+    /// Has the run that is going on, or the next one, stop.
+    pub fn interrupt(&self) {
+        if let Some(reservation) = self.reservation.upgrade() {
+            reservation.interrupt().store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The memory of one guest.
 #[derive(Debug)]
 pub struct Memory {
-    bytes: Reservation,
+    bytes: Arc<Reservation>,
     rights: MmapMut,
     /// How many pages have a right.
     accessible_pages: u64,
@@ -91,6 +108,7 @@ impl Memory {
     pub fn new(limit: u64, detection: FaultDetection) -> Result<Memory, MemoryError> {
         let refused = |bytes| move |error| MemoryError::Reserve { bytes, error };
         let bytes = Reservation::new(detection == FaultDetection::Signals).map_err(refused(Reservation::SIZE))?;
+        let bytes = Arc::new(bytes);
         let rights = MmapOptions::new().len(PAGES).no_reserve_swap().map_anon().map_err(refused(PAGES as u64))?;
         Ok(Memory {
             bytes,
@@ -106,6 +124,16 @@ impl Memory {
     /// How compiled code has to detect faults in this memory.
     pub fn detection(&self) -> FaultDetection {
         if self.bytes.is_enforced() { FaultDetection::Signals } else { FaultDetection::Checks }
+    }
+
+    /// What interrupts a run on this memory.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { reservation: Arc::downgrade(&self.bytes) }
+    }
+
+    /// Whether a run on this memory is to stop; forgets it.
+    pub fn take_interrupt(&mut self) -> bool {
+        self.bytes.interrupt().swap(false, Ordering::Relaxed)
     }
 
     /// Lets `sbrk` move the end of the heap from `start` up to `limit`.

@@ -1,26 +1,34 @@
 //! The address space of a guest on the host.
 //!
 //! ```text
-//! guard, 2 GiB | 2^32 bytes of guest addresses | guard, 2 GiB and a page
+//! flag | guard, 2 GiB less a page | 2^32 bytes of guest addresses | guard, 2 GiB and a page
 //! ```
 //!
 //! Address space costs no memory: pages are filled by the host when they are first touched. Where the host watches over
-//! rights, compiled code adds a 32-bit register and a signed 32-bit constant without reducing the sum modulo 2^32: what
-//! would have wrapped lands in a guard, where nothing is accessible.
+//! rights, compiled code adds a 32-bit register and a signed constant without reducing the sum modulo 2^32: what would
+//! have wrapped lands in a guard, where nothing is accessible. The page of the flag that interrupts a run is farther off
+//! than any such constant leads ([`LEAST_OFFSET`]).
 
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
 /// Bytes that a guest can address.
 pub(crate) const SPACE: u64 = 1 << 32;
-/// As far as a constant can lead down from the first address.
+/// From the flag to the first address.
 const GUARD_BELOW: usize = 1 << 31;
+/// The least constant that compiled code may add to an address without reducing the sum modulo 2^32. The greatest is that
+/// of 32 bits.
+pub const LEAST_OFFSET: i32 = -(1 << 30);
+/// Where the flag is that interrupts a run, from the first address: a byte that is not zero when the run is to stop.
+pub const INTERRUPT_OFFSET: i32 = -(GUARD_BELOW as i64) as i32;
 /// As far as a constant and an access of eight bytes can lead up from the last address.
 const GUARD_ABOVE: usize = (1 << 31) + PAGE_SIZE as usize;
 
 /// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
+/// Who owns the guest's memory decides about it; others, who share the reservation, only touch the flag.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     map: MmapMut,
@@ -36,9 +44,16 @@ impl Reservation {
         let len = usize::try_from(Self::SIZE).map_err(io::Error::other)?;
         let map = MmapOptions::new().len(len).no_reserve_swap().map_anon()?;
         if is_enforced {
-            protect(&map, 0..len, Access::None)?;
+            protect(&map, PAGE_SIZE as usize..len, Access::None)?;
         }
         Ok(Reservation { map, is_enforced })
+    }
+
+    /// The flag that interrupts a run.
+    pub(crate) fn interrupt(&self) -> &AtomicBool {
+        // SAFETY: the first byte of the mapping is accessible as long as this is, and only used as this flag, which zero
+        // is a value of; compiled code only reads it.
+        unsafe { AtomicBool::from_ptr(self.map.as_ptr().cast_mut().cast()) }
     }
 
     /// Whether the host enforces rights.
@@ -55,7 +70,7 @@ impl Reservation {
     }
 
     /// Has the host enforce a right on whole pages, if it does that at all.
-    pub(crate) fn protect(&mut self, range: Range<u64>, access: Access) -> io::Result<()> {
+    pub(crate) fn protect(&self, range: Range<u64>, access: Access) -> io::Result<()> {
         if !self.is_enforced || range.is_empty() {
             return Ok(());
         }
@@ -63,7 +78,7 @@ impl Reservation {
     }
 
     /// Gives whole pages back to the host; they read as zeros from then on.
-    pub(crate) fn discard(&mut self, range: Range<u64>) -> io::Result<()> {
+    pub(crate) fn discard(&self, range: Range<u64>) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
@@ -81,7 +96,7 @@ impl Reservation {
     }
 
     /// Copies bytes in. The host must allow writing them.
-    pub(crate) fn write(&mut self, address: u32, from: &[u8]) {
+    pub(crate) fn write(&self, address: u32, from: &[u8]) {
         assert!(u64::from(address) + from.len() as u64 <= SPACE);
         // SAFETY: as in `read`.
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.base().add(address as usize), from.len()) }

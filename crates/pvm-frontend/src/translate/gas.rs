@@ -1,21 +1,20 @@
 //! Gas: charging, comparing at checkpoints, paying back at exits.
 
-use super::{Current, Translator, context_flags};
+use super::{Current, Translator};
 use crate::Exit;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8, I64};
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::InstBuilder;
 use cranelift_frontend::Variable;
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
-use pvm_vm::Context;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Compares the gas with what is needed up to the next checkpoint, and leaves to the interpreter if it does not
     /// suffice. Without gas, looks whether the run is to stop.
     pub(super) fn checkpoint(&mut self, pc: u32, bound: u64, is_continuation: bool) {
         if self.metering.model == GasModel::None {
-            let flag = self.interrupt_flag();
+            let flag = self.memory.interrupt_flag(self.builder);
             self.leave_if(flag, |this| this.exit(Exit::Interrupt, pc));
         } else if bound > 0 {
             let gas = self.builder.use_var(self.gas);
@@ -24,13 +23,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let exit = if paid { Exit::InterpretPaid } else { Exit::Interpret };
             self.leave_if(is_low, |this| this.exit(exit, pc));
         }
-    }
-
-    /// Not zero if the run is to stop.
-    fn interrupt_flag(&mut self) -> Value {
-        let fixed = context_flags().with_readonly();
-        let flag = self.builder.ins().load(I64, fixed, self.context, Context::INTERRUPT);
-        self.builder.ins().load(I8, context_flags(), flag, 0)
     }
 
     pub(super) fn add(&mut self, variable: Variable, amount: i64) {

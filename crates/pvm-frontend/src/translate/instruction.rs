@@ -7,7 +7,7 @@ use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Rights, alu};
 use pvm_ops::{Address, GuestCode, Inst, Reg, Target};
-use pvm_vm::FaultDetection;
+use pvm_vm::{FaultDetection, LEAST_OFFSET};
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -106,9 +106,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 access(self, at, offset)
             }
             FaultDetection::Signals => {
-                let (at, offset) = match address.base {
-                    Some(base) => (self.reduced(current, base), address.offset),
-                    None => (self.memory.address(self.builder, None, address.offset), 0),
+                let Address { base, offset } = address;
+                let (at, offset) = match base {
+                    Some(base) if offset >= LEAST_OFFSET => (self.reduced(current, base), offset),
+                    base => {
+                        let base = base.map(|reg| self.read(reg));
+                        (self.memory.address(self.builder, base, offset), 0)
+                    }
                 };
                 let number = self.accesses;
                 self.accesses += 1;

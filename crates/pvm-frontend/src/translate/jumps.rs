@@ -10,28 +10,21 @@ use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
 use pvm_ops::{GuestCode, HALT_ADDRESS};
 use pvm_vm::Context;
 
-/// Up to how many entries a dynamic jump gets a branch table of its own; regions with more share one.
-const OWN_TABLE_ENTRIES: usize = 16;
+/// In regions with up to so many targets each dynamic jump gets a branch table of its own; in others they share one.
+const OWN_TABLE_TARGETS: usize = 16;
+/// A branch table has an entry of four bytes for each of the guest's jump table, if that has at most so many...
+const SMALL_TABLE: usize = 64;
+/// ... and so many more for each target in the region.
+const FEW_PER_TARGET: usize = 4;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// Goes to the block of this number, which is one of them.
-    pub(super) fn branch_by_table(&mut self, number: Value, to: &[ir::Block]) {
+    /// Goes to the block of this number, to `default` if there is none.
+    pub(super) fn branch_by_table(&mut self, number: Value, default: ir::Block, to: &[ir::Block]) {
         let mut call = |block| self.builder.func.dfg.block_call(block, &[]);
-        // The default is as good as any.
-        let default = call(to[0]);
+        let default = call(default);
         let calls: Vec<_> = to.iter().copied().map(call).collect();
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(number, table);
-    }
-
-    /// Goes to the entry of this number, which is the target of a dynamic jump.
-    pub(super) fn branch_to_target(&mut self, number: Value) {
-        let is_target = |&id: &BlockId| self.blocks.get(id).is_jump_target;
-        let body = |id| self.bodies[self.region.position(id).expect("entries are members")];
-        let any = self.region.entries.iter().copied().find(is_target).map(body).expect("there is a target");
-        // No way leads to the others from here.
-        let to: Vec<_> = self.region.entries.iter().map(|&id| if is_target(&id) { body(id) } else { any }).collect();
-        self.branch_by_table(number, &to);
     }
 
     /// Goes to the block at `pc`, by this exit if it is not in the region.
@@ -84,55 +77,87 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.jump_by_table(entry, pc);
     }
 
-    /// Goes where an entry of the jump table says. The code cache keeps two words for each: where the target is in
-    /// compiled code (number of the region plus one in the high half, number of the entry in the low one), and its program
-    /// counter, all ones if it may not be jumped to.
+    /// Goes where an entry of the jump table says. Regions with many targets share the code for that.
     fn jump_by_table(&mut self, entry: Value, pc: u32) {
-        let entry = self.builder.ins().uextend(I64, entry);
-        let offset = self.builder.ins().ishl_imm_u(entry, 4);
-        let fixed = context_flags().with_readonly();
-        let words = self.builder.ins().load(I64, fixed, self.context, Context::JUMP_ENTRIES);
-        let words = self.builder.ins().iadd(words, offset);
+        let targets = self.region.entries.iter().filter(|&&id| self.blocks.get(id).is_jump_target).count();
+        let pc = self.builder.ins().iconst(I32, i64::from(pc));
+        if targets <= OWN_TABLE_TARGETS {
+            self.dispatch(entry, pc);
+            return;
+        }
+        let shared = *self.shared_dispatch.get_or_insert_with(|| {
+            let block = self.builder.create_block();
+            self.builder.append_block_param(block, I32);
+            self.builder.append_block_param(block, I32);
+            block
+        });
+        self.builder.ins().jump(shared, &[BlockArg::Value(entry), BlockArg::Value(pc)]);
+    }
+
+    /// Goes where an entry of the jump table says, on behalf of the jump at `pc`: within the region by a branch table, else
+    /// out of it.
+    pub(super) fn dispatch(&mut self, entry: Value, pc: Value) {
         let leave = self.builder.create_block();
-        if self.region.entries.iter().any(|&id| self.blocks.get(id).is_jump_target) {
-            let place = self.builder.ins().load(I64, context_flags(), words, 0);
-            let region = self.builder.ins().ushr_imm_u(place, 32);
-            let is_away = self.builder.ins().icmp_imm_u(IntCC::NotEqual, region, i64::from(self.region.id) + 1);
-            let here = self.builder.create_block();
-            self.builder.ins().brif(is_away, leave, &[], here, &[]);
-            self.builder.seal_block(here);
-            self.builder.switch_to_block(here);
-            let number = self.builder.ins().ireduce(I32, place);
-            self.dispatch(number);
-        } else {
+        self.builder.set_cold_block(leave);
+        let table = self.code.jump_table();
+        let targets = self.region.entries.iter().copied().filter(|&id| self.blocks.get(id).is_jump_target);
+        let targets: Vec<_> = targets.collect();
+        if targets.is_empty() {
             self.builder.ins().jump(leave, &[]);
+        } else if table.len() <= SMALL_TABLE + FEW_PER_TARGET * targets.len() {
+            let mut ways = vec![leave; table.len()];
+            for id in targets {
+                let body = self.bodies[self.region.position(id).expect("entries are members")];
+                self.blocks.jump_entries(id).iter().for_each(|&entry| ways[entry as usize] = body);
+            }
+            self.branch_by_table(entry, leave, &ways);
+        } else {
+            self.dispatch_by_place(entry, leave);
         }
 
         self.builder.seal_block(leave);
         self.builder.switch_to_block(leave);
+        let words = self.words(entry);
         let target = self.builder.ins().load(I64, context_flags(), words, 8);
         let target = self.builder.ins().ireduce(I32, target);
         let is_invalid = self.builder.ins().icmp_imm_s(IntCC::Equal, target, -1);
-        self.leave_if(is_invalid, |this| this.exit(Exit::Panic, pc));
+        self.leave_if(is_invalid, |this| this.exit_to(Exit::Panic, pc));
         self.exit_to(Exit::Enter, target);
+    }
+
+    /// The same for jump tables so large that a branch table for all of it would be waste.
+    fn dispatch_by_place(&mut self, entry: Value, leave: ir::Block) {
+        let words = self.words(entry);
+        let place = self.builder.ins().load(I64, context_flags(), words, 0);
+        let region = self.builder.ins().ushr_imm_u(place, 32);
+        let is_away = self.builder.ins().icmp_imm_u(IntCC::NotEqual, region, i64::from(self.region.id) + 1);
+        let here = self.builder.create_block();
+        self.builder.ins().brif(is_away, leave, &[], here, &[]);
+        self.builder.seal_block(here);
+        self.builder.switch_to_block(here);
+        let number = self.builder.ins().ireduce(I32, place);
+        let way = |&id: &BlockId| match self.blocks.get(id).is_jump_target {
+            true => self.bodies[self.region.position(id).expect("entries are members")],
+            false => leave,
+        };
+        let ways: Vec<_> = self.region.entries.iter().map(way).collect();
+        self.branch_by_table(number, leave, &ways);
+    }
+
+    /// What the code cache keeps for an entry of the jump table, two words: where the target is in compiled code (number of
+    /// the region plus one in the high half, number of the entry in the low one), and its program counter, all ones if it
+    /// may not be jumped to.
+    fn words(&mut self, entry: Value) -> Value {
+        let entry = self.builder.ins().uextend(I64, entry);
+        let offset = self.builder.ins().ishl_imm_u(entry, 4);
+        let fixed = context_flags().with_readonly();
+        let words = self.builder.ins().load(I64, fixed, self.context, Context::JUMP_ENTRIES);
+        self.builder.ins().iadd(words, offset)
     }
 
     pub(super) fn jump_outside_table(&mut self, address: Value, pc: u32) {
         let panics = self.builder.ins().icmp_imm_u(IntCC::NotEqual, address, i64::from(HALT_ADDRESS));
         self.leave_if(panics, |this| this.exit(Exit::Panic, pc));
         self.exit(Exit::Halt, pc);
-    }
-
-    pub(super) fn dispatch(&mut self, number: Value) {
-        if self.region.entries.len() <= OWN_TABLE_ENTRIES {
-            self.branch_to_target(number);
-            return;
-        }
-        let shared = *self.shared_dispatch.get_or_insert_with(|| {
-            let block = self.builder.create_block();
-            self.builder.append_block_param(block, I32);
-            block
-        });
-        self.builder.ins().jump(shared, &[BlockArg::Value(number)]);
     }
 }

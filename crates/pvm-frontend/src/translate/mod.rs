@@ -105,7 +105,7 @@ struct Translator<'a, 'b, C> {
     ways_out: Vec<WayOut>,
     /// Where dynamic jumps are likely to go, by the block that ends with one.
     returns: BTreeMap<BlockId, Vec<Return>>,
-    /// Takes the number of an entry; made when the first dynamic jump needs it, filled at the end.
+    /// Takes the number of an entry of the jump table, and the program counter of the jump; made when the first dynamic jump needs it, filled at the end.
     shared_dispatch: Option<ir::Block>,
 }
 
@@ -205,7 +205,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn enter(&mut self, number: Value) {
         let number = self.builder.ins().ireduce(I32, number);
         let ways_in: Vec<_> = self.region.entries.iter().map(|_| self.builder.create_block()).collect();
-        self.branch_by_table(number, &ways_in);
+        // Whoever passes the number takes it from the region, so the default is as good as any.
+        self.branch_by_table(number, ways_in[0], &ways_in);
         for (&way_in, &id) in ways_in.iter().zip(&self.region.entries) {
             self.builder.set_cold_block(way_in);
             self.builder.seal_block(way_in);
@@ -231,8 +232,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
         if let Some(block) = self.shared_dispatch {
             self.builder.switch_to_block(block);
-            let number = self.builder.block_params(block)[0];
-            self.branch_to_target(number);
+            let (entry, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
+            self.pending = 0;
+            self.dispatch(entry, pc);
         }
         let Translator { builder, .. } = self;
         builder.switch_to_block(self.funnel);

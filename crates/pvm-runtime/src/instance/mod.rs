@@ -9,9 +9,7 @@ use pvm_interpreter::Stop;
 use pvm_isa::REG_COUNT;
 use pvm_ops::{GuestCode, MemoryFault};
 use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS};
-use pvm_vm::{Context, Memory};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use pvm_vm::{Context, Interrupter, Memory};
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +38,13 @@ pub enum Exit {
 /// Stops a run from another thread.
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
-    flag: Arc<AtomicBool>,
+    interrupter: Interrupter,
 }
 
 impl InterruptHandle {
     /// Makes the run that is going on, or the next one, stop with [`Exit::Interrupted`].
     pub fn interrupt(&self) {
-        self.flag.store(true, Ordering::Relaxed);
+        self.interrupter.interrupt();
     }
 }
 
@@ -69,7 +67,6 @@ pub struct Instance {
     memory: Memory,
     #[cfg(feature = "cranelift")]
     tier: Option<crate::tier::Tier>,
-    interrupt: Arc<AtomicBool>,
     /// The run stopped at a host call and goes on after it.
     at_host_call: bool,
     stats: Stats,
@@ -110,7 +107,6 @@ impl Instance {
                 .cache
                 .is_some()
                 .then(|| crate::tier::Tier::new(&shared.cells, shared.engine.config().jit_threshold)),
-            interrupt: Arc::default(),
             at_host_call: false,
             stats: Stats::default(),
         })
@@ -158,14 +154,14 @@ impl Instance {
         &self.memory
     }
 
-    /// The guest's memory, to be changed.
+    /// The guest's memory, to be changed. Whoever replaces it makes interrupt handles useless.
     pub fn memory_mut(&mut self) -> &mut Memory {
         &mut self.memory
     }
 
     /// A handle that stops a run from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle { flag: Arc::clone(&self.interrupt) }
+        InterruptHandle { interrupter: self.memory.interrupter() }
     }
 
     /// What has been executed so far.
@@ -200,7 +196,7 @@ impl Instance {
             let slice = reserve.min(Context::SLICE);
             self.context.state.gas += slice;
             reserve -= slice;
-            if self.interrupt.swap(false, Ordering::Relaxed) {
+            if self.memory.take_interrupt() {
                 break Exit::Interrupted;
             }
             match self.run_slice() {

@@ -4,7 +4,6 @@ use super::{Exit, Instance};
 use crate::module::Shared;
 use pvm_frontend::Exit as Native;
 use pvm_ops::{GuestCode, Inst, Memory};
-use std::sync::atomic::Ordering;
 
 /// How the guest came to where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,6 @@ impl Instance {
                 &shared.cells,
                 &mut self.context,
                 &mut self.memory,
-                &self.interrupt,
                 from == From::Outside,
             )?;
             self.stats.native_entries += 1;
@@ -43,7 +41,7 @@ impl Instance {
                 Native::Halt => return Some(Exit::Halt),
                 Native::Panic => return Some(Exit::Panic),
                 Native::Interrupt => {
-                    self.interrupt.store(false, Ordering::Relaxed);
+                    self.memory.take_interrupt();
                     return Some(Exit::Interrupted);
                 }
             }
