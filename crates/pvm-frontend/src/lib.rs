@@ -9,6 +9,7 @@
 //! | [`Region`] | which blocks are compiled together, and where can they be entered? |
 //! | `checkpoints` | where is gas compared, and with how much? |
 //! | `groups` | which memory accesses share one check of page rights? |
+//! | `parking` | which registers does a loop do without? |
 //! | `returns` | where is a dynamic jump likely to go? |
 //! | [`translate`] | what is the IR of a region? |
 //! | [`Exit`] | why does compiled code return? |
@@ -25,6 +26,7 @@ mod exit;
 mod groups;
 mod loops;
 mod mark;
+mod parking;
 mod region;
 mod returns;
 mod translate;

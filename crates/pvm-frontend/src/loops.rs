@@ -1,5 +1,7 @@
 //! Loops, as a depth-first walk finds them.
 
+use crate::{Blocks, Region};
+
 /// What a depth-first walk over a graph has found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Walk {
@@ -47,4 +49,58 @@ pub(crate) fn walk(successors: &[Vec<usize>], is_root: impl Fn(usize) -> bool) -
         }
     }
     walk
+}
+
+/// The loops of a region that are entered at their heads only, by direct jumps or from outside of the region.
+#[derive(Debug)]
+pub(crate) struct Loops {
+    /// The positions of the blocks of each loop.
+    bodies: Vec<Vec<usize>>,
+    /// For each block in how many loops it is.
+    depths: Vec<u32>,
+}
+
+impl Loops {
+    pub(crate) fn find(region: &Region, blocks: &Blocks, successors: &[Vec<usize>]) -> Loops {
+        let mut predecessors = vec![Vec::new(); successors.len()];
+        for (from, to) in successors.iter().enumerate() {
+            to.iter().for_each(|&to| predecessors[to].push(from));
+        }
+        let is_entry = |at: usize| region.entry(region.blocks[at]).is_some();
+        let walk = walk(successors, is_entry);
+        let mut order = vec![0; successors.len()];
+        walk.postorder.iter().enumerate().for_each(|(index, &at)| order[at] = index);
+        let mut loops = Loops { bodies: Vec::new(), depths: vec![0; successors.len()] };
+        for head in (0..successors.len()).filter(|&at| walk.is_head[at]) {
+            // Edges that come back lead from blocks that the walk has left before the head.
+            let back = predecessors[head].iter().copied().filter(|&from| order[from] <= order[head]);
+            let mut body = vec![head];
+            let mut stack: Vec<usize> = back.collect();
+            while let Some(at) = stack.pop() {
+                if !body.contains(&at) {
+                    body.push(at);
+                    stack.extend(&predecessors[at]);
+                }
+            }
+            body.iter().for_each(|&at| loops.depths[at] += 1);
+            let is_target = blocks.get(region.blocks[head]).is_jump_target;
+            // Blocks from which the head is not reached but through another entry would be in a walk to the start.
+            let is_simple = body[1..].iter().all(|&at| walk.is_head[at] || !is_entry(at)) && !is_target;
+            if is_simple {
+                loops.bodies.push(body);
+            }
+        }
+        loops.bodies.sort_by_key(|body| std::cmp::Reverse(body.len()));
+        loops
+    }
+
+    /// In how many loops a block is.
+    pub(crate) fn depth(&self, at: usize) -> u32 {
+        self.depths[at]
+    }
+
+    /// The blocks of each loop, those of inner loops after those of the loops around them. The head comes first.
+    pub(crate) fn outermost_first(&self) -> impl Iterator<Item = &[usize]> {
+        self.bodies.iter().map(Vec::as_slice)
+    }
 }

@@ -70,13 +70,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     Target::Invalid => self.way_out(Exit::Panic, pc),
                 };
                 // What leaves comes first: see `leave_if`.
-                if self.body(next).is_none() {
+                if self.member(next).is_none() {
                     let condition = alu::condition(self.builder, cond.negated(), lhs, rhs);
                     self.builder.ins().brif(condition, not_taken, &[], taken, &[]);
                 } else {
                     let condition = alu::condition(self.builder, cond, lhs, rhs);
                     self.builder.ins().brif(condition, taken, &[], not_taken, &[]);
                 }
+                self.finish_ways();
             }
             // A table whose entries take no bytes is not listed; the interpreter knows it.
             Inst::JumpIndirect { .. } if self.code.jump_count() > self.code.jump_table().len() as u64 => {

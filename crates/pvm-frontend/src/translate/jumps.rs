@@ -3,6 +3,7 @@
 use super::{Translator, WayOut, context_flags};
 use crate::Exit;
 use crate::blocks::BlockId;
+use crate::parking::Passage;
 use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
@@ -29,29 +30,52 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Goes to the block at `pc`, by this exit if it is not in the region.
     pub(super) fn go_to(&mut self, pc: u32, exit: Exit) {
-        match self.body(pc) {
-            Some(body) => {
-                self.builder.ins().jump(body, &[]);
+        match self.member(pc) {
+            Some(to) => {
+                self.pass(self.parking.passage(self.position, to));
+                self.builder.ins().jump(self.bodies[to], &[]);
             }
             None => self.exit(exit, pc),
         }
     }
 
-    pub(super) fn body(&self, pc: u32) -> Option<ir::Block> {
-        let position = self.region.position(self.blocks.find(pc)?)?;
-        Some(self.bodies[position])
+    /// The position of the block at `pc`, if it is in the region.
+    pub(super) fn member(&self, pc: u32) -> Option<usize> {
+        self.region.position(self.blocks.find(pc)?)
     }
 
     /// An IR block that goes to the block at `pc`.
     pub(super) fn way_to(&mut self, pc: u32) -> ir::Block {
-        self.body(pc).unwrap_or_else(|| self.way_out(Exit::Enter, pc))
+        let Some(to) = self.member(pc) else { return self.way_out(Exit::Enter, pc) };
+        let passage = self.parking.passage(self.position, to);
+        if passage == Passage::default() {
+            return self.bodies[to];
+        }
+        let way = self.builder.create_block();
+        self.ways.push((way, passage, self.bodies[to]));
+        way
+    }
+
+    /// Fills the blocks that store or load registers on their way.
+    pub(super) fn finish_ways(&mut self) {
+        for (way, passage, to) in std::mem::take(&mut self.ways) {
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.pass(passage);
+            self.builder.ins().jump(to, &[]);
+        }
+    }
+
+    fn pass(&mut self, passage: Passage) {
+        self.store(passage.stores);
+        self.load(passage.loads);
     }
 
     /// An IR block that leaves; it is filled at the end.
     pub(super) fn way_out(&mut self, exit: Exit, pc: u32) -> ir::Block {
         let block = self.builder.create_block();
         self.builder.set_cold_block(block);
-        self.ways_out.push(WayOut { block, exit, pc, pending: self.pending });
+        self.ways_out.push(WayOut { block, exit, pc, pending: self.pending, parked: self.parked });
         block
     }
 

@@ -17,6 +17,7 @@ mod jumps;
 use crate::blocks::{BlockId, Ending, instructions};
 use crate::checkpoints::{self, Checkpoint};
 use crate::groups::Groups;
+use crate::parking::{Parking, Passage};
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
 use cranelift_codegen::ir::types::{I32, I64};
@@ -100,7 +101,15 @@ struct Translator<'a, 'b, C> {
     instructions: Variable,
     /// The IR block of each block of the region.
     bodies: Vec<ir::Block>,
-    funnel: ir::Block,
+    parking: Parking,
+    /// The position of the block that is being translated.
+    position: usize,
+    /// The registers that are parked in it.
+    parked: u32,
+    /// What exits lead to, by the registers that are parked there.
+    funnels: BTreeMap<u32, ir::Block>,
+    /// Blocks on the way to others, not filled yet.
+    ways: Vec<(ir::Block, Passage, ir::Block)>,
     /// Blocks that leave, not filled yet.
     ways_out: Vec<WayOut>,
     /// Where dynamic jumps are likely to go, by the block that ends with one.
@@ -116,6 +125,7 @@ struct WayOut {
     pc: u32,
     /// What has been spent and is not deducted from the gas.
     pending: i64,
+    parked: u32,
 }
 
 /// The block that is being translated.
@@ -173,9 +183,6 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let memory = GuestMemory::new(builder, bytes, rights, faults.detection == FaultDetection::Signals);
 
         let bodies = region.blocks.iter().map(|_| builder.create_block()).collect();
-        let funnel = builder.create_block();
-        builder.append_block_param(funnel, I64);
-        builder.append_block_param(funnel, I32);
         let mut translator = Translator {
             builder,
             code,
@@ -192,7 +199,11 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             pending: 0,
             instructions,
             bodies,
-            funnel,
+            parking: Parking::new(code, blocks, region),
+            position: 0,
+            parked: 0,
+            funnels: BTreeMap::new(),
+            ways: Vec::new(),
             ways_out: Vec::new(),
             returns: returns::guess(code, blocks, region),
             shared_dispatch: None,
@@ -211,55 +222,80 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.builder.set_cold_block(way_in);
             self.builder.seal_block(way_in);
             self.builder.switch_to_block(way_in);
-            let registers = Reg::ALL.into_iter().filter_map(|reg| {
-                Some((self.registers[reg.index()]?, Context::offset_of_register(reg)))
-            });
-            let state = [(self.gas, Context::GAS), (self.instructions, Context::INSTRUCTIONS)];
-            for (variable, offset) in registers.chain(state) {
+            let position = self.region.position(id).expect("entries are members");
+            let used = Reg::ALL.into_iter().filter(|reg| self.registers[reg.index()].is_some());
+            let used = used.fold(0, |all, reg| all | reg.bit());
+            self.load(used & !self.parking.parked(position));
+            for (variable, offset) in [(self.gas, Context::GAS), (self.instructions, Context::INSTRUCTIONS)] {
                 let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
                 self.builder.def_var(variable, value);
             }
-            let position = self.region.position(id).expect("entries are members");
             self.builder.ins().jump(self.bodies[position], &[]);
         }
     }
 
     fn finish(mut self) {
-        for WayOut { block, exit, pc, pending } in std::mem::take(&mut self.ways_out) {
+        for WayOut { block, exit, pc, pending, parked } in std::mem::take(&mut self.ways_out) {
             self.builder.switch_to_block(block);
             self.pending = pending;
+            self.parked = parked;
             self.exit(exit, pc);
         }
         if let Some(block) = self.shared_dispatch {
             self.builder.switch_to_block(block);
             let (entry, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
             self.pending = 0;
+            self.parked = 0;
             self.dispatch(entry, pc);
         }
-        let Translator { builder, .. } = self;
-        builder.switch_to_block(self.funnel);
-        let (exit, pc) = (builder.block_params(self.funnel)[0], builder.block_params(self.funnel)[1]);
-        for reg in Reg::ALL.into_iter().filter(|reg| self.written & reg.bit() != 0) {
-            let variable = self.registers[reg.index()].expect("written registers are used");
-            let value = builder.use_var(variable);
-            builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+        for (parked, funnel) in std::mem::take(&mut self.funnels) {
+            self.leave_by(funnel, self.written & !parked);
         }
+        self.builder.seal_all_blocks();
+    }
+
+    /// Fills a funnel that stores these registers.
+    fn leave_by(&mut self, funnel: ir::Block, registers: u32) {
+        self.builder.switch_to_block(funnel);
+        let (exit, pc) = (self.builder.block_params(funnel)[0], self.builder.block_params(funnel)[1]);
+        self.store(registers);
+        let mut state = vec![];
         if self.metering.model != GasModel::None {
-            let gas = builder.use_var(self.gas);
-            builder.ins().store(context_flags(), gas, self.context, Context::GAS);
+            state.push((self.gas, Context::GAS));
         }
         if self.metering.count_instructions {
-            let count = builder.use_var(self.instructions);
-            builder.ins().store(context_flags(), count, self.context, Context::INSTRUCTIONS);
+            state.push((self.instructions, Context::INSTRUCTIONS));
         }
-        builder.ins().store(context_flags(), pc, self.context, Context::PC);
-        builder.ins().return_(&[exit]);
-        builder.seal_all_blocks();
+        for (variable, offset) in state {
+            let value = self.builder.use_var(variable);
+            self.builder.ins().store(context_flags(), value, self.context, offset);
+        }
+        self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
+        self.builder.ins().return_(&[exit]);
+    }
+
+    /// Stores registers into the context.
+    fn store(&mut self, registers: u32) {
+        for reg in Reg::ALL.into_iter().filter(|reg| registers & reg.bit() != 0) {
+            let value = self.read(reg);
+            self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+        }
+    }
+
+    /// Loads registers from the context.
+    fn load(&mut self, registers: u32) {
+        for reg in Reg::ALL.into_iter().filter(|reg| registers & reg.bit() != 0) {
+            let offset = Context::offset_of_register(reg);
+            let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
+            self.write(reg, value);
+        }
     }
 
     fn block(&mut self, position: usize, id: BlockId, cost: u32, checkpoint: Checkpoint) {
         let block = *self.blocks.get(id);
         self.builder.switch_to_block(self.bodies[position]);
+        self.position = position;
+        self.parked = self.parking.parked(position);
         self.pending = 0;
         if let Some(bound) = checkpoint.bound {
             self.checkpoint(block.start, bound, block.is_continuation);
@@ -336,6 +372,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn exit_to(&mut self, exit: Exit, pc: Value) {
         self.add(self.gas, -self.pending);
         let exit = self.builder.ins().iconst(I64, exit.code());
-        self.builder.ins().jump(self.funnel, &[BlockArg::Value(exit), BlockArg::Value(pc)]);
+        let funnel = *self.funnels.entry(self.parked).or_insert_with(|| {
+            let funnel = self.builder.create_block();
+            self.builder.append_block_param(funnel, I64);
+            self.builder.append_block_param(funnel, I32);
+            funnel
+        });
+        self.builder.ins().jump(funnel, &[BlockArg::Value(exit), BlockArg::Value(pc)]);
     }
 }
