@@ -49,7 +49,11 @@ pub(crate) fn read_by(code: &[u8], start: u32) -> Option<Effects> {
         decoder.set_ip(at);
         let instruction = decoder.decode();
         match instruction.mnemonic() {
-            Mnemonic::Ret => return Some(read),
+            // The caller reads the result.
+            Mnemonic::Ret => {
+                read.registers |= bit(Register::RAX) & !written.registers;
+                return Some(read);
+            }
             Mnemonic::Jmp => {
                 at = instruction.near_branch_target();
                 continue;
