@@ -10,9 +10,9 @@ use crate::loops::Loops;
 use crate::{Blocks, Region};
 use pvm_ops::{GuestCode, Inst, Reg};
 
-/// How many guest registers can be in host registers while a loop runs, besides what else it needs. Measured on x86-64,
-/// where Cranelift allocates 14.
-const ROOM: u32 = 10;
+/// How many guest registers can be in host registers while a loop runs. Cranelift allocates 14 on x86-64; the gas, the
+/// address of guest memory and the address of an access need one each.
+const ROOM: u32 = 11;
 
 /// Registers parked in each block of a region, and what passing from block to block takes.
 #[derive(Debug, Default)]

@@ -54,7 +54,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Deducts what is pending, if the blocks that come next want that.
     pub(super) fn settle(&mut self, current: &Current) {
-        if current.settles {
+        if current.settles && current.next_copy.is_none() {
             self.add(self.gas, -self.pending);
             self.pending = 0;
         }

@@ -64,9 +64,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.settle(current);
                 let (lhs, rhs) = (self.read(lhs), self.operand(rhs));
                 let next = self.code.fetch(pc).next;
-                let not_taken = self.way_to(next);
+                let not_taken = self.way_to(current, next);
                 let taken = match target {
-                    Target::Block(target) => self.way_to(target),
+                    Target::Block(target) => self.way_to(current, target),
                     Target::Invalid => self.way_out(Exit::Panic, pc),
                 };
                 // What leaves comes first: see `leave_if`.

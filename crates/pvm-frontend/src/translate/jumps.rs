@@ -1,6 +1,6 @@
 //! Ways from block to block: within the region, out of it, and through the jump table.
 
-use super::{Translator, WayOut, context_flags};
+use super::{Current, Translator, Way, WayOut, context_flags};
 use crate::Exit;
 use crate::blocks::BlockId;
 use crate::parking::Passage;
@@ -45,22 +45,30 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// An IR block that goes to the block at `pc`.
-    pub(super) fn way_to(&mut self, pc: u32) -> ir::Block {
+    pub(super) fn way_to(&mut self, current: &Current, pc: u32) -> ir::Block {
         let Some(to) = self.member(pc) else { return self.way_out(Exit::Enter, pc) };
+        let mut spent = 0;
+        if let Some(next_copy) = current.next_copy {
+            if to == self.position {
+                return next_copy;
+            }
+            spent = self.pending;
+        }
         let passage = self.parking.passage(self.position, to);
-        if passage == Passage::default() {
+        if spent == 0 && passage == Passage::default() {
             return self.bodies[to];
         }
-        let way = self.builder.create_block();
-        self.ways.push((way, passage, self.bodies[to]));
-        way
+        let block = self.builder.create_block();
+        self.ways.push(Way { block, spent, passage, to: self.bodies[to] });
+        block
     }
 
-    /// Fills the blocks that store or load registers on their way.
+    /// Fills the blocks that lie between a branch and where it goes.
     pub(super) fn finish_ways(&mut self) {
-        for (way, passage, to) in std::mem::take(&mut self.ways) {
-            self.builder.seal_block(way);
-            self.builder.switch_to_block(way);
+        for Way { block, spent, passage, to } in std::mem::take(&mut self.ways) {
+            self.builder.seal_block(block);
+            self.builder.switch_to_block(block);
+            self.add(self.gas, -spent);
             self.pass(passage);
             self.builder.ins().jump(to, &[]);
         }

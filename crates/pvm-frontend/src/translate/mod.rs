@@ -30,6 +30,11 @@ use pvm_ops::{GuestCode, Inst, Link, Operand, Reg};
 use pvm_vm::{Context, FaultDetection};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Loops of one block are written several times up to this length in all, in guest instructions.
+const UNROLLED_LEN: u32 = 16;
+/// No loop is written more often than this.
+const MOST_COPIES: u32 = 4;
+
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
 pub struct Metering {
@@ -109,13 +114,22 @@ struct Translator<'a, 'b, C> {
     /// What exits lead to, by the registers that are parked there.
     funnels: BTreeMap<u32, ir::Block>,
     /// Blocks on the way to others, not filled yet.
-    ways: Vec<(ir::Block, Passage, ir::Block)>,
+    ways: Vec<Way>,
     /// Blocks that leave, not filled yet.
     ways_out: Vec<WayOut>,
     /// Where dynamic jumps are likely to go, by the block that ends with one.
     returns: BTreeMap<BlockId, Vec<Return>>,
     /// Takes the number of an entry of the jump table, and the program counter of the jump; made when the first dynamic jump needs it, filled at the end.
     shared_dispatch: Option<ir::Block>,
+}
+
+/// A block on the way to another.
+struct Way {
+    block: ir::Block,
+    /// What is deducted from the gas.
+    spent: i64,
+    passage: Passage,
+    to: ir::Block,
 }
 
 /// A block that leaves.
@@ -133,6 +147,8 @@ struct Current {
     id: BlockId,
     /// Whether what is pending of the gas is deducted at the end.
     settles: bool,
+    /// In a loop that is written several times, where it goes on.
+    next_copy: Option<ir::Block>,
     insts: Vec<(u32, Inst)>,
     groups: Groups,
     /// The address of each group, once checked.
@@ -293,26 +309,51 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     fn block(&mut self, position: usize, id: BlockId, cost: u32, checkpoint: Checkpoint) {
         let block = *self.blocks.get(id);
+        let insts: Vec<_> = instructions(self.code, &block).collect();
+        let copies = self.copies(id, &insts);
         self.builder.switch_to_block(self.bodies[position]);
         self.position = position;
         self.parked = self.parking.parked(position);
         self.pending = 0;
         if let Some(bound) = checkpoint.bound {
+            let bound = bound + u64::from(copies - 1) * u64::from(cost);
             self.checkpoint(block.start, bound, block.is_continuation);
         }
-        self.pending = checkpoint.pending as i64 + i64::from(cost);
+        self.pending = checkpoint.pending as i64;
+        for copy in 1..=copies {
+            self.pending += i64::from(cost);
+            let next_copy = (copy < copies).then(|| self.builder.create_block());
+            self.instructions(id, &insts, checkpoint.settles, next_copy);
+            if let Some(next) = next_copy {
+                self.builder.seal_block(next);
+                self.builder.switch_to_block(next);
+            }
+        }
+    }
+
+    /// How many times a block is written one after the other. Tiny loops of one block compare the gas and jump back only
+    /// once for several rounds.
+    fn copies(&self, id: BlockId, insts: &[(u32, Inst)]) -> u32 {
+        let block = self.blocks.get(id);
+        let is_loop = matches!(insts.last(), Some((_, Inst::Branch { .. }))) && block.successors.contains(&Some(id));
+        if is_loop { (UNROLLED_LEN / block.len).clamp(1, MOST_COPIES) } else { 1 }
+    }
+
+    /// Writes the instructions of a block. In a loop of one block that is written several times, `next_copy` is where the
+    /// loop goes on.
+    fn instructions(&mut self, id: BlockId, insts: &[(u32, Inst)], settles: bool, next_copy: Option<ir::Block>) {
+        let block = *self.blocks.get(id);
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
         }
-
-        let insts: Vec<_> = instructions(self.code, &block).collect();
+        let insts = insts.to_vec();
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
         // Targets of dynamic jumps compare.
         let ends_dynamically = matches!(plain.last(), Some(Inst::JumpIndirect { .. }));
-        let settles = checkpoint.settles || ends_dynamically;
-        let mut current = Current { id, settles, insts, groups, addresses, reduced: [None; 32] };
+        let settles = settles || ends_dynamically;
+        let mut current = Current { id, settles, next_copy, insts, groups, addresses, reduced: [None; 32] };
         for index in 0..current.insts.len() {
             self.instruction(&mut current, index);
         }
