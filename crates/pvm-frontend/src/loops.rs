@@ -1,6 +1,6 @@
 //! Loops, as a depth-first walk finds them.
 
-use crate::{Blocks, Region};
+use crate::Region;
 
 /// What a depth-first walk over a graph has found.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,7 @@ pub(crate) fn walk(successors: &[Vec<usize>], is_root: impl Fn(usize) -> bool) -
     walk
 }
 
-/// The loops of a region that are entered at their heads only, by direct jumps or from outside of the region.
+/// The loops of a region, by direct jumps.
 #[derive(Debug)]
 pub(crate) struct Loops {
     /// The positions of the blocks of each loop.
@@ -61,13 +61,12 @@ pub(crate) struct Loops {
 }
 
 impl Loops {
-    pub(crate) fn find(region: &Region, blocks: &Blocks, successors: &[Vec<usize>]) -> Loops {
+    pub(crate) fn find(region: &Region, successors: &[Vec<usize>]) -> Loops {
         let mut predecessors = vec![Vec::new(); successors.len()];
         for (from, to) in successors.iter().enumerate() {
             to.iter().for_each(|&to| predecessors[to].push(from));
         }
-        let is_entry = |at: usize| region.entry(region.blocks[at]).is_some();
-        let walk = walk(successors, is_entry);
+        let walk = walk(successors, |at| region.entry(region.blocks[at]).is_some());
         let mut order = vec![0; successors.len()];
         walk.postorder.iter().enumerate().for_each(|(index, &at)| order[at] = index);
         let mut loops = Loops { bodies: Vec::new(), depths: vec![0; successors.len()] };
@@ -83,12 +82,7 @@ impl Loops {
                 }
             }
             body.iter().for_each(|&at| loops.depths[at] += 1);
-            let is_target = blocks.get(region.blocks[head]).is_jump_target;
-            // Blocks from which the head is not reached but through another entry would be in a walk to the start.
-            let is_simple = body[1..].iter().all(|&at| walk.is_head[at] || !is_entry(at)) && !is_target;
-            if is_simple {
-                loops.bodies.push(body);
-            }
+            loops.bodies.push(body);
         }
         loops.bodies.sort_by_key(|body| std::cmp::Reverse(body.len()));
         loops

@@ -1,18 +1,19 @@
-//! Which guest registers are parked in the context while a loop runs.
+//! Which guest registers stay in the context.
 //!
 //! Every register is observable at every exit, so all of them are alive all the time: with the gas and the address of
-//! guest memory more values than a host has registers. The register allocator cannot know which of them a loop does
-//! without. So registers that a loop does not touch are stored before it, as far as room is needed, and loaded behind it.
-//! Exits in the loop leave them where they are. An inner loop parks what is parked around it, and more if need be.
+//! guest memory they are more values than a host has registers. Left alone, the register allocator spills whichever comes
+//! last, in the hottest loop if need be. So those that are touched least are *parked*: they are read from the context and
+//! written to it, and exits leave them there. Each loop parks what it touches least; on the way into it and out of it
+//! registers are stored and loaded.
 
 use crate::blocks::instructions;
 use crate::loops::Loops;
 use crate::{Blocks, Region};
 use pvm_ops::{GuestCode, Inst, Reg};
 
-/// How many guest registers can be in host registers while a loop runs. Cranelift allocates 14 on x86-64; the gas, the
-/// address of guest memory and the address of an access need one each.
-const ROOM: u32 = 11;
+/// How many guest registers have a host register. Cranelift allocates 14 on x86-64; the gas, the addresses of guest memory
+/// and of the context, and what is computed on the way need the others.
+const ROOM: u32 = 10;
 
 /// Registers parked in each block of a region, and what passing from block to block takes.
 #[derive(Debug, Default)]
@@ -36,7 +37,8 @@ impl Parking {
     pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> Parking {
         let count = region.blocks.len();
         let (mut touched, mut written) = (vec![0; count], vec![0; count]);
-        let mut is_dynamic = vec![false; count];
+        // Dynamic jumps lead from any of these to any other of them, so all of them park the same registers.
+        let mut is_dynamic: Vec<bool> = region.blocks.iter().map(|&id| blocks.get(id).is_jump_target).collect();
         for (at, &id) in region.blocks.iter().enumerate() {
             for (_, inst) in instructions(code, blocks.get(id)) {
                 let sets = inst.registers();
@@ -52,20 +54,21 @@ impl Parking {
             return parking;
         }
         let successors = region.successors(blocks);
-        let loops = Loops::find(region, blocks, &successors);
-        // How often a register is touched, loops counting more.
-        let weight = |reg: Reg| -> u64 {
-            let touching = (0..count).filter(|&at| touched[at] & reg.bit() != 0);
-            touching.map(|at| 8_u64.pow(loops.depth(at).min(8))).sum()
+        let loops = Loops::find(region, &successors);
+        // Those that some blocks touch least, loops counting more; where that is equal, those that are parked anyway.
+        let choose = |body: &[usize], around: u32| -> u32 {
+            let weight = |reg: &Reg| -> u64 {
+                let touching = body.iter().filter(|&&at| touched[at] & reg.bit() != 0);
+                touching.map(|&at| 8_u64.pow(loops.depth(at).min(8))).sum()
+            };
+            let mut regs: Vec<Reg> = Reg::ALL.into_iter().filter(|reg| used & reg.bit() != 0).collect();
+            regs.sort_by_key(|reg| (weight(reg), around & reg.bit() == 0));
+            regs.iter().take(excess as usize).fold(0, |all, reg| all | reg.bit())
         };
-        let mut by_weight: Vec<Reg> = Reg::ALL.into_iter().filter(|reg| used & reg.bit() != 0).collect();
-        by_weight.sort_by_key(|&reg| weight(reg));
+        let everywhere: Vec<usize> = (0..count).collect();
+        parking.parked.fill(choose(&everywhere, 0));
         for body in loops.outermost_first().filter(|body| body.iter().all(|&at| !is_dynamic[at])) {
-            let touched = body.iter().fold(0, |all, &at| all | touched[at]);
-            let around = parking.parked[body[0]];
-            let idle = by_weight.iter().map(|reg| reg.bit()).filter(|bit| (touched | around) & bit == 0);
-            let more = excess.saturating_sub(around.count_ones()) as usize;
-            let parked = idle.take(more).fold(around, |all, bit| all | bit);
+            let parked = choose(body, parking.parked[body[0]]);
             body.iter().for_each(|&at| parking.parked[at] = parked);
         }
         // A dynamic jump within the region may come with any register changed.

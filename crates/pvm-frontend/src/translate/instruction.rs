@@ -70,7 +70,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     Target::Invalid => self.way_out(Exit::Panic, pc),
                 };
                 // What leaves comes first: see `leave_if`.
-                if self.member(next).is_none() {
+                let loops_back = current.next_copy == Some(taken);
+                if self.member(next).is_none() || loops_back {
                     let condition = alu::condition(self.builder, cond.negated(), lhs, rhs);
                     self.builder.ins().brif(condition, not_taken, &[], taken, &[]);
                 } else {

@@ -111,6 +111,8 @@ struct Translator<'a, 'b, C> {
     position: usize,
     /// The registers that are parked in it.
     parked: u32,
+    /// What they are known to hold.
+    parked_values: [Option<Value>; 32],
     /// What exits lead to, by the registers that are parked there.
     funnels: BTreeMap<u32, ir::Block>,
     /// Blocks on the way to others, not filled yet.
@@ -218,6 +220,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             parking: Parking::new(code, blocks, region),
             position: 0,
             parked: 0,
+            parked_values: [None; 32],
             funnels: BTreeMap::new(),
             ways: Vec::new(),
             ways_out: Vec::new(),
@@ -293,7 +296,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     /// Stores registers into the context.
     fn store(&mut self, registers: u32) {
         for reg in Reg::ALL.into_iter().filter(|reg| registers & reg.bit() != 0) {
-            let value = self.read(reg);
+            let value = self.builder.use_var(self.variable(reg));
             self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
         }
     }
@@ -303,7 +306,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         for reg in Reg::ALL.into_iter().filter(|reg| registers & reg.bit() != 0) {
             let offset = Context::offset_of_register(reg);
             let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
-            self.write(reg, value);
+            self.builder.def_var(self.variable(reg), value);
         }
     }
 
@@ -314,6 +317,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.switch_to_block(self.bodies[position]);
         self.position = position;
         self.parked = self.parking.parked(position);
+        self.parked_values = [None; 32];
         self.pending = 0;
         if let Some(bound) = checkpoint.bound {
             let bound = bound + u64::from(copies - 1) * u64::from(cost);
@@ -366,13 +370,28 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     }
 
     fn read(&mut self, reg: Reg) -> Value {
-        let variable = self.registers[reg.index()].expect("the region's registers were collected");
-        self.builder.use_var(variable)
+        if self.parked & reg.bit() == 0 {
+            return self.builder.use_var(self.variable(reg));
+        }
+        if let Some(value) = self.parked_values[reg.index()] {
+            return value;
+        }
+        let value = self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg));
+        self.parked_values[reg.index()] = Some(value);
+        value
     }
 
     fn write(&mut self, reg: Reg, value: Value) {
-        let variable = self.registers[reg.index()].expect("the region's registers were collected");
-        self.builder.def_var(variable, value);
+        if self.parked & reg.bit() == 0 {
+            self.builder.def_var(self.variable(reg), value);
+            return;
+        }
+        self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+        self.parked_values[reg.index()] = Some(value);
+    }
+
+    fn variable(&self, reg: Reg) -> Variable {
+        self.registers[reg.index()].expect("the region's registers were collected")
     }
 
     fn operand(&mut self, operand: Operand) -> Value {
