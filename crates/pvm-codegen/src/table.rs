@@ -1,5 +1,6 @@
 //! Which regions there are, where they can be entered, and which go when there is no room for more.
 
+use crate::backoff::Backoff;
 use pvm_frontend::{BlockId, Blocks, Region};
 use pvm_vm::CompiledFunction;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -82,8 +83,11 @@ pub(crate) struct Table {
     entries: HashMap<u32, (u32, Place)>,
     /// Blocks that belong to a region, compiled or being compiled, or whose region could not be compiled.
     taken: HashSet<BlockId>,
-    /// Blocks that must get hot again before they are compiled again.
-    cooling: HashSet<BlockId>,
+    /// Blocks that were evicted: each time they must be asked for twice as often before they are compiled again. Without
+    /// that, a loop over more code than there is room for would compile all of it on every round.
+    cooling: HashMap<BlockId, Backoff>,
+    /// The same for the program as a whole, when memory for code cannot be had.
+    shortage: Backoff,
     /// How often a block that cannot be entered was hot.
     wanted_within: HashMap<BlockId, u32>,
     /// Oldest first.
@@ -116,7 +120,7 @@ impl Table {
         if self.next_region == u32::MAX {
             return Plan::Never;
         }
-        if self.cooling.remove(&head) {
+        if self.cooling.get_mut(&head).is_some_and(Backoff::refuses) || self.shortage.refuses() {
             return Plan::Later;
         }
         let id = self.next_region;
@@ -153,8 +157,19 @@ impl Table {
         }
     }
 
-    /// Gives up on a planned region for now.
+    /// Gives up on a planned region because memory cannot be had, which will be the same for others.
+    pub(crate) fn note_shortage(&mut self, region: &Region, head: BlockId, owns_blocks: bool) {
+        self.release(region, head, owns_blocks);
+        self.shortage.fail();
+    }
+
+    /// Gives up on a planned region for now, as other threads run in so much evicted code that there is no room.
     pub(crate) fn postpone(&mut self, region: &Region, head: BlockId, owns_blocks: bool) {
+        self.release(region, head, owns_blocks);
+        self.cooling.entry(head).or_default().fail();
+    }
+
+    fn release(&mut self, region: &Region, head: BlockId, owns_blocks: bool) {
         self.abandon(region, head, owns_blocks);
         if owns_blocks {
             self.taken.remove(&head);
@@ -182,6 +197,7 @@ impl Table {
             pcs.push(block.start);
         }
         self.rows.push_back(Row { id: region.id, compiled, region, owns_blocks });
+        self.shortage = Backoff::default();
         pcs
     }
 
@@ -202,7 +218,7 @@ impl Table {
             let pc = blocks.get(id).start;
             if self.entries.get(&pc).is_some_and(|(region, _)| *region == row.id) {
                 self.entries.remove(&pc);
-                self.cooling.insert(id);
+                self.cooling.entry(id).or_default().fail();
             }
         }
         for id in &row.region.blocks {
