@@ -161,8 +161,10 @@ impl<C: GuestCode> CodeCache<C> {
             }
             Err(error) => {
                 let is_shortage = error.is_shortage();
-                if !self.has_complained[usize::from(is_shortage)].swap(true, Ordering::Relaxed) {
-                    tracing::warn!(pc, %error, "left to the interpreter (further cases are not reported)");
+                if self.has_complained[usize::from(is_shortage)].swap(true, Ordering::Relaxed) {
+                    tracing::debug!(pc, %error, "left to the interpreter");
+                } else {
+                    tracing::warn!(pc, %error, "left to the interpreter (further cases are not warned of)");
                 }
                 if is_shortage {
                     table.note_shortage(&region, head, owns_blocks);

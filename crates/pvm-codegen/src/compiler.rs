@@ -145,11 +145,9 @@ impl Compiler {
     /// If the host refuses memory.
     pub(crate) fn publish(&self, code: &MachineCode, jump_entries: usize) -> Result<CompiledFunction, CompileError> {
         let memory = CodeMemory::new();
-        let entry = self.define(code, &memory).map_err(|error| match error {
-            ModuleError::Allocation { .. } => {
-                CompileError::Memory { bytes: code.memory_bytes(), error: Box::new(error) }
-            }
-            other => other.into(),
+        let entry = self.define(code, &memory).map_err(|error| match *error {
+            ModuleError::Allocation { .. } => CompileError::Memory { bytes: code.memory_bytes(), error },
+            _ => CompileError::Region(error),
         })?;
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
         // fields, words of the jump table below the number given, the interrupt flag, and guest memory behind a check of
@@ -158,7 +156,7 @@ impl Compiler {
     }
 
     /// Has a JIT module of its own put machine code into `memory` and make it executable; returns where it begins.
-    fn define(&self, code: &MachineCode, memory: &CodeMemory) -> Result<*const u8, ModuleError> {
+    fn define(&self, code: &MachineCode, memory: &CodeMemory) -> Result<*const u8, Box<ModuleError>> {
         let mut builder = JITBuilder::with_isa(self.isa.clone(), default_libcall_names());
         builder.memory_provider(memory.provider());
         let mut module = JITModule::new(builder);
