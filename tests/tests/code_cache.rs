@@ -80,6 +80,39 @@ fn a_program_larger_than_the_cache_runs_right_within_the_limit() {
     }
 }
 
+/// A loop over more code than there is room for: without a limit to how often what is evicted comes back, everything would
+/// be compiled on every round.
+#[test]
+fn a_loop_over_more_code_than_there_is_room_for_is_compiled_seldom() {
+    let rounds = 100_000;
+    let blob = ring(3);
+    let gas = rounds * 3 * 41;
+    let expected = run(&module(&engine(Config { jit: Jit::Off, ..Config::default() }), &blob), gas);
+    for (jit_threshold, pages) in [(0, 2), (1, 2), (5, 1)] {
+        // Each block is a region of its own, and takes a page.
+        let config = Config {
+            jit_threshold,
+            region_limit: 41,
+            code_limit: pages * 4096,
+            count_instructions: true,
+            ..Config::default()
+        };
+        let module = module(&engine(config), &blob);
+        let mut instance = Instance::new(&module, &[]).unwrap();
+        instance.set_gas(gas);
+        assert_eq!(instance.run(), Exit::OutOfGas);
+        let found = (Exit::OutOfGas, instance.pc(), instance.gas(), *instance.registers());
+        assert_eq!(found, expected);
+        let stats = module.compile_stats();
+        assert!(stats.evicted > 0 && stats.memory_bytes <= pages as u64 * 4096, "{stats:?}");
+        // Three blocks, each at most once more whenever it has been asked for twice as often.
+        assert!(stats.regions <= 3 * 20, "{stats:?}");
+        // What is there goes on to be used: a block that waits does not take the others' place.
+        let run = instance.stats();
+        assert!(run.instructions_native as usize > pages * rounds as usize * 41 / 2, "{run:?}, {stats:?}");
+    }
+}
+
 #[test]
 fn without_room_for_code_everything_is_interpreted() {
     let blob = ring(101);

@@ -3,6 +3,8 @@
 //! Executable memory is limited. When there is no room for a region, others are evicted, the oldest first that were not
 //! used lately; one that a thread is running in keeps its memory, and counts, until that thread leaves it. Compiling
 //! happens outside of the lock: meanwhile others go on, in code that is there or in the interpreter.
+//! Code that is evicted again and again is compiled ever more rarely, and so is all code when the host has no executable
+//! memory to give; the interpreter takes over.
 
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Table};
@@ -44,8 +46,8 @@ pub struct CodeCache<C> {
     /// Two words for each entry of the guest's jump table, as compiled code reads them: where the target is in compiled
     /// code, and its program counter.
     jump_entries: Box<[AtomicU64]>,
-    /// Whether it has been said that executable memory cannot be had.
-    has_complained: AtomicBool,
+    /// Whether it has been said that a region could not be compiled, and that memory for code cannot be had.
+    has_complained: [AtomicBool; 2],
 }
 
 /// What came of a request to compile a block.
@@ -84,7 +86,7 @@ impl<C: GuestCode> CodeCache<C> {
             table: RwLock::default(),
             in_use: Arc::default(),
             jump_entries,
-            has_complained: AtomicBool::new(false),
+            has_complained: Default::default(),
         }
     }
 
@@ -159,11 +161,19 @@ impl<C: GuestCode> CodeCache<C> {
                 Attempt::Later
             }
             Err(error) => {
-                if !self.has_complained.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(pc, %error, "left to the interpreter (further cases are not reported)");
+                let is_shortage = error.is_shortage();
+                if self.has_complained[usize::from(is_shortage)].swap(true, Ordering::Relaxed) {
+                    tracing::debug!(pc, %error, "left to the interpreter");
+                } else {
+                    tracing::warn!(pc, %error, "left to the interpreter (further cases are not warned of)");
                 }
-                table.abandon(&region, head);
-                Attempt::Never
+                if is_shortage {
+                    table.note_shortage(&region, head);
+                    Attempt::Later
+                } else {
+                    table.abandon(&region, head);
+                    Attempt::Never
+                }
             }
         }
     }

@@ -40,11 +40,26 @@ pub enum CompileError {
     /// A region could not be compiled.
     #[error("a region could not be compiled: {0}")]
     Region(Box<ModuleError>),
+    /// The host refuses executable memory.
+    #[error("{bytes} bytes of memory for machine code cannot be had: {error}")]
+    Memory {
+        /// How much was asked for, whole pages.
+        bytes: usize,
+        /// What the host says.
+        error: Box<ModuleError>,
+    },
 }
 
 impl From<ModuleError> for CompileError {
     fn from(error: ModuleError) -> CompileError {
         CompileError::Region(Box::new(error))
+    }
+}
+
+impl CompileError {
+    /// Whether the reason is not the region, so that it will be the same for others but may pass.
+    pub(crate) fn is_shortage(&self) -> bool {
+        matches!(self, CompileError::Memory { .. })
     }
 }
 
@@ -169,6 +184,19 @@ impl Compiler {
     /// If the host refuses memory.
     pub(crate) fn publish(&self, code: &MachineCode, jump_entries: usize) -> Result<CompiledFunction, CompileError> {
         let memory = CodeMemory::new();
+        let entry = self.define(code, &memory).map_err(|error| match *error {
+            ModuleError::Allocation { .. } => CompileError::Memory { bytes: code.memory_bytes(), error },
+            _ => CompileError::Region(error),
+        })?;
+        // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
+        // fields, words of the jump table below the number given, the interrupt flag, and guest memory, behind a check of
+        // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
+        // that stood beside the accesses (`landings::extract`).
+        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, code.landings.clone()) })
+    }
+
+    /// Has a JIT module of its own put machine code into `memory` and make it executable; returns where it begins.
+    fn define(&self, code: &MachineCode, memory: &CodeMemory) -> Result<*const u8, Box<ModuleError>> {
         let mut builder = JITBuilder::with_isa(self.isa.clone(), default_libcall_names());
         builder.memory_provider(memory.provider());
         let mut module = JITModule::new(builder);
@@ -176,11 +204,6 @@ impl Compiler {
         let id = module.declare_function("region", Linkage::Local, &signature)?;
         module.define_function_bytes(id, code.align, &code.bytes, &[])?;
         module.finalize_definitions()?;
-        let entry = module.get_finalized_function(id);
-        // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
-        // fields, words of the jump table below the number given, the interrupt flag, and guest memory, behind a check of
-        // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
-        // that stood behind the accesses (`landings::extract`).
-        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, code.landings.clone()) })
+        Ok(module.get_finalized_function(id))
     }
 }

@@ -5,6 +5,7 @@
 //! * [`CodeCache`] keeps the compiled regions of one program: which program counters can be entered, how much code there
 //!   is, and what compiling it took.
 
+mod backoff;
 mod cache;
 mod compiler;
 mod effects;

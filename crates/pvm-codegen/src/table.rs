@@ -1,5 +1,6 @@
 //! Which regions there are, where they can be entered, and which go when there is no room for more.
 
+use crate::backoff::Backoff;
 use pvm_frontend::{BlockId, Blocks, Region};
 use pvm_vm::CompiledFunction;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -79,8 +80,11 @@ pub(crate) struct Table {
     entries: HashMap<u32, Place>,
     /// Blocks that belong to a region, compiled or being compiled, or whose region could not be compiled.
     taken: HashSet<BlockId>,
-    /// Blocks that must get hot again before they are compiled again.
-    cooling: HashSet<BlockId>,
+    /// Blocks that were evicted: each time they must be asked for twice as often before they are compiled again. Without
+    /// that, a loop over more code than there is room for would compile all of it on every round.
+    cooling: HashMap<BlockId, Backoff>,
+    /// The same for the program as a whole, when memory for code cannot be had.
+    shortage: Backoff,
     /// Oldest first.
     rows: VecDeque<Row>,
     next_region: u32,
@@ -107,12 +111,13 @@ impl Table {
         if self.next_region == u32::MAX {
             return Plan::Never;
         }
-        if self.cooling.remove(&head) {
+        if self.cooling.get_mut(&head).is_some_and(Backoff::refuses) || self.shortage.refuses() {
             return Plan::Later;
         }
         let id = self.next_region;
+        // Another thread is compiling it, or a region has it that cannot be entered there.
         if self.taken.contains(&head) {
-            return Plan::Never;
+            return Plan::Later;
         }
         let region = Region::form(id, blocks, head, region_limit, |id| self.taken.contains(&id));
         self.next_region += 1;
@@ -127,8 +132,19 @@ impl Table {
         }
     }
 
-    /// Gives up on a planned region for now.
+    /// Gives up on a planned region because memory cannot be had, which will be the same for others.
+    pub(crate) fn note_shortage(&mut self, region: &Region, head: BlockId) {
+        self.release(region, head);
+        self.shortage.fail();
+    }
+
+    /// Gives up on a planned region for now, as other threads run in so much evicted code that there is no room.
     pub(crate) fn postpone(&mut self, region: &Region, head: BlockId) {
+        self.release(region, head);
+        self.cooling.entry(head).or_default().fail();
+    }
+
+    fn release(&mut self, region: &Region, head: BlockId) {
         self.abandon(region, head);
         self.taken.remove(&head);
     }
@@ -152,6 +168,7 @@ impl Table {
             pcs.push(block.start);
         }
         self.rows.push_back(Row { compiled, region });
+        self.shortage = Backoff::default();
         pcs
     }
 
@@ -171,7 +188,7 @@ impl Table {
         for &id in &row.region.entries {
             let pc = blocks.get(id).start;
             self.entries.remove(&pc);
-            self.cooling.insert(id);
+            self.cooling.entry(id).or_default().fail();
         }
         for id in &row.region.blocks {
             self.taken.remove(id);

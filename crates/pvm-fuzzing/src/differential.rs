@@ -2,43 +2,18 @@
 
 use crate::play::first_difference;
 use crate::quirks::{exclusion, explanation};
-use crate::{Case, Ours, Peer, PeerEngine, Quirk, Stop, play};
+use crate::{Case, Interrupter, Ours, Peer, PeerEngine, Quirk, Setting, Stop, play};
+use fastrand::Rng;
 use pvm_gas::GasModel;
 use pvm_program::Blob;
-use pvm_runtime::{Config, Engine, Exit, Jit, OptLevel};
+use pvm_runtime::{Config, Engine, Exit, Jit};
 
-/// How code is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// After how many entries a block is compiled.
-    pub threshold: u32,
-    /// The most instructions in a region.
-    pub region_limit: usize,
-    /// The effort of the compiler.
-    pub opt_level: OptLevel,
-}
+/// How often a case is played that is interrupted. The first time most of the run is spent with compiling, when an
+/// interruption can only come before or after; then the code is there.
+const ROUNDS: u32 = 10;
 
-impl Setting {
-    /// Every setting that is tested.
-    pub fn all() -> Vec<Setting> {
-        let mut all = Vec::new();
-        for region_limit in [1, 10, 1000] {
-            for threshold in [0, 1, 2, 7] {
-                for opt_level in [OptLevel::Speed, OptLevel::None] {
-                    all.push(Setting { threshold, region_limit, opt_level });
-                }
-            }
-        }
-        all
-    }
-}
-
-impl std::fmt::Display for Setting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Setting { threshold, region_limit, opt_level } = self;
-        write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}")
-    }
-}
+/// Runs of fewer instructions are over before they can be interrupted, and need not be played more than once.
+const WORTH_INTERRUPTING: u64 = 100;
 
 /// The engines, set up once.
 #[derive(Debug)]
@@ -46,6 +21,7 @@ pub struct Engines {
     interpreter: Engine,
     compilers: Vec<(Setting, Engine)>,
     peer: PeerEngine,
+    interrupter: Interrupter,
 }
 
 /// What came of a case.
@@ -55,6 +31,8 @@ pub struct Report {
     pub stops: usize,
     /// How often machine code was entered, on all engines together.
     pub native_entries: u64,
+    /// How often another thread interrupted the guest when it was under way, on all engines together.
+    pub interruptions: u64,
     /// How the comparison with `polkavm` went, if it was made.
     pub peer: Option<PeerReport>,
     /// What differs, if anything does.
@@ -84,6 +62,9 @@ pub struct Difference {
 /// More gas than any run should need that is not given a limit.
 const ENOUGH: u64 = 20_000;
 
+/// The same without gas: the longer such a run is, the more often it can be interrupted.
+const ENOUGH_WITHOUT_GAS: u64 = 1_000_000;
+
 impl Engines {
     /// Sets the engines up.
     ///
@@ -98,6 +79,8 @@ impl Engines {
                 jit_threshold: setting.threshold,
                 region_limit: setting.region_limit,
                 opt_level: setting.opt_level,
+                code_limit: setting.code_limit,
+                count_instructions: setting.interrupted,
                 ..Config::default()
             })
         };
@@ -105,12 +88,55 @@ impl Engines {
             interpreter: engine(Config { jit: Jit::Off, ..Config::default() }),
             compilers: Setting::all().into_iter().map(|setting| (setting, compiler(setting))).collect(),
             peer: PeerEngine::new(),
+            interrupter: Interrupter::new(),
         }
     }
 
     /// How many settings there are.
     pub fn settings(&self) -> usize {
         self.compilers.len()
+    }
+
+    /// Settings for a case, by chance: two, and one more in which it is interrupted, if that can happen in the midst of
+    /// the run, and sometimes if not.
+    pub fn choose(&self, rng: &mut Rng, case: &Case) -> Vec<usize> {
+        let undisturbed = self.compilers.iter().filter(|(setting, _)| !setting.interrupted).count();
+        let mut numbers = vec![rng.usize(..undisturbed), rng.usize(..undisturbed)];
+        if looks_for_interruptions(case) || rng.u32(..16) == 0 {
+            numbers.push(rng.usize(undisturbed..self.settings()));
+        }
+        numbers
+    }
+
+    /// Whether the outcome depends on time in one of these settings, so that a case must be tried more than once.
+    pub fn depends_on_time(&self, settings: &[usize]) -> bool {
+        settings.iter().any(|&number| self.compilers[number].0.interrupted)
+    }
+
+    /// Plays `case` in a setting, as often as that makes sense, until something comes of a run.
+    fn play_in<T>(
+        &self,
+        number: usize,
+        case: &Case,
+        blob: &Blob,
+        mut judge: impl FnMut(&Ours, Vec<Stop>) -> Option<T>,
+    ) -> Option<T> {
+        let (setting, engine) = &self.compilers[number];
+        let module = Ours::module(engine, case, blob);
+        for _ in 0..ROUNDS {
+            let mut guest = Ours::of_module(&module, case);
+            if setting.interrupted {
+                guest.disturb(&self.interrupter);
+            }
+            let stops = play(case, &mut guest, None);
+            let outcome = judge(&guest, stops);
+            let stats = guest.instance().stats();
+            let is_long = stats.instructions_interpreted + stats.instructions_native >= WORTH_INTERRUPTING;
+            if outcome.is_some() || !(setting.interrupted && is_long && looks_for_interruptions(case)) {
+                return outcome;
+            }
+        }
+        None
     }
 
     /// Plays `case` on our interpreter, on the settings of these numbers and on `polkavm`, and compares every stop.
@@ -120,11 +146,13 @@ impl Engines {
         let expected = interpret(None);
         let mut report = Report { stops: expected.len(), ..Report::default() };
         for &number in settings {
-            let (setting, engine) = &self.compilers[number];
-            let mut guest = Ours::new(engine, case, &blob);
-            let found = play(case, &mut guest, None);
-            report.native_entries += guest.instance().stats().native_entries;
-            if let Some((stop, words)) = first_difference(&expected, &found) {
+            let setting = &self.compilers[number].0;
+            let difference = self.play_in(number, case, &blob, |guest, found| {
+                report.native_entries += guest.instance().stats().native_entries;
+                report.interruptions += guest.interruptions();
+                first_difference(&expected, &found)
+            });
+            if let Some((stop, words)) = difference {
                 let words = format!("stop {stop}, interpreted and compiled ({setting}): {words}");
                 report.difference = Some(Difference { engine: Some(number), words });
                 return report;
@@ -142,11 +170,11 @@ impl Engines {
     /// What is observed of `case` on our interpreter, on the settings of these numbers, and on `polkavm`.
     pub fn runs(&self, case: &Case, settings: &[usize]) -> Vec<(String, Vec<Stop>)> {
         let Some(blob) = case.blob() else { return Vec::new() };
-        let ours = |engine| play(case, &mut Ours::new(engine, case, &blob), None);
-        let mut runs = vec![("interpreted".to_owned(), ours(&self.interpreter))];
+        let interpreted = play(case, &mut Ours::new(&self.interpreter, case, &blob), None);
+        let mut runs = vec![("interpreted".to_owned(), interpreted)];
         runs.extend(settings.iter().map(|&number| {
-            let (setting, engine) = &self.compilers[number];
-            (setting.to_string(), ours(engine))
+            let stops = self.play_in(number, case, &blob, |_, stops| Some(stops));
+            (self.compilers[number].0.to_string(), stops.unwrap_or_default())
         }));
         if exclusion(case, &blob, &runs[0].1).is_none()
             && let Ok(mut peer) = Peer::new(&self.peer, case, &blob)
@@ -189,17 +217,30 @@ impl Engines {
     pub fn tame(&self, case: &mut Case) {
         let is_limited = case.gas_model != GasModel::None && case.gas <= LIMIT;
         let Some(blob) = case.blob().filter(|_| !is_limited) else { return };
-        let mut probe = Case { gas_model: GasModel::Instruction, gas: ENOUGH, ..case.clone() };
-        for action in probe.script.iter_mut().flat_map(|step| &mut step.actions) {
-            if let crate::Action::Gas(gas) = action {
-                *gas = ENOUGH;
+        let limited = |gas| {
+            let mut case = Case { gas_model: GasModel::Instruction, gas, ..case.clone() };
+            for action in case.script.iter_mut().flat_map(|step| &mut step.actions) {
+                if let crate::Action::Gas(to) = action {
+                    *to = gas;
+                }
             }
-        }
+            case
+        };
+        let probe = limited(if case.gas_model == GasModel::None { ENOUGH_WITHOUT_GAS } else { ENOUGH });
         let stops = play(&probe, &mut Ours::new(&self.interpreter, &probe, &blob), None);
         if stops.iter().any(|stop| stop.exit == Exit::OutOfGas) {
-            *case = probe;
+            *case = limited(ENOUGH);
         }
     }
+}
+
+/// What a run gets of its gas at a time (`pvm_vm::Context::SLICE`).
+const SLICE: u64 = 1 << 22;
+
+/// Whether an interruption can come in the midst of a run: where gas is metered, a run looks for one only at its start and
+/// after each slice.
+fn looks_for_interruptions(case: &Case) -> bool {
+    case.gas_model == GasModel::None || case.gas > SLICE
 }
 
 /// Up to here a gas limit is one.

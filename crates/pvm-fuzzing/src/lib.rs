@@ -8,6 +8,7 @@
 //! | [`Case`], [`play`] | a program, its start and what its host does at each stop, as a file; playing it on an engine |
 //! | [`random`] | structured random cases |
 //! | [`Engines`] | the oracle: a case on the interpreter, on compiled code, and on the `polkavm` crate |
+//! | [`Interrupter`] | a thread that interrupts guests, which must not be seen |
 //! | [`Quirk`] | where `polkavm` is known to differ, and what becomes of such cases |
 //! | [`parsers`] | inputs for the parsers, and what must hold of the outcome |
 //! | [`shrink`] | the smallest case that still differs |
@@ -17,6 +18,7 @@ mod build;
 mod case;
 mod compare;
 mod differential;
+mod interrupter;
 mod names;
 pub mod operands;
 mod ours;
@@ -26,14 +28,17 @@ mod play;
 mod quirks;
 pub mod random;
 mod relocate;
+mod setting;
 mod shrink;
 
 pub use build::BlobBuilder;
 pub use case::{Action, Case, Page, Step};
 pub use compare::{Guest, Observation, Pages, Setup, first_difference};
-pub use differential::{Difference, Engines, PeerReport, Report, Setting};
+pub use differential::{Difference, Engines, PeerReport, Report};
+pub use interrupter::Interrupter;
 pub use ours::Ours;
 pub use peer::{Peer, PeerEngine};
 pub use play::{Machine, Stop, play};
 pub use quirks::Quirk;
+pub use setting::Setting;
 pub use shrink::shrink;

@@ -1,6 +1,7 @@
 //! Our engine as a [`Machine`].
 
-use crate::{Case, Machine};
+use crate::interrupter::Disturbance;
+use crate::{Case, Interrupter, Machine};
 use pvm_isa::REG_COUNT;
 use pvm_ops::PAGE_SIZE;
 use pvm_program::Blob;
@@ -10,7 +11,16 @@ use pvm_runtime::{Access, Engine, Exit, Instance, Module, Options};
 #[derive(Debug)]
 pub struct Ours {
     instance: Instance,
+    /// The host has asked that the next run stop at once.
+    asked: bool,
+    disturbance: Option<Disturbance>,
+    all_interruptions: u64,
+    /// Interruptions before which the guest had got on.
+    interruptions: u64,
 }
+
+/// So many interruptions come in no run that makes any progress between them.
+const MOST_INTERRUPTIONS: u64 = 1 << 20;
 
 impl Ours {
     /// A guest for the program of `case`.
@@ -19,13 +29,37 @@ impl Ours {
     ///
     /// If there is no memory for it.
     pub fn new(engine: &Engine, case: &Case, blob: &Blob) -> Ours {
+        Ours::of_module(&Ours::module(engine, case, blob), case)
+    }
+
+    /// The program of `case`, prepared.
+    pub fn module(engine: &Engine, case: &Case, blob: &Blob) -> Module {
         let options = Options { profile: Some(case.profile), gas_model: Some(case.gas_model) };
-        let module = Module::from_program(engine, blob.clone().into(), options);
-        let mut instance = Instance::new(&module, &[]).expect("memory for a guest");
+        Module::from_program(engine, blob.clone().into(), options)
+    }
+
+    /// A guest for the program of `case`, which is `module`: what others have had compiled is there already.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn of_module(module: &Module, case: &Case) -> Ours {
+        let mut instance = Instance::new(module, &[]).expect("memory for a guest");
         if let Some((start, limit)) = case.heap {
             instance.memory_mut().set_heap(start, limit, false);
         }
-        Ours { instance }
+        Ours { instance, asked: false, disturbance: None, all_interruptions: 0, interruptions: 0 }
+    }
+
+    /// From now on another thread interrupts the guest, which runs on each time as if nothing had happened. What the
+    /// script asks for is told apart by its time: the run that follows stops before it has begun.
+    pub fn disturb(&mut self, interrupter: &Interrupter) {
+        self.disturbance = Some(interrupter.disturb(self.instance.interrupt_handle()));
+    }
+
+    /// How often the other thread has interrupted the guest when it had got on since it was started or interrupted last.
+    pub fn interruptions(&self) -> u64 {
+        self.interruptions
     }
 
     /// The instance.
@@ -38,10 +72,20 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Machine for Ours {
     fn run(&mut self) -> Exit {
-        self.instance.run()
+        let runs_on = !std::mem::take(&mut self.asked) && self.disturbance.is_some();
+        loop {
+            let before = (self.pc(), self.registers());
+            let exit = self.instance.run();
+            if exit != Exit::Interrupted || !runs_on || self.all_interruptions == MOST_INTERRUPTIONS {
+                return exit;
+            }
+            self.all_interruptions += 1;
+            self.interruptions += u64::from(before != (self.pc(), self.registers()));
+        }
     }
 
     fn interrupt(&mut self) {
+        self.asked = true;
         self.instance.interrupt_handle().interrupt();
     }
 

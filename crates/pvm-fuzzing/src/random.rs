@@ -36,6 +36,8 @@ struct Style {
     for_peer: bool,
     /// One encoding in so many is strange.
     strange: u32,
+    /// One loop in so many has many rounds, and how many at most.
+    long_loops: (u32, i32),
 }
 
 /// The case of a seed.
@@ -47,7 +49,9 @@ pub fn case(seed: u64) -> Case {
         false => (Profile::ALL[rng.usize(..3)], GasModel::ALL[rng.usize(..4)]),
     };
     let strange = [20, 60, 1000][rng.usize(..3)];
-    let style = Style { profile, for_peer, strange };
+    // Without gas, what matters is whether a run can be interrupted, so it should last.
+    let long_loops = if gas_model == GasModel::None { (2, 20_000) } else { (8, 60) };
+    let style = Style { profile, for_peer, strange, long_loops };
 
     let pages = pages(rng, for_peer);
     let mut blob = flow::program(rng, style, &pages);

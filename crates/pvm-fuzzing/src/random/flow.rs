@@ -130,8 +130,9 @@ impl Flow<'_, '_> {
 
     fn counted_loop(&mut self, index: usize, depth: usize) {
         let counter = COUNTERS[depth % COUNTERS.len()];
-        let rounds = match self.emitter.rng.u32(..8) {
-            0 => self.emitter.rng.i32(10..60),
+        let (share, most) = self.emitter.style.long_loops;
+        let rounds = match self.emitter.rng.u32(..share) {
+            0 => self.emitter.rng.i32(10..most),
             _ => self.emitter.rng.i32(1..10),
         };
         self.emitter.op(Opcode::LoadImm, Parts { a: counter, x: rounds, ..Parts::default() });

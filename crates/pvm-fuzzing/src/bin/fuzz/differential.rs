@@ -14,6 +14,8 @@ use std::sync::{Mutex, PoisonError};
 struct Tally {
     stops: u64,
     native: u64,
+    interruptions: u64,
+    interrupted: u64,
     whole: u64,
     cut_short: BTreeMap<&'static str, u64>,
     excluded: BTreeMap<&'static str, u64>,
@@ -23,6 +25,9 @@ struct Tally {
 /// The most findings that are shrunk and written; more of them are hardly others.
 const FINDINGS: u64 = 20;
 
+/// How often a case is tried whose outcome depends on time.
+const TRIES: u32 = 20;
+
 /// Runs, and returns how many differed.
 pub fn run(budget: &Budget) -> Result<u64> {
     let engines = Engines::new();
@@ -31,7 +36,7 @@ pub fn run(budget: &Budget) -> Result<u64> {
         let rng = &mut Rng::with_seed(seed);
         let mut case = random::case(seed);
         engines.tame(&mut case);
-        let settings = [rng.usize(..engines.settings()), rng.usize(..engines.settings())];
+        let settings = engines.choose(rng, &case);
         let report = check(&engines, &case, &settings);
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.add(&report);
@@ -47,6 +52,7 @@ pub fn run(budget: &Budget) -> Result<u64> {
     let cut_short: u64 = tally.cut_short.values().sum();
     let with_polkavm = tally.whole + cut_short;
     println!("{} stops compared; {} programs entered machine code", tally.stops, tally.native);
+    println!("{} programs were interrupted under way, {} times", tally.interrupted, tally.interruptions);
     println!(
         "polkavm to the end {}, up to a quirk {}, not at all {}",
         tally.whole,
@@ -82,11 +88,13 @@ fn check(engines: &Engines, case: &Case, settings: &[usize]) -> Report {
 /// Shrinks a case and writes it.
 fn keep(engines: &Engines, case: &Case, difference: &Difference, folder: &Path, seed: u64) {
     let settings: Vec<usize> = difference.engine.into_iter().collect();
-    let mut small = shrink(case, |case| {
-        let found = check(engines, case, &settings).difference;
-        found.is_some_and(|found| found.engine == difference.engine)
-    });
-    small.note = check(engines, &small, &settings).difference.map_or_else(String::new, |found| found.words);
+    let tries = if engines.depends_on_time(&settings) { TRIES } else { 1 };
+    let again = |case: &Case| {
+        let mut found = (0..tries).filter_map(|_| check(engines, case, &settings).difference);
+        found.find(|found| found.engine == difference.engine)
+    };
+    let mut small = shrink(case, |case| again(case).is_some());
+    small.note = again(&small).map_or_else(|| difference.words.clone(), |found| found.words);
     let file = folder.join(format!("case-{seed:016x}.json"));
     let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, small.to_text()));
     match written {
@@ -99,6 +107,8 @@ impl Tally {
     fn add(&mut self, report: &Report) {
         self.stops += report.stops as u64;
         self.native += u64::from(report.native_entries > 0);
+        self.interruptions += report.interruptions;
+        self.interrupted += u64::from(report.interruptions > 0);
         match report.peer {
             Some(PeerReport::Whole) => self.whole += 1,
             Some(PeerReport::CutShort(quirk)) => *self.cut_short.entry(quirk.name()).or_default() += 1,
