@@ -1,11 +1,16 @@
 //! Translation of code into cells.
 
-use crate::cell::{Cell, Form, Op};
+use crate::cell::{Cell, Decoded, Form, Op};
+use crate::machine::WINDOW;
+use crate::pairs::for_each_code;
 use pvm_gas::GasModel;
-use pvm_ops::{Address, GuestCode, Inst, Link, LoadKind, Operand, Reg, Size, Target};
+use pvm_ops::{Address, Fetched, GuestCode, Inst, Link, LoadKind, Operand, Reg, Size, Target};
 
 /// The index of no cell.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// How many entries a jump table can have that addresses lead to: an entry for each even address but 0.
+pub(crate) const MOST_ENTRIES: u32 = (1 << 31) - 1;
 
 /// Sixty-four program counters: which of them have cells, and how many cells come before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +48,7 @@ impl Cells {
         cost_from: impl Fn(u32) -> u32,
         zero: Reg,
     ) -> Cells {
-        let pcs = with_landings(code, starts);
+        let (pcs, insts) = fetch_all(code, starts);
         let mut ranks = vec![Rank::default(); pcs.last().map_or(0, |&pc| pc as usize / 64 + 1)];
         for &pc in &pcs {
             ranks[pc as usize / 64].cells |= 1 << (pc % 64);
@@ -55,7 +60,7 @@ impl Cells {
         }
 
         let mut cells = Cells {
-            cells: Vec::with_capacity(pcs.len()),
+            cells: vec![Cell::TRAP; pcs.len() + WINDOW + 1],
             pcs,
             jump_table: Vec::new(),
             unlisted_jump: NONE,
@@ -63,15 +68,17 @@ impl Cells {
             model,
             ranks,
         };
-        for index in 0..cells.pcs.len() {
-            let inst = code.fetch(cells.pcs[index]).inst;
-            let cell = cells.cell(&inst, zero);
-            cells.cells.push(cell);
+        let mut ops = Vec::with_capacity(cells.pcs.len());
+        for (index, inst) in insts.iter().enumerate() {
+            let Decoded { op, operands } = cells.decode(inst, zero);
+            ops.push(op);
+            cells.cells[index + 1] = operands;
         }
-        cells.set_gas(code, cost_from);
+        cells.set_gas(&ops, code, cost_from);
+        for_each_code(&ops, |index, code| cells.cells[index].code = code);
         let block = |pc| cells.find(pc).filter(|_| code.is_block_start(pc)).unwrap_or(NONE);
         let unlisted_jump = block(0);
-        let jump_table = code.jump_table().iter().map(|&pc| block(pc)).collect();
+        let jump_table = code.jump_table().iter().take(MOST_ENTRIES as usize).map(|&pc| block(pc)).collect();
         (cells.unlisted_jump, cells.jump_table) = (unlisted_jump, jump_table);
         cells
     }
@@ -85,26 +92,26 @@ impl Cells {
 
     /// The number of cells.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.pcs.len()
     }
 
     /// Whether there are no cells. There always are: the trap at the end of the code has one.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.pcs.is_empty()
     }
 
     /// What entering at each cell charges, from the last to the first.
-    fn set_gas(&mut self, code: &impl GuestCode, cost_from: impl Fn(u32) -> u32) {
+    fn set_gas(&mut self, ops: &[Op], code: &impl GuestCode, cost_from: impl Fn(u32) -> u32) {
         let mut rest: u32 = 0;
-        for index in (0..self.cells.len()).rev() {
+        for index in (0..self.pcs.len()).rev() {
             let pc = self.pcs[index];
             if self.model == GasModel::Pipeline {
                 // Going on behind a terminator enters a block, even where only the trap at the end of the code stands.
-                let is_entered = code.is_block_start(pc) || index > 0 && self.cells[index - 1].op.ends_block();
+                let is_entered = code.is_block_start(pc) || index > 0 && ops[index - 1].ends_block();
                 self.cells[index].gas = if is_entered { cost_from(pc) } else { 0 };
                 continue;
             }
-            if ends_segment(self.cells[index].op, self.model) {
+            if ends_segment(ops[index], self.model) {
                 rest = 0;
             }
             rest = rest.saturating_add(1);
@@ -112,17 +119,20 @@ impl Cells {
         }
     }
 
-    fn cell(&self, inst: &Inst, zero: Reg) -> Cell {
+    fn decode(&self, inst: &Inst, zero: Reg) -> Decoded {
         match *inst {
-            Inst::Trap => Cell::new(Op::Trap),
-            Inst::Nop => Cell::new(Op::Nop),
-            Inst::Fallthrough => Cell::new(Op::Fallthrough),
-            Inst::HostCall { id } => Cell { x: id, ..Cell::new(Op::HostCall) },
-            Inst::Sbrk { dst, size } => Cell { dst, a: size, ..Cell::new(Op::Sbrk) },
-            Inst::LoadImm { dst, value } => {
-                Cell { dst, x: value as i32, y: (value >> 32) as i32, ..Cell::new(Op::LoadImm) }
+            Inst::Trap => Decoded { op: Op::Trap, operands: Cell::TRAP },
+            Inst::Nop => Decoded { op: Op::Nop, operands: Cell::TRAP },
+            Inst::Fallthrough => Decoded { op: Op::Fallthrough, operands: Cell::TRAP },
+            Inst::HostCall { id } => Decoded { op: Op::HostCall, operands: Cell { x: id, ..Cell::TRAP } },
+            Inst::Sbrk { dst, size } => Decoded { op: Op::Sbrk, operands: Cell { dst, a: size, ..Cell::TRAP } },
+            Inst::LoadImm { dst, value } => Decoded {
+                op: Op::LoadImm,
+                operands: Cell { dst, x: value as i32, y: (value >> 32) as i32, ..Cell::TRAP },
+            },
+            Inst::Unary { op, width, dst, src } => {
+                Decoded { op: Op::unary(op, width), operands: Cell { dst, a: src, ..Cell::TRAP } }
             }
-            Inst::Unary { op, width, dst, src } => Cell { dst, a: src, ..Cell::new(Op::unary(op, width)) },
             Inst::Binary { op, width, dst, lhs, rhs } => {
                 let (form, a, b, x) = match (lhs, rhs) {
                     (Operand::Reg(a), Operand::Reg(b)) => (Form::RegReg, a, b, 0),
@@ -131,10 +141,10 @@ impl Cells {
                     (Operand::Imm(a), Operand::Imm(b)) => {
                         // No instruction set has this; if one did, it would be a constant.
                         let value = op.eval(width, a as u64, b as u64);
-                        return self.cell(&Inst::LoadImm { dst, value }, zero);
+                        return self.decode(&Inst::LoadImm { dst, value }, zero);
                     }
                 };
-                Cell { dst, a, b, x, ..Cell::new(Op::binary(op, width, form)) }
+                Decoded { op: Op::binary(op, width, form), operands: Cell { dst, a, b, x, ..Cell::TRAP } }
             }
             Inst::CondMove { if_zero, dst, value, test } => {
                 let op = match (if_zero, value) {
@@ -144,37 +154,46 @@ impl Cells {
                     (false, Operand::Imm(_)) => Op::MoveImmIfNotZero,
                 };
                 let (a, x) = split(value, zero);
-                Cell { dst, a, b: test, x, ..Cell::new(op) }
+                Decoded { op, operands: Cell { dst, a, b: test, x, ..Cell::TRAP } }
             }
             Inst::Load { kind, dst, address } => {
                 let Address { base, offset } = address;
-                Cell { dst, a: base.unwrap_or(zero), x: offset, ..Cell::new(load(kind)) }
+                Decoded { op: load(kind), operands: Cell { dst, a: base.unwrap_or(zero), x: offset, ..Cell::TRAP } }
             }
             Inst::Store { size, value, address } => {
                 let Address { base, offset } = address;
                 let (b, y) = split(value, zero);
-                Cell { a: base.unwrap_or(zero), b, x: offset, y, ..Cell::new(store(size, value)) }
+                Decoded {
+                    op: store(size, value),
+                    operands: Cell { a: base.unwrap_or(zero), b, x: offset, y, ..Cell::TRAP },
+                }
             }
             Inst::Jump { link, target } => self.jump(link, target),
             Inst::JumpIndirect { link, base, offset } => match link {
-                None => Cell { a: base, x: offset, ..Cell::new(Op::JumpIndirect) },
-                Some(Link { dst, value }) => {
-                    Cell { dst, a: base, x: offset, y: value, ..Cell::new(Op::JumpIndirectLink) }
-                }
+                None => Decoded { op: Op::JumpIndirect, operands: Cell { a: base, x: offset, ..Cell::TRAP } },
+                Some(Link { dst, value }) => Decoded {
+                    op: Op::JumpIndirectLink,
+                    operands: Cell { dst, a: base, x: offset, y: value, ..Cell::TRAP },
+                },
             },
             Inst::Branch { cond, lhs, rhs, target } => {
                 let form = if rhs.reg().is_some() { Form::RegReg } else { Form::RegImm };
                 let (b, x) = split(rhs, zero);
-                Cell { a: lhs, b, x, y: self.target(target), ..Cell::new(Op::branch(cond, form)) }
+                Decoded {
+                    op: Op::branch(cond, form),
+                    operands: Cell { a: lhs, b, x, y: self.target(target), ..Cell::TRAP },
+                }
             }
         }
     }
 
-    fn jump(&self, link: Option<Link>, target: Target) -> Cell {
+    fn jump(&self, link: Option<Link>, target: Target) -> Decoded {
         let y = self.target(target);
         match link {
-            None => Cell { y, ..Cell::new(Op::Jump) },
-            Some(Link { dst, value }) => Cell { dst, x: value, y, ..Cell::new(Op::JumpLink) },
+            None => Decoded { op: Op::Jump, operands: Cell { y, ..Cell::TRAP } },
+            Some(Link { dst, value }) => {
+                Decoded { op: Op::JumpLink, operands: Cell { dst, x: value, y, ..Cell::TRAP } }
+            }
         }
     }
 
@@ -187,24 +206,28 @@ impl Cells {
 }
 
 /// Whether what follows the cell is charged separately.
-pub(crate) fn ends_segment(op: Op, model: GasModel) -> bool {
+fn ends_segment(op: Op, model: GasModel) -> bool {
     op.ends_block() || op == Op::HostCall && !model.charges_blocks()
 }
 
-/// The starts of instructions, and where an instruction leads to without there being one: behind the last instruction,
-/// or into a gap longer than an instruction can be. Those places hold traps.
-fn with_landings(code: &impl GuestCode, starts: impl Iterator<Item = u32>) -> Vec<u32> {
-    let mut pcs = Vec::new();
+/// All instructions with their program counters: those that start somewhere, and traps where an instruction leads to
+/// without there being one, behind the last instruction or into a gap longer than an instruction can be.
+fn fetch_all(code: &impl GuestCode, starts: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<Inst>) {
+    let (mut pcs, mut insts) = (Vec::new(), Vec::new());
     let mut landing = 0;
     for pc in starts {
         if landing < pc {
             pcs.push(landing);
+            insts.push(code.fetch(landing).inst);
         }
+        let Fetched { inst, next } = code.fetch(pc);
         pcs.push(pc);
-        landing = code.fetch(pc).next;
+        insts.push(inst);
+        landing = next;
     }
     pcs.push(landing);
-    pcs
+    insts.push(code.fetch(landing).inst);
+    (pcs, insts)
 }
 
 fn split(operand: Operand, zero: Reg) -> (Reg, i32) {

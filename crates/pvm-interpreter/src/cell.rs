@@ -1,26 +1,38 @@
-//! The pre-decoded form of an instruction.
+//! The pre-decoded form of instructions.
 
-use pvm_ops::{BinaryOp, Cond, Reg, UnaryOp, Width};
+use crate::handlers::{Handler, Handlers, handler};
+use crate::step::{Registers, Step, Test};
+use pvm_ops::{BinaryOp, Cond, Memory, Reg, UnaryOp, Width};
 
-/// An instruction, decoded, in sixteen bytes.
+/// A place between two instructions, in twenty bytes: what the one before it works on, and what the one behind it does.
+///
+/// Split so, because going on from one instruction to the next then looks only at what is at hand already.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell {
-    pub op: Op,
-    pub dst: Reg,
-    pub a: Reg,
-    pub b: Reg,
-    /// An immediate, or the low half of a constant.
+    /// An immediate of the instruction before, or the low half of a constant.
     pub x: i32,
     /// A second immediate, the high half of a constant, or the index of the cell that a jump goes to.
     pub y: i32,
-    /// The gas from this cell to the end of its segment, the cell included.
+    /// The gas from here to the end of the segment.
     pub gas: u32,
+    /// Which handler goes on from here, by its place in the table of handlers.
+    pub code: u16,
+    pub dst: Reg,
+    pub a: Reg,
+    pub b: Reg,
 }
 
 impl Cell {
-    pub(crate) fn new(op: Op) -> Cell {
-        Cell { op, dst: Reg::R0, a: Reg::R0, b: Reg::R0, x: 0, y: 0, gas: 0 }
-    }
+    /// No instruction before, and a trap behind.
+    pub(crate) const TRAP: Cell =
+        Cell { x: 0, y: 0, gas: 0, code: Op::Trap as u16, dst: Reg::R0, a: Reg::R0, b: Reg::R0 };
+}
+
+/// An instruction: what it does, and the operands in a cell whose other half is nobody's yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoded {
+    pub op: Op,
+    pub operands: Cell,
 }
 
 impl Op {
@@ -39,23 +51,29 @@ pub(crate) enum Form {
     ImmReg,
 }
 
-/// Lists the operations that come in several forms, once, and writes what is the same for each: the enumeration of
-/// cells, the way from an operation to its cell, and the arms of the interpreter's `match`. (`$d` is a dollar sign, for
-/// the macro that this macro defines.)
+/// Lists the operations that come in several forms, once, and writes what is the same for each: the enumeration, the way
+/// from an operation to it, types for each in [`steps`] and [`parts`], and the table of what handles them.
 macro_rules! operations {
     (
-        ($d:tt)
         binary { $($bin:ident $bwidth:ident $rr:ident $ri:ident $ir:ident;)* }
         unary { $($un:ident $uwidth:ident $uname:ident;)* }
         branch { $($cond:ident $crr:ident $cri:ident;)* }
-        other { $($other:ident)* }
+        step { $($step:ident)* }
+        end { $($other:ident)* }
     ) => {
-        /// What a cell does, its operand form included, so that the interpreter decides once per instruction.
+        /// What is done next, operand forms included, so that the interpreter decides once per instruction.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        pub(crate) enum Op { $($rr, $ri, $ir,)* $($uname,)* $($crr, $cri,)* $($other,)* }
+        pub(crate) enum Op {
+            $($rr, $ri, $ir,)* $($uname,)* $($crr, $cri,)* $($step,)* $($other,)*
+        }
 
         impl Op {
+            /// How many there are.
+            pub(crate) const COUNT: usize = [
+                $(Op::$rr, Op::$ri, Op::$ir,)* $(Op::$uname,)* $(Op::$crr, Op::$cri,)* $(Op::$step,)* $(Op::$other,)*
+            ].len();
+
             pub(crate) fn binary(op: BinaryOp, width: Width, form: Form) -> Op {
                 match (op, width, form) {
                     $((BinaryOp::$bin, Width::$bwidth, Form::RegReg) => Op::$rr,
@@ -82,33 +100,107 @@ macro_rules! operations {
             }
         }
 
-        /// `match` on a cell: the arms of all listed operations, then the others. `eval` folds to one operation in each
-        /// arm, its selectors being constants.
-        macro_rules! dispatch {
-            ($d cell:ident, $d regs:ident, $d branch:ident, { $d($d other:tt)* }) => {
-                match $d cell.op {
-                    $(Op::$rr => $d regs[$d cell.dst.index()] = BinaryOp::$bin.eval(
-                          Width::$bwidth, $d regs[$d cell.a.index()], $d regs[$d cell.b.index()]),
-                      Op::$ri => $d regs[$d cell.dst.index()] = BinaryOp::$bin.eval(
-                          Width::$bwidth, $d regs[$d cell.a.index()], $d cell.x as u64),
-                      Op::$ir => $d regs[$d cell.dst.index()] = BinaryOp::$bin.eval(
-                          Width::$bwidth, $d cell.x as u64, $d regs[$d cell.b.index()]),)*
-                    $(Op::$uname => $d regs[$d cell.dst.index()] = UnaryOp::$un.eval(
-                          Width::$uwidth, $d regs[$d cell.a.index()]),)*
-                    $(Op::$crr => $d branch!($d cell, Cond::$cond.eval(
-                          $d regs[$d cell.a.index()], $d regs[$d cell.b.index()])),
-                      Op::$cri => $d branch!($d cell, Cond::$cond.eval($d regs[$d cell.a.index()], $d cell.x as u64)),)*
-                    $d($d other)*
-                }
-            };
+        impl<M: Memory, const COUNTING: bool> Handlers<M, COUNTING> {
+            /// What does each operation, in the order of [`Op`].
+            pub(crate) const SINGLE: [Handler<M>; Op::COUNT] = [
+                $(handler::<M, COUNTING, parts::$rr>, handler::<M, COUNTING, parts::$ri>,
+                  handler::<M, COUNTING, parts::$ir>,)*
+                $(handler::<M, COUNTING, parts::$uname>,)*
+                $(handler::<M, COUNTING, parts::$crr>, handler::<M, COUNTING, parts::$cri>,)*
+                $(handler::<M, COUNTING, parts::$step>,)*
+                $(handler::<M, COUNTING, parts::$other>,)*
+            ];
         }
-        pub(crate) use dispatch;
+
+        /// Each operation as a part of a handler that nothing follows.
+        pub(crate) mod parts {
+            use super::{steps, tests};
+            use crate::handlers::{If, Last, Only};
+            use crate::step;
+            $(
+                pub(crate) type $rr = Only<steps::$rr>;
+                pub(crate) type $ri = Only<steps::$ri>;
+                pub(crate) type $ir = Only<steps::$ir>;
+            )*
+            $(pub(crate) type $uname = Only<steps::$uname>;)*
+            $(pub(crate) type $step = Only<steps::$step>;)*
+            $(pub(crate) type $crr = If<tests::$crr>; pub(crate) type $cri = If<tests::$cri>;)*
+            $(pub(crate) type $other = Last<step::$other>;)*
+        }
+
+        /// The steps that are the same but for the operation.
+        pub(crate) mod steps {
+            pub(crate) use crate::step::{$($step),*};
+            use super::*;
+            $(
+                pub(crate) struct $rr;
+                impl Step for $rr {
+                    #[inline(always)]
+                    fn fast<M: Memory>(cell: &Cell, regs: &mut Registers, _: &mut M) -> bool {
+                        let (a, b) = (regs[cell.a.index()], regs[cell.b.index()]);
+                        regs[cell.dst.index()] = BinaryOp::$bin.eval(Width::$bwidth, a, b);
+                        true
+                    }
+                }
+
+                pub(crate) struct $ri;
+                impl Step for $ri {
+                    #[inline(always)]
+                    fn fast<M: Memory>(cell: &Cell, regs: &mut Registers, _: &mut M) -> bool {
+                        let (a, b) = (regs[cell.a.index()], cell.x as u64);
+                        regs[cell.dst.index()] = BinaryOp::$bin.eval(Width::$bwidth, a, b);
+                        true
+                    }
+                }
+
+                pub(crate) struct $ir;
+                impl Step for $ir {
+                    #[inline(always)]
+                    fn fast<M: Memory>(cell: &Cell, regs: &mut Registers, _: &mut M) -> bool {
+                        let (a, b) = (cell.x as u64, regs[cell.b.index()]);
+                        regs[cell.dst.index()] = BinaryOp::$bin.eval(Width::$bwidth, a, b);
+                        true
+                    }
+                }
+            )*
+            $(
+                pub(crate) struct $uname;
+                impl Step for $uname {
+                    #[inline(always)]
+                    fn fast<M: Memory>(cell: &Cell, regs: &mut Registers, _: &mut M) -> bool {
+                        regs[cell.dst.index()] = UnaryOp::$un.eval(Width::$uwidth, regs[cell.a.index()]);
+                        true
+                    }
+                }
+            )*
+        }
+
+        /// The conditions of branches.
+        mod tests {
+            use super::*;
+            $(
+                pub(crate) struct $crr;
+                impl Test for $crr {
+                    #[inline(always)]
+                    fn is_met(cell: &Cell, regs: &Registers) -> bool {
+                        Cond::$cond.eval(regs[cell.a.index()], regs[cell.b.index()])
+                    }
+                }
+
+                pub(crate) struct $cri;
+                impl Test for $cri {
+                    #[inline(always)]
+                    fn is_met(cell: &Cell, regs: &Registers) -> bool {
+                        Cond::$cond.eval(regs[cell.a.index()], cell.x as u64)
+                    }
+                }
+            )*
+        }
     };
 }
 
 #[rustfmt::skip]
 operations! {
-    ($)
     binary {
         Add W64 Add64 Add64Imm Add64Swapped;
         Sub W64 Sub64 Sub64Imm Sub64Swapped;
@@ -195,10 +287,10 @@ operations! {
         GeS BranchGeS BranchGeSImm;
         GtS BranchGtS BranchGtSImm;
     }
-    other {
+    step {
         LoadU8 LoadI8 LoadU16 LoadI16 LoadU32 LoadI32 LoadU64
         StoreU8 StoreU16 StoreU32 StoreU64 StoreImmU8 StoreImmU16 StoreImmU32 StoreImmU64
-        LoadImm MoveIfZero MoveIfNotZero MoveImmIfZero MoveImmIfNotZero
-        Trap Nop Fallthrough HostCall Sbrk Jump JumpLink JumpIndirect JumpIndirectLink Pause
+        LoadImm MoveIfZero MoveIfNotZero MoveImmIfZero MoveImmIfNotZero Nop Sbrk
     }
+    end { Trap Fallthrough HostCall Jump JumpLink JumpIndirect JumpIndirectLink }
 }

@@ -4,9 +4,21 @@
 //! compare compiled code with. It is exact in every exit: program counter, registers, gas and memory are what the
 //! specification says, in all gas models.
 //!
-//! Code is translated once, ahead of time, into [`Cells`]: sixteen bytes for each instruction, in the order of the code,
-//! with operands decoded, jump targets resolved and the gas of the rest of the block beside it. Running is a loop over
-//! cells with one `match`: no allocation, no look-up of any kind between blocks.
+//! Code is translated once, ahead of time, into [`Cells`]: twenty bytes for each instruction, in the order of the code,
+//! with operands decoded, jump targets resolved and the gas of the rest of the block beside it. Running is a chain of
+//! *handlers*, functions that do one instruction, or several that often follow one another, and call the next one's: no
+//! allocation, no look-up of any kind between blocks.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `build` | translates code into cells |
+//! | `cell` | cells; the list of operations |
+//! | `step` | what single instructions do |
+//! | `handlers` | how they go on: steps, ends of blocks, and several in one |
+//! | `pairs` | which operations are done together; the table of handlers |
+//! | `machine` | what handlers share |
+//! | `run` | starting handlers, again and again, until something stops the guest; low gas |
+//! | `hotness` | counts of blocks |
 //!
 //! # Gas
 //!
@@ -19,7 +31,13 @@
 
 mod build;
 mod cell;
+mod handlers;
+mod hotness;
+mod machine;
+mod pairs;
 mod run;
+mod step;
 
 pub use build::Cells;
-pub use run::{Hotness, Stop};
+pub use hotness::Hotness;
+pub use run::Stop;

@@ -79,8 +79,9 @@ pub enum Access {
 /// Guest memory as instructions see it: 2^32 bytes in pages, each with a right.
 ///
 /// An access of N bytes at `address` touches `(address + k) mod 2^32` for `k` below N. It is performed whole or not at
-/// all: the fault names the first byte, in that order, whose page lacks the right (Gray Paper A.7).
-pub trait Memory {
+/// all: the fault names the first byte, in that order, whose page lacks the right (Gray Paper A.7). A memory borrows
+/// nothing, so that there can be tables of functions that work on it.
+pub trait Memory: 'static {
     /// Reads N bytes.
     ///
     /// # Errors
@@ -94,6 +95,14 @@ pub trait Memory {
     ///
     /// If a byte may not be written.
     fn store<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> Result<(), MemoryFault>;
+
+    /// Reads N bytes if that is simple, as it is for most loads: they lie in one page and may be read. `None` says
+    /// nothing more than that [`Memory::load`] has to be asked.
+    fn load_plain<const N: usize>(&self, address: u32) -> Option<[u8; N]>;
+
+    /// Writes N bytes if that is simple, as it is for most stores: they lie in one page and may be written. `false` says
+    /// nothing more than that [`Memory::store`] has to be asked.
+    fn store_plain<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> bool;
 
     /// Moves the end of the heap up by `size` bytes and makes what it passes readable and writable; returns the value
     /// that the guest sees, 0 if it cannot be done.

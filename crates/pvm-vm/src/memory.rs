@@ -90,6 +90,8 @@ impl Interrupter {
 #[derive(Debug)]
 pub struct Memory {
     bytes: Arc<Reservation>,
+    /// The byte of address 0, in the reservation.
+    base: *mut u8,
     rights: MmapMut,
     /// How many pages have a right.
     accessible_pages: u64,
@@ -98,6 +100,11 @@ pub struct Memory {
     heap_limit: u64,
     sbrk_returns_new_end: bool,
 }
+
+// SAFETY: the pointer leads into the reservation, which moves along. What others share of that is an atomic flag.
+unsafe impl Send for Memory {}
+// SAFETY: as above; through a shared reference guest memory is only read.
+unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Memory in which no page is accessible, and at most `limit` bytes can ever be at once.
@@ -111,6 +118,7 @@ impl Memory {
         let bytes = Arc::new(bytes);
         let rights = MmapOptions::new().len(PAGES).no_reserve_swap().map_anon().map_err(refused(PAGES as u64))?;
         Ok(Memory {
+            base: bytes.base(),
             bytes,
             rights,
             accessible_pages: 0,
@@ -145,7 +153,7 @@ impl Memory {
 
     /// The first byte of the address space, for compiled code. Stays the same for the life of the memory.
     pub fn base(&mut self) -> *mut u8 {
-        self.bytes.base()
+        self.base
     }
 
     /// The rights of the first page, for compiled code. Stays the same for the life of the memory.
@@ -342,7 +350,11 @@ impl Memory {
     /// Whether an access of N bytes lies in one page that has the right: the common case.
     #[inline(always)]
     fn is_plain<const N: usize>(&self, address: u32, wanted: u8) -> bool {
-        self.right_bits(address) & wanted != 0 && address % PAGE_SIZE <= PAGE_SIZE - N as u32
+        // Two branches, not one on both: that takes fewer instructions.
+        if address % PAGE_SIZE > PAGE_SIZE - N as u32 {
+            return false;
+        }
+        self.right_bits(address) & wanted != 0
     }
 
     #[cold]
@@ -376,24 +388,37 @@ fn pages(addresses: Range<u64>) -> Range<usize> {
 }
 
 impl pvm_ops::Memory for Memory {
-    #[inline(always)]
+    #[inline]
     fn load<const N: usize>(&self, address: u32) -> Result<[u8; N], MemoryFault> {
-        if !self.is_plain::<N>(address, READABLE) {
-            return self.load_split(address);
+        match self.load_plain(address) {
+            Some(bytes) => Ok(bytes),
+            None => self.load_split(address),
         }
-        // SAFETY: the bytes lie in one page that has the right, which the host allows, too; arrays of bytes have no
-        // alignment.
-        Ok(unsafe { self.bytes.base().add(address as usize).cast::<[u8; N]>().read() })
+    }
+
+    #[inline]
+    fn store<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> Result<(), MemoryFault> {
+        if self.store_plain(address, bytes) { Ok(()) } else { self.store_split(address, bytes) }
     }
 
     #[inline(always)]
-    fn store<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> Result<(), MemoryFault> {
-        if !self.is_plain::<N>(address, WRITABLE) {
-            return self.store_split(address, bytes);
+    fn load_plain<const N: usize>(&self, address: u32) -> Option<[u8; N]> {
+        if !self.is_plain::<N>(address, READABLE) {
+            return None;
         }
-        // SAFETY: as in `load`.
-        unsafe { self.bytes.base().add(address as usize).cast::<[u8; N]>().write(bytes) };
-        Ok(())
+        // SAFETY: the bytes lie in one page that has the right, which the host allows, too; arrays of bytes have no
+        // alignment.
+        Some(unsafe { self.base.add(address as usize).cast::<[u8; N]>().read() })
+    }
+
+    #[inline(always)]
+    fn store_plain<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> bool {
+        let is_plain = self.is_plain::<N>(address, WRITABLE);
+        if is_plain {
+            // SAFETY: as in `load_plain`.
+            unsafe { self.base.add(address as usize).cast::<[u8; N]>().write(bytes) };
+        }
+        is_plain
     }
 
     /// The end of the heap is exact to the byte. Asking for nothing tells where it is; pages that it passes become
