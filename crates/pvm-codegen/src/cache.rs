@@ -138,10 +138,10 @@ impl<C: GuestCode> CodeCache<C> {
             Plan::Never => return Attempt::Never,
         };
         let started = Instant::now();
-        let code = self.compiler.compile(|func, builder_context, config, late| {
+        let code = self.compiler.compile(|func, builder_context, config, checked| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
-            let faults = Faults { detection: self.compiler.faults(), late };
+            let faults = Faults { detection: self.compiler.faults(), checked };
             translate(func, builder_context, config, &*self.code, blocks, &region, metering, faults, cost);
         });
         let mut table = self.write();

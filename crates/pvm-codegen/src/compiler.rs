@@ -1,6 +1,6 @@
 //! The compiler driver: one region in, one function of machine code out.
 
-use crate::landings::{self, Extracted, NoLanding};
+use crate::landings::{self, Extracted};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -19,9 +19,9 @@ use target_lexicon::Triple;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptLevel {
     /// No optimisation of the IR. Compiles up to 40 % faster.
+    #[default]
     None,
     /// All optimisations.
-    #[default]
     Speed,
 }
 
@@ -34,9 +34,6 @@ pub enum CompileError {
     /// The handler of signals could not be installed.
     #[error("the host does not let faults be detected by signals: {0}")]
     Signals(std::io::Error),
-    /// The machine code of a region is not understood.
-    #[error(transparent)]
-    Landing(#[from] NoLanding),
     /// A region could not be compiled.
     #[error("a region could not be compiled: {0}")]
     Region(Box<ModuleError>),
@@ -136,21 +133,23 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes, given the accesses whose landings come behind them.
+    /// Compiles a function whose IR `translate` writes, given the numbers of accesses that must be checked though the host
+    /// watches.
     ///
     /// # Errors
     ///
-    /// If Cranelift refuses the IR, or its machine code is not understood.
+    /// If Cranelift refuses the IR.
     pub(crate) fn compile(
         &self,
         translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, &BTreeSet<u32>),
     ) -> Result<MachineCode, CompileError> {
         let mut builder_context = FunctionBuilderContext::new();
-        let mut late = BTreeSet::new();
+        let mut checked = BTreeSet::new();
+        // Each round checks more accesses, so that there is a last one. Nearly always the first one is.
         loop {
             let mut context = Context::new();
             context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
-            translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), &late);
+            translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), &checked);
             let compiled = context
                 .compile(&*self.isa, &mut ControlPlane::default())
                 .map_err(|error| ModuleError::Compilation(error.inner))?;
@@ -158,22 +157,12 @@ impl Compiler {
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let align = u64::from(compiled.buffer.alignment);
             let mut bytes = compiled.code_buffer().to_vec();
-            let landings = match self.faults {
-                FaultDetection::Checks => Box::default(),
-                FaultDetection::Signals => {
-                    let marks = compiled.buffer.get_srclocs_sorted();
-                    match landings::extract(&mut bytes, compiled.buffer.traps(), marks)? {
-                        Extracted::Landings(landings) => landings,
-                        // Another round changes what the register allocator does elsewhere; each makes more landings
-                        // late, so that the rounds come to an end.
-                        Extracted::Late(more) => {
-                            late.extend(more);
-                            continue;
-                        }
-                    }
-                }
-            };
-            return Ok(MachineCode { bytes, align, landings });
+            let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
+            match landings::extract(&mut bytes, traps, marks, &checked) {
+                Extracted::Landings(landings) => {
+                 return Ok(MachineCode { bytes, align, landings })},
+                Extracted::Missing(more) => { checked.extend(more)},
+            }
         }
     }
 
@@ -191,7 +180,7 @@ impl Compiler {
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
         // fields, words of the jump table below the number given, the interrupt flag, and guest memory, behind a check of
         // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
-        // that stood beside the accesses (`landings::extract`).
+        // that stood before the accesses (`landings::extract`).
         Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, code.landings.clone()) })
     }
 

@@ -11,9 +11,8 @@
 //! ```
 //!
 //! The landing wants to find everything as it is at the branch. Instructions in between may only change what the landing
-//! does not read, which [`Effects`] tells. Where they change more, the region is translated again with the branch behind
-//! that access. There whatever stands in between is made up for: the landing is reached by way of a copy of it, behind the
-//! function.
+//! does not read, which [`Effects`] tells. Where they change more, the region is translated again with that access checked
+//! before it is made, like all of them are where the host does not watch.
 
 use crate::effects::{Effects, read_by};
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
@@ -28,24 +27,18 @@ use std::ops::Range;
 pub(crate) enum Extracted {
     /// All of them lead to landings, by ascending access.
     Landings(Box<[Landing]>),
-    /// The landings of accesses of these numbers must come behind them.
-    Late(BTreeSet<u32>),
+    /// Accesses of these numbers have none.
+    Missing(BTreeSet<u32>),
 }
 
-/// Machine code is not what was expected around the access at this offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no landing is found for the access at {access:#x} of the machine code")]
-pub struct NoLanding {
-    /// The offset of the access.
-    pub access: u32,
-}
-
-/// Takes the branches to landings out of x86-64 `code`, and adds what is needed to reach them.
+/// Takes the branches to landings out of x86-64 `code`. `traps` and `marks` are what Cranelift says of it; `checked` are
+/// the accesses that need no landing.
 pub(crate) fn extract(
-    code: &mut Vec<u8>,
+    code: &mut [u8],
     traps: &[MachTrap],
     marks: &[MachSrcLoc<Final>],
-) -> Result<Extracted, NoLanding> {
+    checked: &BTreeSet<u32>,
+) -> Extracted {
     let mark = |range: &MachSrcLoc<Final>| Mark::from_source_loc(range.loc);
     let branches: HashMap<u32, Range<u32>> = marks
         .iter()
@@ -54,35 +47,32 @@ pub(crate) fn extract(
             _ => None,
         })
         .collect();
-    let (mut landings, mut late) = (Vec::new(), BTreeSet::new());
+    let (mut landings, mut missing) = (Vec::new(), BTreeSet::new());
     // What landings read, by their offsets: many lead to the same code.
     let mut reads = HashMap::new();
     for trap in traps.iter().filter(|trap| trap.code == WATCHED) {
         let access = trap.offset;
-        let missing = NoLanding { access };
         let within = marks.partition_point(|range| range.end <= access);
         let Some(Mark::Access(number)) = marks.get(within).filter(|range| range.start <= access).map(mark) else {
-            return Err(missing);
+            unreachable!("an access that the host watches over has no mark");
         };
-        let branch = branches.get(&number).ok_or(missing)?;
-        let landing = if branch.start > access {
-            Some(late_landing(code, access, branch.end).ok_or(missing)?)
-        } else {
-            early_landing(code, access, branch.clone(), &mut reads)
-        };
-        match landing {
+        if checked.contains(&number) {
+            continue;
+        }
+        let branch = branches.get(&number).cloned();
+        match branch.and_then(|branch| landing(code, access, branch, &mut reads)) {
             Some(landing) => landings.push(Landing { access, landing }),
             None => {
-                late.insert(number);
+                missing.insert(number);
             }
         }
     }
-    if !late.is_empty() {
-        return Ok(Extracted::Late(late));
+    if !missing.is_empty() {
+        return Extracted::Missing(missing);
     }
     branches.into_values().for_each(|branch| take_out(code, branch));
     landings.sort_unstable_by_key(|landing| landing.access);
-    Ok(Extracted::Landings(landings.into()))
+    Extracted::Landings(landings.into())
 }
 
 /// The instructions from `start` up to `end`.
@@ -98,48 +88,14 @@ fn decode(code: &[u8], start: u32, end: u32) -> Vec<Instruction> {
     instructions
 }
 
-/// The landing of a branch that stands before its access, if nothing in between changes what it reads.
-fn early_landing(
-    code: &[u8],
-    access: u32,
-    branch: Range<u32>,
-    reads: &mut HashMap<u32, Option<Effects>>,
-) -> Option<u32> {
+/// Where the branch before an access leads, if nothing in between changes what is read there.
+fn landing(code: &[u8], access: u32, branch: Range<u32>, reads: &mut HashMap<u32, Option<Effects>>) -> Option<u32> {
     let instructions = decode(code, branch.start, access);
     let at = instructions.iter().position(|instruction| instruction.mnemonic() == Mnemonic::Je)?;
     let target = u32::try_from(instructions[at].near_branch_target()).ok()?;
     let between = instructions[at + 1..].iter().try_fold(Effects::default(), |all, one| all.and_writes(one))?;
     let read = reads.entry(target).or_insert_with(|| read_by(code, target));
     (!between.overlap(read.as_ref()?)).then_some(target)
-}
-
-/// The landing of a branch that stands behind its access, reached by way of a copy of what is in between.
-fn late_landing(code: &mut Vec<u8>, access: u32, end: u32) -> Option<u32> {
-    let instructions = decode(code, access, end);
-    let (mut moves, mut target) = (Vec::new(), None);
-    for instruction in instructions.iter().skip(1) {
-        match instruction.mnemonic() {
-            Mnemonic::Je => {
-                target = u32::try_from(instruction.near_branch_target()).ok();
-                break;
-            }
-            _ if is_idle(instruction) => {}
-            Mnemonic::Mov if !instruction.is_ip_rel_memory_operand() => moves.push(instruction),
-            _ => return None,
-        }
-    }
-    let target = target?;
-    if moves.is_empty() {
-        return Some(target);
-    }
-    let start = code.len() as u32;
-    for one in moves {
-        code.extend_from_within(one.ip() as usize..one.next_ip() as usize);
-    }
-    let next = code.len() as u32 + 5;
-    code.push(0xe9);
-    code.extend_from_slice(&target.wrapping_sub(next).to_le_bytes());
-    Some(start)
 }
 
 /// `test r, r`, which only the branch looks at.

@@ -13,6 +13,5 @@ mod landings;
 mod table;
 
 pub use cache::{Attempt, CodeCache, Costs, Settings};
-pub use landings::NoLanding;
 pub use compiler::{CompileError, Compiler, OptLevel};
 pub use table::{CacheStats, Place};

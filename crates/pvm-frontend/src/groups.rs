@@ -19,6 +19,13 @@ pub(crate) struct Group {
     pub right: u8,
 }
 
+impl Group {
+    /// From the first byte to behind the last one.
+    pub(crate) fn len(&self) -> u32 {
+        (self.high - self.low) as u32
+    }
+}
+
 /// The groups of a block, and for each of its instructions the group of its access.
 pub(crate) struct Groups {
     pub groups: Vec<Group>,
@@ -63,7 +70,7 @@ impl Groups {
 }
 
 /// The access of an instruction, as a group of its own.
-fn access(inst: &Inst) -> Option<Group> {
+pub(crate) fn access(inst: &Inst) -> Option<Group> {
     let (Address { base, offset }, size, right) = match *inst {
         Inst::Load { kind, address, .. } => (address, kind.size, READABLE),
         Inst::Store { size, address, .. } => (address, size, WRITABLE),

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::SourceLoc;
 pub enum Mark {
     /// The guest access of this number, that the host watches over.
     Access(u32),
-    /// The branch beside that access, to where the code goes on if the access is refused.
+    /// The branch before that access, to where the code goes on if the access is refused.
     Landing(u32),
     /// Anything else.
     Other,

@@ -1,7 +1,7 @@
 //! The IR of one instruction.
 
 use super::{Current, Translator};
-use crate::{Exit, Mark};
+use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -102,35 +102,31 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         address: Address,
         access: impl FnOnce(&mut Self, Value, i32) -> T,
     ) -> T {
-        match self.faults.detection {
-            FaultDetection::Checks => {
-                let (at, offset) = self.checked(current, index, address);
-                access(self, at, offset)
-            }
-            FaultDetection::Signals => {
-                let Address { base, offset } = address;
-                let (at, offset) = match base {
-                    Some(base) if offset >= LEAST_OFFSET => (self.reduced(current, base), offset),
-                    base => {
-                        let base = base.map(|reg| self.read(reg));
-                        (self.memory.address(self.builder, base, offset), 0)
-                    }
-                };
-                let number = self.accesses;
-                self.accesses += 1;
-                let is_late = self.faults.late.contains(&number);
-                if !is_late {
-                    self.landing(current, index, number);
-                }
-                self.builder.set_srcloc(Mark::Access(number).to_source_loc());
-                let result = access(self, at, offset);
-                self.builder.set_srcloc(Mark::Other.to_source_loc());
-                if is_late {
-                    self.landing(current, index, number);
-                }
-                result
-            }
+        if self.faults.detection == FaultDetection::Checks {
+            let (at, offset) = self.checked(current, index, address);
+            return access(self, at, offset);
         }
+        let number = self.accesses;
+        self.accesses += 1;
+        let Address { base, offset } = address;
+        let is_checked = self.faults.checked.contains(&number);
+        let (at, offset) = match base {
+            Some(base) if offset >= LEAST_OFFSET && !is_checked => (self.reduced(current, base), offset),
+            base => {
+                let base = base.map(|reg| self.read(reg));
+                (self.memory.address(self.builder, base, offset), 0)
+            }
+        };
+        if is_checked {
+            let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
+            let refused = self.memory.check(self.builder, at, one.len(), Rights(one.right));
+            self.leave_if(refused, |this| this.interpret(current, index));
+        } else {
+            self.landing(current, index, number);
+        }
+        // The mark stays for what follows in the same IR block: an instruction there may take the load into itself.
+        self.builder.set_srcloc(Mark::Access(number).to_source_loc());
+        access(self, at, offset)
     }
 
     /// The low half of a register, as an address: computed once for all accesses off the same value in a block.
@@ -158,7 +154,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             this.builder.set_srcloc(Mark::Other.to_source_loc());
             this.interpret(current, index);
         });
-        self.builder.set_srcloc(Mark::Other.to_source_loc());
     }
 
     /// The address of an access of this instruction, as one that was checked and an offset behind it.
@@ -170,8 +165,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             None => {
                 let base = address.base.map(|reg| self.read(reg));
                 let at = self.memory.address(self.builder, base, group.low as i32);
-                let len = (group.high - group.low) as u32;
-                let refused = self.memory.check(self.builder, at, len, Rights(group.right));
+                let refused = self.memory.check(self.builder, at, group.len(), Rights(group.right));
                 self.leave_if(refused, |this| this.interpret(current, index));
                 current.addresses[id] = Some(at);
                 at

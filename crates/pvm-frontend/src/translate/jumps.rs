@@ -117,11 +117,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.dispatch(entry, pc);
             return;
         }
-        let shared = *self.shared_dispatch.get_or_insert_with(|| {
+        let (shared, _) = *self.shared_dispatch.get_or_insert_with(|| {
             let block = self.builder.create_block();
             self.builder.append_block_param(block, I32);
             self.builder.append_block_param(block, I32);
-            block
+            (block, self.parked)
         });
         self.builder.ins().jump(shared, &[BlockArg::Value(entry), BlockArg::Value(pc)]);
     }

@@ -49,8 +49,8 @@ pub struct Metering {
 pub struct Faults<'a> {
     /// By what.
     pub detection: FaultDetection,
-    /// Numbers of accesses behind which, instead of before, the branch to their landing stands ([`Mark`]).
-    pub late: &'a BTreeSet<u32>,
+    /// Numbers of accesses ([`Mark`]) that are checked although the host watches.
+    pub checked: &'a BTreeSet<u32>,
 }
 
 /// The signature of a compiled region: a pointer to the [`Context`] and the number of an entry in, an [`Exit`] out.
@@ -122,7 +122,7 @@ struct Translator<'a, 'b, C> {
     /// Where dynamic jumps are likely to go, by the block that ends with one.
     returns: BTreeMap<BlockId, Vec<Return>>,
     /// Takes the number of an entry of the jump table, and the program counter of the jump; made when the first dynamic jump needs it, filled at the end.
-    shared_dispatch: Option<ir::Block>,
+    shared_dispatch: Option<(ir::Block, u32)>,
 }
 
 /// A block on the way to another.
@@ -260,11 +260,11 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.parked = parked;
             self.exit(exit, pc);
         }
-        if let Some(block) = self.shared_dispatch {
+        if let Some((block, parked)) = self.shared_dispatch {
             self.builder.switch_to_block(block);
             let (entry, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
             self.pending = 0;
-            self.parked = 0;
+            self.parked = parked;
             self.dispatch(entry, pc);
         }
         for (parked, funnel) in std::mem::take(&mut self.funnels) {
@@ -315,6 +315,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let insts: Vec<_> = instructions(self.code, &block).collect();
         let copies = self.copies(id, &insts);
         self.builder.switch_to_block(self.bodies[position]);
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.position = position;
         self.parked = self.parking.parked(position);
         self.parked_values = [None; 32];
