@@ -6,7 +6,7 @@ use pvm_fuzzing::{BlobBuilder, Guest, Pages, Setup, first_difference};
 use pvm_gas::GasModel;
 use pvm_isa::{Instruction, Meaning, Opcode, Operands, Profile, SPECS, Spec};
 use pvm_program::Blob;
-use pvm_runtime::{Access, Config, Engine, Exit, Jit, OptLevel};
+use pvm_runtime::{FaultDetection, Access, Config, Engine, Exit, Jit, OptLevel};
 
 const PAGES: [Pages; 3] = [
     Pages { address: 0x20000, size: 0x2000, access: Access::ReadWrite },
@@ -41,13 +41,15 @@ struct Engines {
 }
 
 fn engines() -> Engines {
-    let engine = |jit, opt_level| {
-        let config = Config { jit, jit_threshold: 0, opt_level, count_instructions: true, ..Config::default() };
-        Engine::new(&config).unwrap()
-    };
+    let engine = |config| Engine::new(&Config { jit_threshold: 0, count_instructions: true, ..config }).unwrap();
+    let compiler = |opt_level, fault_detection| engine(Config { opt_level, fault_detection, ..Config::default() });
     Engines {
-        interpreter: engine(Jit::Off, OptLevel::Speed),
-        compilers: vec![engine(Jit::Cranelift, OptLevel::Speed), engine(Jit::Cranelift, OptLevel::None)],
+        interpreter: engine(Config { jit: Jit::Off, ..Config::default() }),
+        compilers: vec![
+            compiler(OptLevel::None, FaultDetection::BEST),
+            compiler(OptLevel::Speed, FaultDetection::BEST),
+            compiler(OptLevel::None, FaultDetection::Checks),
+        ],
     }
 }
 

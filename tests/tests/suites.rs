@@ -11,7 +11,7 @@ use pvm_fuzzing::first_difference;
 use pvm_gas::GasModel;
 use pvm_isa::Profile;
 use pvm_program::Blob;
-use pvm_runtime::{Config, Engine, Jit, OptLevel, Options};
+use pvm_runtime::{Config, Engine, FaultDetection, Jit, OptLevel, Options};
 use std::path::{Path, PathBuf};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -64,9 +64,17 @@ fn settings() -> Vec<Config> {
     for opt_level in [OptLevel::Speed, OptLevel::None] {
         for region_limit in [default.region_limit, 10, 1] {
             for jit_threshold in [0, 2, default.jit_threshold] {
-                let few = [(OptLevel::Speed, 1000, 0), (OptLevel::Speed, 10, 2), (OptLevel::None, 1, 0)];
-                if all || few.contains(&(opt_level, region_limit, jit_threshold)) {
-                    settings.push(Config { opt_level, region_limit, jit_threshold, ..default.clone() });
+                for fault_detection in [FaultDetection::BEST, FaultDetection::Checks] {
+                    let few = [
+                        (OptLevel::None, 1000, 0, FaultDetection::BEST),
+                        (OptLevel::None, 1000, 0, FaultDetection::Checks),
+                        (OptLevel::Speed, 10, 2, FaultDetection::BEST),
+                        (OptLevel::Speed, 1, 0, FaultDetection::BEST),
+                    ];
+                    if all || few.contains(&(opt_level, region_limit, jit_threshold, fault_detection)) {
+                        let config = Config { opt_level, region_limit, jit_threshold, fault_detection, ..default.clone() };
+                        settings.push(config);
+                    }
                 }
             }
         }

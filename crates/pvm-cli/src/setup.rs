@@ -1,17 +1,23 @@
 //! From options to an engine, and to the way a program is read.
 
-use crate::args::{EngineArgs, JitArg, ReadArgs};
+use crate::args::{EngineArgs, FaultArg, JitArg, ReadArgs};
 use crate::exit::usage;
 use anyhow::{Context, Result};
 use pvm_isa::Profile;
 use pvm_program::Program;
-use pvm_runtime::{Config, Engine, Jit, Options};
+use pvm_runtime::{Config, Engine, FaultDetection, Jit, Options};
 
 /// The engine that the options describe.
 pub fn engine(args: &EngineArgs, count_instructions: bool) -> Result<Engine> {
     let mut config = Config { jit: jit(args.jit)?, count_instructions, ..Config::default() };
     if let Some(threshold) = args.jit_threshold {
         config.jit_threshold = threshold;
+    }
+    if let Some(detection) = args.fault_detection {
+        config.fault_detection = match detection {
+            FaultArg::Signals => FaultDetection::Signals,
+            FaultArg::Checks => FaultDetection::Checks,
+        };
     }
     if let Some(limit) = args.region_limit {
         config.region_limit = limit.max(1);

@@ -1,5 +1,6 @@
 //! The compiler driver: one region in, one function of machine code out.
 
+use crate::compact::compact;
 use crate::landings::{self, Extracted};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::Context;
@@ -13,7 +14,8 @@ use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
 use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
-use target_lexicon::Triple;
+use std::ops::Range;
+use target_lexicon::{Architecture, Triple};
 
 /// How much effort goes into machine code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,6 +112,8 @@ impl Compiler {
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("is_pic", "false"),
+            // Where blocks start.
+            ("machine_code_cfg_info", "true"),
             ("use_colocated_libcalls", "false"),
         ];
         for (name, value) in values {
@@ -155,13 +159,44 @@ impl Compiler {
                 .map_err(|error| ModuleError::Compilation(error.inner))?;
             // A region calls nothing and has no data: where its code lies does not matter to it.
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
-            let align = u64::from(compiled.buffer.alignment);
-            let mut bytes = compiled.code_buffer().to_vec();
+            let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
-            match landings::extract(&mut bytes, traps, marks, &checked) {
-                Extracted::Landings(landings) => {
-                 return Ok(MachineCode { bytes, align, landings })},
-                Extracted::Missing(more) => { checked.extend(more)},
+            match landings::extract(code, traps, marks, &checked) {
+                Extracted::Landings(landings, idle) => {
+                    let (bytes, landings) = self.finish(code, landings, &idle, &compiled.bb_starts);
+                    return Ok(MachineCode { bytes, align: u64::from(compiled.buffer.alignment), landings });
+                }
+                Extracted::Missing(more) => checked.extend(more),
+            }
+        }
+    }
+
+    /// Compacts the code of a function.
+    fn finish(
+        &self,
+        code: &[u8],
+        landings: Vec<Landing>,
+        idle: &[Range<usize>],
+        blocks: &[u32],
+    ) -> (Vec<u8>, Box<[Landing]>) {
+        if !matches!(self.isa.triple().architecture, Architecture::X86_64) {
+            return (code.to_vec(), landings.into());
+        }
+        let compacted = compact(code, idle, blocks);
+        let moved = compacted.as_ref().and_then(|compacted| {
+            let moved = landings.iter().map(|&Landing { access, landing }| {
+                Some(Landing { access: compacted.offset(access)?, landing: compacted.offset(landing)? })
+            });
+            moved.collect::<Option<Vec<_>>>()
+        });
+        match (compacted, moved) {
+            (Some(compacted), Some(moved)) => (compacted.code, moved.into()),
+            _ => {
+                // It would run as well, only slower.
+                debug_assert!(false, "the code has something in it that cannot be compacted");
+                let mut bytes = code.to_vec();
+                landings::blot_out(&mut bytes, idle);
+                (bytes, landings.into())
             }
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! In the IR a branch that is never taken stands before each access that the host watches over. It leads to code that
 //! stores the guest's state as it is there, the *landing*; so Cranelift keeps that state and says where it is. Once there
-//! is machine code the branch has served: its target goes into a table for the signal handler, and a no-op takes its place.
+//! is machine code the branch has served: its target goes into a table for the signal handler, and it is taken out.
 //!
 //! ```text
-//! test r13, r13; jz landing  becomes a no-op
+//! test r13, r13; jz landing  is taken out
 //! mov ecx, [rsp + 8]         rarely: what the register allocator moves before the access
 //! mov rax, [r13 + rcx]       the access
 //! ```
@@ -25,16 +25,16 @@ use std::ops::Range;
 
 /// What became of the branches.
 pub(crate) enum Extracted {
-    /// All of them lead to landings, by ascending access.
-    Landings(Box<[Landing]>),
+    /// All of them lead to landings, by ascending access. Instructions that are of no use any more, ascending.
+    Landings(Vec<Landing>, Vec<Range<usize>>),
     /// Accesses of these numbers have none.
     Missing(BTreeSet<u32>),
 }
 
-/// Takes the branches to landings out of x86-64 `code`. `traps` and `marks` are what Cranelift says of it; `checked` are
+/// Finds the branches to landings in x86-64 `code`. `traps` and `marks` are what Cranelift says of it; `checked` are
 /// the accesses that need no landing.
 pub(crate) fn extract(
-    code: &mut [u8],
+    code: &[u8],
     traps: &[MachTrap],
     marks: &[MachSrcLoc<Final>],
     checked: &BTreeSet<u32>,
@@ -70,9 +70,10 @@ pub(crate) fn extract(
     if !missing.is_empty() {
         return Extracted::Missing(missing);
     }
-    branches.into_values().for_each(|branch| take_out(code, branch));
     landings.sort_unstable_by_key(|landing| landing.access);
-    Extracted::Landings(landings.into())
+    let mut idle: Vec<_> = branches.into_values().flat_map(|branch| idle(code, branch)).collect();
+    idle.sort_unstable_by_key(|range| range.start);
+    Extracted::Landings(landings, idle)
 }
 
 /// The instructions from `start` up to `end`.
@@ -98,41 +99,28 @@ fn landing(code: &[u8], access: u32, branch: Range<u32>, reads: &mut HashMap<u32
     (!between.overlap(read.as_ref()?)).then_some(target)
 }
 
-/// `test r, r`, which only the branch looks at.
-fn is_idle(instruction: &Instruction) -> bool {
-    instruction.mnemonic() == Mnemonic::Test && instruction.op0_register() == instruction.op1_register()
+/// The instructions of a branch that is never taken: the jump, and the test that only it looks at.
+fn idle(code: &[u8], branch: Range<u32>) -> impl Iterator<Item = Range<usize>> {
+    let is_test = |one: &Instruction| one.mnemonic() == Mnemonic::Test && one.op0_register() == one.op1_register();
+    let instructions = decode(code, branch.start, branch.end).into_iter();
+    let idle = instructions.filter(move |one| one.mnemonic() == Mnemonic::Je || is_test(one));
+    idle.map(|one| one.ip() as usize..one.next_ip() as usize)
 }
 
-/// Puts no-ops in place of a branch that is never taken.
-fn take_out(code: &mut [u8], branch: Range<u32>) {
-    let instructions = decode(code, branch.start, branch.end);
-    let idle = instructions.iter().filter(|one| one.mnemonic() == Mnemonic::Je || is_idle(one));
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for range in idle.map(|one| one.ip() as usize..one.next_ip() as usize) {
-        match ranges.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => ranges.push(range),
-        }
+/// Puts no-ops in place of instructions.
+pub(crate) fn blot_out(code: &mut [u8], idle: &[Range<usize>]) {
+    for range in idle {
+        let bytes = &mut code[range.clone()];
+        bytes.copy_from_slice(NO_OPS[bytes.len() - 1]);
     }
-    ranges.into_iter().for_each(|range| fill(&mut code[range]));
 }
 
-/// The no-ops of one to nine bytes that processors' manuals recommend.
-const NO_OPS: [&[u8]; 9] = [
+/// The no-ops of one to six bytes that processors' manuals recommend.
+const NO_OPS: [&[u8]; 6] = [
     &[0x90],
     &[0x66, 0x90],
     &[0x0f, 0x1f, 0x00],
     &[0x0f, 0x1f, 0x40, 0x00],
     &[0x0f, 0x1f, 0x44, 0x00, 0x00],
     &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
-    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
-    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
-    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
 ];
-
-/// Fills with as few no-ops as possible.
-fn fill(bytes: &mut [u8]) {
-    for chunk in bytes.chunks_mut(NO_OPS.len()) {
-        chunk.copy_from_slice(NO_OPS[chunk.len() - 1]);
-    }
-}

@@ -7,6 +7,7 @@
 
 mod backoff;
 mod cache;
+mod compact;
 mod compiler;
 mod effects;
 mod landings;

@@ -80,6 +80,7 @@ impl Engines {
                 region_limit: setting.region_limit,
                 opt_level: setting.opt_level,
                 code_limit: setting.code_limit,
+                fault_detection: setting.fault_detection,
                 count_instructions: setting.interrupted,
                 ..Config::default()
             })

@@ -1,6 +1,6 @@
 //! The settings in which cases are played.
 
-use pvm_runtime::{Config, OptLevel};
+use pvm_runtime::{Config, FaultDetection, OptLevel};
 
 /// How code is compiled, and what goes on meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Setting {
     pub opt_level: OptLevel,
     /// The most executable memory, in bytes.
     pub code_limit: usize,
+    /// How refused accesses are detected.
+    pub fault_detection: FaultDetection,
     /// Whether another thread interrupts the guest again and again.
     pub interrupted: bool,
 }
@@ -26,13 +28,18 @@ impl Setting {
         let mut all = Vec::new();
         let setting = |threshold, region_limit, opt_level| {
             let code_limit = Config::default().code_limit;
-            Setting { threshold, region_limit, opt_level, code_limit, interrupted: false }
+            let fault_detection = FaultDetection::BEST;
+            Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted: false }
         };
         for region_limit in [1, 10, 1000] {
             for threshold in [0, 1, 2, 7] {
                 all.extend([OptLevel::Speed, OptLevel::None].map(|level| setting(threshold, region_limit, level)));
             }
         }
+        let checked = [(0, 1), (0, 1000), (2, 10), (1, 1000)].map(|(threshold, region_limit)| Setting {
+            fault_detection: FaultDetection::Checks,
+            ..setting(threshold, region_limit, OptLevel::None)
+        });
         let with_little_room = [(0, 10), (1, 1), (1, 10), (2, 1000)].map(|(threshold, region_limit)| Setting {
             code_limit: TWO_PAGES,
             ..setting(threshold, region_limit, OptLevel::Speed)
@@ -44,6 +51,7 @@ impl Setting {
             setting(2, 1000, OptLevel::Speed),
             Setting { code_limit: TWO_PAGES, ..setting(1, 10, OptLevel::Speed) },
         ];
+        all.extend(checked);
         all.extend(with_little_room);
         all.extend(interrupted.map(|setting| Setting { interrupted: true, ..setting }));
         all
@@ -52,8 +60,9 @@ impl Setting {
 
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Setting { threshold, region_limit, opt_level, code_limit, interrupted } = self;
-        write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}, code {code_limit}")?;
+        let Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted } = self;
+        write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}, code {code_limit}, ")?;
+        write!(f, "faults by {fault_detection:?}")?;
         f.write_str(if *interrupted { ", interrupted" } else { "" })
     }
 }

@@ -47,11 +47,20 @@ pub enum JitArg {
 /// The effort of the compiler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OptArg {
-    /// Compile fast
-    None,
-    /// Compile well
+    /// Only what is done before Cranelift; mostly the fastest code, and compiled faster
     #[default]
+    None,
+    /// All that Cranelift can do
     Speed,
+}
+
+/// How accesses that the guest may not make are detected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FaultArg {
+    /// The host watches over pages and sends signals (x86-64 Linux)
+    Signals,
+    /// Compiled code checks each access
+    Checks,
 }
 
 /// Which calls are served.
@@ -89,6 +98,9 @@ pub struct EngineArgs {
     /// The effort of the compiler
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub opt_level: OptArg,
+    /// How compiled code detects accesses that the guest may not make [default: the best that the host has]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub fault_detection: Option<FaultArg>,
     /// Compile at most N instructions together
     #[arg(long, value_name = "N")]
     pub region_limit: Option<usize>,

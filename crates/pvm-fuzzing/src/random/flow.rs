@@ -24,7 +24,9 @@ pub(super) fn program(rng: &mut Rng, style: Style, pages: &[Page]) -> Blob {
     let size = match rng.u32(..300) {
         0 => Size { parts: rng.usize(1..4), len: 1100 },
         1..8 => Size { parts: rng.usize(20..50), len: 12 },
-        8..80 => Size { parts: rng.usize(1..3), len: 20 },
+        // So many calls that a region has more jump targets than dynamic jumps have branch tables of their own for.
+        8..14 => Size { parts: rng.usize(50..150), len: 3 },
+        14..80 => Size { parts: rng.usize(1..3), len: 20 },
         80..180 => Size { parts: rng.usize(1..6), len: 8 },
         _ => Size { parts: rng.usize(2..10), len: 4 },
     };
