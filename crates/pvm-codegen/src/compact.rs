@@ -4,12 +4,15 @@
 //! code gets smaller by a third and more, which the processor's front end is thankful for.
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A stretch of the former code.
 struct Piece {
     at: Range<usize>,
     kind: Kind,
+    /// No-ops before it, in bytes.
+    padding: usize,
 }
 
 enum Kind {
@@ -24,6 +27,10 @@ enum Kind {
     /// A branch table: distances from its start.
     Table,
 }
+
+/// Heads of loops begin at multiples of this, in bytes: a tiny loop that lies across lines of the cache is fetched in two
+/// steps.
+const HEAD_ALIGNMENT: usize = 64;
 
 /// How far a short jump leads either way; a little less than the encoding has.
 const SHORT: usize = 120;
@@ -46,10 +53,16 @@ const UNKNOWN: u32 = u32::MAX;
 /// Leaves `gone` out of `code`: instructions, ascending. `blocks` are the starts of its basic blocks, ascending. `None` if
 /// there is something in the code that is not expected there.
 pub(crate) fn compact(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Compacted> {
-    let pieces = pieces(code, gone, blocks)?;
+    let mut pieces = pieces(code, gone, blocks)?;
+    let heads = heads(&pieces);
+    shorten(&mut pieces, &heads);
     let mut offsets = vec![UNKNOWN; code.len() + 1];
-    let mut len = 0;
-    for piece in &pieces {
+    let mut len: usize = 0;
+    for piece in &mut pieces {
+        if heads.binary_search(&piece.at.start).is_ok() {
+            piece.padding = len.next_multiple_of(HEAD_ALIGNMENT) - len;
+            len += piece.padding;
+        }
         match piece.kind {
             // Each instruction can be a target.
             Kind::Plain => piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (len + index) as u32),
@@ -61,6 +74,27 @@ pub(crate) fn compact(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Opt
     let mut compacted = Compacted { code: Vec::with_capacity(len), offsets };
     pieces.iter().try_for_each(|piece| compacted.write(code, piece))?;
     Some(compacted)
+}
+
+/// Where loops begin: what jumps lead back to, ascending.
+fn heads(pieces: &[Piece]) -> Vec<usize> {
+    let back = pieces.iter().filter_map(|piece| match piece.kind {
+        Kind::Jump { target, .. } if target <= piece.at.start => Some(target),
+        _ => None,
+    });
+    let heads: BTreeSet<usize> = back.collect();
+    heads.into_iter().collect()
+}
+
+/// Makes jumps short that do not lead far. Distances only get shorter, but for the padding of heads in between.
+fn shorten(pieces: &mut [Piece], heads: &[usize]) {
+    for piece in pieces {
+        if let Kind::Jump { target, is_short, .. } = &mut piece.kind {
+            let (low, high) = (piece.at.end.min(*target), piece.at.end.max(*target));
+            let between = heads.partition_point(|&head| head <= high) - heads.partition_point(|&head| head < low);
+            *is_short = high - low + between * HEAD_ALIGNMENT <= SHORT;
+        }
+    }
 }
 
 impl Piece {
@@ -83,6 +117,7 @@ impl Compacted {
     }
 
     fn write(&mut self, code: &[u8], piece: &Piece) -> Option<()> {
+        pad(&mut self.code, piece.padding);
         let start = self.code.len();
         let next = start + piece.len();
         let former = &code[piece.at.clone()];
@@ -150,8 +185,10 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
             (instruction.next_ip() as usize, kind)
         };
         match (pieces.last_mut(), &kind) {
-            (Some(Piece { at: last, kind: Kind::Plain }), Kind::Plain) => last.end = end,
-            _ => pieces.push(Piece { at: at..end, kind }),
+            (Some(Piece { at: last, kind: Kind::Plain, .. }), Kind::Plain) if blocks.binary_search(&(at as u32)).is_err() => {
+                last.end = end;
+            }
+            _ => pieces.push(Piece { at: at..end, kind, padding: 0 }),
         }
         at = end;
     }
@@ -170,9 +207,7 @@ fn kind(code: &[u8], instruction: &Instruction) -> Option<Kind> {
             _ => return None,
         };
         let target = usize::try_from(instruction.near_branch_target()).ok().filter(|&target| target <= code.len())?;
-        // Distances only get shorter.
-        let is_short = target.abs_diff(next) <= SHORT;
-        return Some(Kind::Jump { target, condition, is_short });
+        return Some(Kind::Jump { target, condition, is_short: false });
     }
     match (instruction.is_ip_rel_memory_operand(), instruction.mnemonic()) {
         (true, Mnemonic::Lea) => {
@@ -181,5 +216,27 @@ fn kind(code: &[u8], instruction: &Instruction) -> Option<Kind> {
         }
         (true, _) => None,
         (false, _) => Some(Kind::Plain),
+    }
+}
+
+/// The no-ops of one to nine bytes that processors' manuals recommend.
+const NO_OPS: [&[u8]; 9] = [
+    &[0x90],
+    &[0x66, 0x90],
+    &[0x0f, 0x1f, 0x00],
+    &[0x0f, 0x1f, 0x40, 0x00],
+    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
+
+/// Appends as few no-ops as possible.
+pub(crate) fn pad(code: &mut Vec<u8>, mut len: usize) {
+    while len > 0 {
+        let no_op = NO_OPS[len.min(NO_OPS.len()) - 1];
+        code.extend_from_slice(no_op);
+        len -= no_op.len();
     }
 }
