@@ -22,15 +22,20 @@ enum Kind {
     Gone,
     /// A jump to a fixed place, by its target; conditional ones with their condition, as encoded.
     Jump { target: usize, condition: Option<u8>, is_short: bool },
-    /// An instruction that loads the address of a branch table, as its last four bytes say.
-    Address { target: usize },
+    /// An instruction that names a branch table or a constant by the distance that its bytes at `field` have.
+    Reference { target: usize, field: usize, is_table: bool },
     /// A branch table: distances from its start.
     Table,
+    /// Constants, behind all instructions.
+    Constants,
 }
 
 /// Heads of loops begin at multiples of this, in bytes: a tiny loop that lies across lines of the cache is fetched in two
 /// steps.
 const HEAD_ALIGNMENT: usize = 64;
+
+/// What constants are aligned to, at most.
+const CONSTANT_ALIGNMENT: usize = 16;
 
 /// How far a short jump leads either way; a little less than the encoding has.
 const SHORT: usize = 120;
@@ -61,11 +66,14 @@ pub(crate) fn compact(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Opt
     for piece in &mut pieces {
         if heads.binary_search(&piece.at.start).is_ok() {
             piece.padding = len.next_multiple_of(HEAD_ALIGNMENT) - len;
-            len += piece.padding;
         }
+        if matches!(piece.kind, Kind::Constants) {
+            piece.padding = (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT;
+        }
+        len += piece.padding;
         match piece.kind {
-            // Each instruction can be a target.
-            Kind::Plain => piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (len + index) as u32),
+            // Each instruction can be a target, and each constant.
+            Kind::Plain | Kind::Constants => piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (len + index) as u32),
             _ => offsets[piece.at.start] = len as u32,
         }
         len += piece.len();
@@ -100,7 +108,7 @@ fn shorten(pieces: &mut [Piece], heads: &[usize]) {
 impl Piece {
     fn len(&self) -> usize {
         match self.kind {
-            Kind::Plain | Kind::Address { .. } | Kind::Table => self.at.len(),
+            Kind::Plain | Kind::Reference { .. } | Kind::Table | Kind::Constants => self.at.len(),
             Kind::Gone => 0,
             Kind::Jump { is_short: true, .. } => 2,
             Kind::Jump { condition: Some(_), .. } => 6,
@@ -122,7 +130,7 @@ impl Compacted {
         let next = start + piece.len();
         let former = &code[piece.at.clone()];
         match piece.kind {
-            Kind::Plain => self.code.extend_from_slice(former),
+            Kind::Plain | Kind::Constants => self.code.extend_from_slice(former),
             Kind::Gone => {}
             Kind::Jump { target, condition, is_short } => {
                 let distance = self.distance(next, target)?;
@@ -137,11 +145,10 @@ impl Compacted {
                     false => self.code.extend(distance.to_le_bytes()),
                 }
             }
-            Kind::Address { target } => {
+            Kind::Reference { target, field, .. } => {
                 let distance = self.distance(next, target)?;
-                let (instruction, _) = former.split_last_chunk::<4>()?;
-                self.code.extend_from_slice(instruction);
-                self.code.extend(distance.to_le_bytes());
+                self.code.extend_from_slice(former);
+                self.code[start + field..start + field + 4].copy_from_slice(&distance.to_le_bytes());
             }
             Kind::Table => {
                 let (entries, _) = former.as_chunks::<4>();
@@ -159,29 +166,39 @@ impl Compacted {
 fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut gone = gone.iter().peekable();
-    // Tables that have been referred to and are still to come.
+    // Tables that have been referred to and are still to come, and where the first constant is.
     let mut tables: Vec<Range<usize>> = Vec::new();
+    let mut constants = usize::MAX;
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
+    let last_block = blocks.last().copied().unwrap_or_default() as usize;
     let mut at = 0;
+    let mut goes_on = true;
     while at < code.len() {
         let (end, kind) = if let Some(range) = gone.next_if(|range| range.start == at) {
             (range.end, Kind::Gone)
         } else if let Some(table) = tables.iter().find(|table| table.start == at) {
             (table.end, Kind::Table)
+        } else if constants < code.len() && at > last_block && !goes_on {
+            (code.len(), Kind::Constants)
         } else {
             decoder.set_position(at).ok()?;
             decoder.set_ip(at as u64);
             let instruction = decoder.decode();
-            let kind = kind(code, &instruction)?;
-            if let Kind::Address { target } = kind {
-                // The table lies between blocks.
-                let after = blocks.partition_point(|&start| start as usize <= target);
-                let end = blocks.get(after).map_or(code.len(), |&start| start as usize);
-                if target <= at || !(end - target).is_multiple_of(4) {
-                    return None;
+            let kind = kind(code, &decoder, &instruction)?;
+            match kind {
+                Kind::Reference { target, is_table: true, .. } => {
+                    // The table lies between blocks, or is the last thing before the constants.
+                    let after = blocks.partition_point(|&start| start as usize <= target);
+                    let end = blocks.get(after).map_or(code.len(), |&start| start as usize);
+                    if target <= at || !(end - target).is_multiple_of(4) {
+                        return None;
+                    }
+                    tables.push(target..end);
                 }
-                tables.push(target..end);
+                Kind::Reference { target, .. } => constants = constants.min(target),
+                _ => {}
             }
+            goes_on = !matches!(instruction.mnemonic(), Mnemonic::Jmp | Mnemonic::Ret);
             (instruction.next_ip() as usize, kind)
         };
         match (pieces.last_mut(), &kind) {
@@ -192,10 +209,12 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
         }
         at = end;
     }
-    (gone.next().is_none() && at == code.len()).then_some(pieces)
+    // A table at the end cannot be told from the constants behind it.
+    let is_clear = constants == usize::MAX || tables.iter().all(|table| table.end < code.len());
+    (gone.next().is_none() && at == code.len() && is_clear).then_some(pieces)
 }
 
-fn kind(code: &[u8], instruction: &Instruction) -> Option<Kind> {
+fn kind(code: &[u8], decoder: &Decoder<'_>, instruction: &Instruction) -> Option<Kind> {
     if instruction.is_invalid() {
         return None;
     }
@@ -209,14 +228,12 @@ fn kind(code: &[u8], instruction: &Instruction) -> Option<Kind> {
         let target = usize::try_from(instruction.near_branch_target()).ok().filter(|&target| target <= code.len())?;
         return Some(Kind::Jump { target, condition, is_short: false });
     }
-    match (instruction.is_ip_rel_memory_operand(), instruction.mnemonic()) {
-        (true, Mnemonic::Lea) => {
-            let target = usize::try_from(instruction.ip_rel_memory_address()).ok()?;
-            Some(Kind::Address { target })
-        }
-        (true, _) => None,
-        (false, _) => Some(Kind::Plain),
+    if !instruction.is_ip_rel_memory_operand() {
+        return Some(Kind::Plain);
     }
+    let target = usize::try_from(instruction.ip_rel_memory_address()).ok().filter(|&target| target < code.len())?;
+    let field = decoder.get_constant_offsets(instruction).displacement_offset();
+    Some(Kind::Reference { target, field, is_table: instruction.mnemonic() == Mnemonic::Lea })
 }
 
 /// The no-ops of one to nine bytes that processors' manuals recommend.

@@ -6,7 +6,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Rights, alu};
-use pvm_ops::{Address, GuestCode, Inst, Reg, Target};
+use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Reg, Target, Width};
 use pvm_vm::{FaultDetection, LEAST_OFFSET};
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -21,6 +21,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Inst::Unary { op, width, dst, src } => {
                 let src = self.read(src);
                 let value = alu::unary(self.builder, op, width, src);
+                self.write(dst, value);
+            }
+            // A difference is computed in place. Sums become addresses, and the second of two constants is then added
+            // together with the first, to a value that is kept for it.
+            Inst::Binary { op: BinaryOp::Add, width: Width::W64, dst, lhs, rhs: Operand::Imm(imm) }
+                if lhs == Operand::Reg(dst) =>
+            {
+                let (value, negated) = (self.read(dst), self.builder.ins().iconst(I64, -i64::from(imm)));
+                let value = alu::binary(self.builder, BinaryOp::Sub, Width::W64, value, negated);
                 self.write(dst, value);
             }
             Inst::Binary { op, width, dst, lhs, rhs } => {
