@@ -26,9 +26,8 @@ pub struct GuestMemory {
 
 impl GuestMemory {
     /// Guest memory whose first byte is at `bytes` and the rights of whose first page are at `rights`, both host
-    /// addresses. Behind the last page there is one more without rights. If the host watches over accesses, they may
-    /// trap; otherwise each must be checked before.
-    pub fn new(builder: &mut FunctionBuilder<'_>, bytes: Value, rights: Value, is_watched: bool) -> GuestMemory {
+    /// addresses. Behind the last page there is one more without rights. Each access must be checked before.
+    pub fn new(builder: &mut FunctionBuilder<'_>, bytes: Value, rights: Value) -> GuestMemory {
         let region = |builder: &mut FunctionBuilder<'_>, id, name: &'static str| -> Option<AliasRegion> {
             let data = AliasRegionData { user_id: id, description: name.into() };
             Some(builder.func.dfg.alias_regions.insert(data))
@@ -40,10 +39,15 @@ impl GuestMemory {
         GuestMemory {
             bytes,
             rights,
-            access: if is_watched { access.with_trap_code(Some(WATCHED)) } else { access.with_notrap() },
+            access: access.with_notrap(),
             // Rights change only between calls of compiled code.
             table: MemFlagsData::new().with_notrap().with_aligned().with_readonly().with_alias_region(table),
         }
+    }
+
+    /// The same for accesses that the host watches over: they may trap.
+    pub fn watched(self) -> GuestMemory {
+        GuestMemory { access: self.access.with_trap_code(Some(WATCHED)), ..self }
     }
 
     /// `(base + offset) mod 2^32`, as 64 bits.

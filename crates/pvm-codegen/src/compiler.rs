@@ -161,7 +161,7 @@ impl Compiler {
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
-            match landings::extract(code, traps, marks, &checked) {
+            match landings::extract(code, traps, marks) {
                 Extracted::Landings(landings, idle) => {
                     let (bytes, landings) = self.finish(code, landings, &idle, &compiled.bb_starts);
                     return Ok(MachineCode { bytes, align: u64::from(compiled.buffer.alignment), landings });

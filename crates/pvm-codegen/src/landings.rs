@@ -31,14 +31,8 @@ pub(crate) enum Extracted {
     Missing(BTreeSet<u32>),
 }
 
-/// Finds the branches to landings in x86-64 `code`. `traps` and `marks` are what Cranelift says of it; `checked` are
-/// the accesses that need no landing.
-pub(crate) fn extract(
-    code: &[u8],
-    traps: &[MachTrap],
-    marks: &[MachSrcLoc<Final>],
-    checked: &BTreeSet<u32>,
-) -> Extracted {
+/// Finds the branches to landings in x86-64 `code`. `traps` and `marks` are what Cranelift says of it.
+pub(crate) fn extract(code: &[u8], traps: &[MachTrap], marks: &[MachSrcLoc<Final>]) -> Extracted {
     let mark = |range: &MachSrcLoc<Final>| Mark::from_source_loc(range.loc);
     let branches: HashMap<u32, Range<u32>> = marks
         .iter()
@@ -54,11 +48,9 @@ pub(crate) fn extract(
         let access = trap.offset;
         let within = marks.partition_point(|range| range.end <= access);
         let Some(Mark::Access(number)) = marks.get(within).filter(|range| range.start <= access).map(mark) else {
-            unreachable!("an access that the host watches over has no mark");
+            // An instruction from elsewhere has taken the load into itself, and there is no telling which.
+            return Extracted::Missing(branches.into_keys().collect());
         };
-        if checked.contains(&number) {
-            continue;
-        }
         let branch = branches.get(&number).cloned();
         match branch.and_then(|branch| landing(code, access, branch, &mut reads)) {
             Some(landing) => landings.push(Landing { access, landing }),

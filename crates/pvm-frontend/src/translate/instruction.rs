@@ -5,7 +5,7 @@ use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
-use pvm_clif::{Rights, alu};
+use pvm_clif::{GuestMemory, Rights, alu};
 use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Reg, Target, Width};
 use pvm_vm::{FaultDetection, LEAST_OFFSET};
 
@@ -43,15 +43,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => {
-                let value = self.access(current, index, address, |this, at, offset| {
-                    this.memory.load(this.builder, kind, at, offset)
+                let value = self.access(current, index, address, |this, memory, at, offset| {
+                    memory.load(this.builder, kind, at, offset)
                 });
                 self.write(dst, value);
             }
             Inst::Store { size, value, address } => {
                 let value = self.operand(value);
-                self.access(current, index, address, |this, at, offset| {
-                    this.memory.store(this.builder, size, value, at, offset);
+                self.access(current, index, address, |this, memory, at, offset| {
+                    memory.store(this.builder, size, value, at, offset);
                 });
             }
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
@@ -109,11 +109,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         current: &mut Current,
         index: usize,
         address: Address,
-        access: impl FnOnce(&mut Self, Value, i32) -> T,
+        access: impl FnOnce(&mut Self, GuestMemory, Value, i32) -> T,
     ) -> T {
         if self.faults.detection == FaultDetection::Checks {
             let (at, offset) = self.checked(current, index, address);
-            return access(self, at, offset);
+            return access(self, self.memory, at, offset);
         }
         let number = self.accesses;
         self.accesses += 1;
@@ -130,12 +130,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
             let refused = self.memory.check(self.builder, at, one.len(), Rights(one.right));
             self.leave_if(refused, |this| this.interpret(current, index));
-        } else {
-            self.landing(current, index, number);
+            return access(self, self.memory, at, offset);
         }
+        self.landing(current, index, number);
         // The mark stays for what follows in the same IR block: an instruction there may take the load into itself.
         self.builder.set_srcloc(Mark::Access(number).to_source_loc());
-        access(self, at, offset)
+        access(self, self.memory.watched(), at, offset)
     }
 
     /// The low half of a register, as an address: computed once for all accesses off the same value in a block.

@@ -198,7 +198,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let fixed = context_flags().with_readonly();
         let bytes = builder.ins().load(I64, fixed, context, Context::MEMORY);
         let rights = builder.ins().load(I64, fixed, context, Context::RIGHTS);
-        let memory = GuestMemory::new(builder, bytes, rights, faults.detection == FaultDetection::Signals);
+        let memory = GuestMemory::new(builder, bytes, rights);
 
         let bodies = region.blocks.iter().map(|_| builder.create_block()).collect();
         let mut translator = Translator {
