@@ -1,20 +1,18 @@
 //! Arithmetic, logic and comparisons.
 //!
-//! Values are 64 bits wide. Cranelift's division traps where guests do not, so divisors that would trap are replaced by
+//! Operations are of the width of their operands, 32 or 64 bits. Cranelift's division traps where guests do not, so divisors that would trap are replaced by
 //! one and the result is put right.
 
-use crate::constant::constant;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::types::{I8, I16};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_frontend::FunctionBuilder;
-use pvm_ops::{BinaryOp, Cond, UnaryOp, Width};
+use pvm_ops::{BinaryOp, Cond, UnaryOp};
 
 /// `op(a, b)`.
-pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, width: Width, a: Value, b: Value) -> Value {
-    let (a, b) = (narrow(builder, width, a), narrow(builder, width, b));
-    let ty = int(width);
-    let result = match op {
+pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Value {
+    let ty = builder.func.dfg.value_type(a);
+    match op {
         BinaryOp::Add => builder.ins().iadd(a, b),
         BinaryOp::Sub => builder.ins().isub(a, b),
         BinaryOp::Mul => builder.ins().imul(a, b),
@@ -38,16 +36,13 @@ pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, width: Width, a: 
         BinaryOp::MaxU => builder.ins().umax(a, b),
         BinaryOp::SetLtS => set(builder, IntCC::SignedLessThan, a, b, ty),
         BinaryOp::SetLtU => set(builder, IntCC::UnsignedLessThan, a, b, ty),
-    };
-    widen(builder, width, result)
+    }
 }
 
 /// `op(a)`.
-pub fn unary(builder: &mut FunctionBuilder<'_>, op: UnaryOp, width: Width, a: Value) -> Value {
-    use cranelift_codegen::ir::types::{I8, I16};
-    let a = narrow(builder, width, a);
-    let ty = int(width);
-    let result = match op {
+pub fn unary(builder: &mut FunctionBuilder<'_>, op: UnaryOp, a: Value) -> Value {
+    let ty = builder.func.dfg.value_type(a);
+    match op {
         UnaryOp::Move => a,
         UnaryOp::CountOnes => builder.ins().popcnt(a),
         UnaryOp::LeadingZeros => builder.ins().clz(a),
@@ -65,8 +60,7 @@ pub fn unary(builder: &mut FunctionBuilder<'_>, op: UnaryOp, width: Width, a: Va
             builder.ins().uextend(ty, low)
         }
         UnaryOp::ReverseBytes => builder.ins().bswap(a),
-    };
-    widen(builder, width, result)
+    }
 }
 
 /// Whether `a` stands in the relation to `b`: not zero if so.
@@ -96,30 +90,6 @@ pub fn conditional_move(
 ) -> Value {
     let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
     builder.ins().select(test, not_zero, zero)
-}
-
-const fn int(width: Width) -> Type {
-    match width {
-        Width::W32 => I32,
-        Width::W64 => I64,
-    }
-}
-
-/// The part of a value that an operation of this width looks at. A constant stays one, which not every level of
-/// optimisation sees to.
-fn narrow(builder: &mut FunctionBuilder<'_>, width: Width, value: Value) -> Value {
-    match (width, constant(builder, value)) {
-        (Width::W32, Some(imm)) => builder.ins().iconst(I32, i64::from(imm as u32)),
-        (Width::W32, None) => builder.ins().ireduce(I32, value),
-        (Width::W64, _) => value,
-    }
-}
-
-fn widen(builder: &mut FunctionBuilder<'_>, width: Width, value: Value) -> Value {
-    match width {
-        Width::W32 => builder.ins().sextend(I64, value),
-        Width::W64 => value,
-    }
 }
 
 fn set(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value, ty: Type) -> Value {

@@ -50,11 +50,14 @@ impl GuestMemory {
         GuestMemory { access: self.access.with_trap_code(Some(WATCHED)), ..self }
     }
 
-    /// `(base + offset) mod 2^32`, as 64 bits.
+    /// `(base + offset) mod 2^32`, as 64 bits. Of the base 32 bits suffice.
     pub fn address(&self, builder: &mut FunctionBuilder<'_>, base: Option<Value>, offset: i32) -> Value {
         match base {
             Some(base) => {
-                let low = builder.ins().ireduce(I32, base);
+                let low = match builder.func.dfg.value_type(base) {
+                    I32 => base,
+                    _ => builder.ins().ireduce(I32, base),
+                };
                 let sum = if offset == 0 { low } else { builder.ins().iadd_imm_s(low, i64::from(offset)) };
                 builder.ins().uextend(I64, sum)
             }
@@ -109,23 +112,24 @@ impl GuestMemory {
         }
     }
 
-    /// Stores the low bytes of `value` to `offset` bytes behind `address`, which has been checked or is watched over.
+    /// Stores the low bytes of `value`, of 32 bits if that is enough, to `offset` bytes behind `address`, which has been checked or is watched over.
     pub fn store(&self, builder: &mut FunctionBuilder<'_>, size: Size, value: Value, address: Value, offset: i32) {
         let at = builder.ins().iadd(self.bytes, address);
-        if size != Size::B8
-            && let Some(imm) = constant(builder, value)
-        {
+        let value = match (constant(builder, value), builder.func.dfg.value_type(value)) {
             // Stored as it is, without a register.
-            let value = builder.ins().iconst(int(size), imm);
-            builder.ins().store(self.access, value, at, offset);
-            return;
-        }
-        match size {
-            Size::B1 => builder.ins().istore8(self.access, value, at, offset),
-            Size::B2 => builder.ins().istore16(self.access, value, at, offset),
-            Size::B4 => builder.ins().istore32(self.access, value, at, offset),
-            Size::B8 => builder.ins().store(self.access, value, at, offset),
+            (Some(imm), _) if size != Size::B8 => builder.ins().iconst(int(size), imm),
+            (_, ty) if ty == int(size) => value,
+            (_, I32) => builder.ins().ireduce(int(size), value),
+            _ => {
+                match size {
+                    Size::B1 => builder.ins().istore8(self.access, value, at, offset),
+                    Size::B2 => builder.ins().istore16(self.access, value, at, offset),
+                    _ => builder.ins().istore32(self.access, value, at, offset),
+                };
+                return;
+            }
         };
+        builder.ins().store(self.access, value, at, offset);
     }
 }
 

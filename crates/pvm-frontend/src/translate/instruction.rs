@@ -6,21 +6,33 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{GuestMemory, Rights, alu};
-use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Reg, Target, Width};
+use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::{FaultDetection, LEAST_OFFSET};
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
         let (pc, inst) = current.insts[index];
+        if inst.ends_block() && !matches!(inst, Inst::Branch { .. }) {
+            self.extend_all();
+        }
         match inst {
             Inst::Nop => {}
             Inst::LoadImm { dst, value } => {
                 let value = self.builder.ins().iconst(I64, value as i64);
                 self.write(dst, value);
             }
-            Inst::Unary { op, width, dst, src } => {
+            Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } if self.is_owed(src) => {
+                let half = self.read_half(src);
+                self.write_half(dst, half);
+            }
+            Inst::Unary { op, width: Width::W32, dst, src } => {
+                let src = self.read_half(src);
+                let half = alu::unary(self.builder, op, src);
+                self.write_half(dst, half);
+            }
+            Inst::Unary { op, width: Width::W64, dst, src } => {
                 let src = self.read(src);
-                let value = alu::unary(self.builder, op, width, src);
+                let value = alu::unary(self.builder, op, src);
                 self.write(dst, value);
             }
             // A difference is computed in place. Sums become addresses, and the second of two constants is then added
@@ -29,14 +41,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 if lhs == Operand::Reg(dst) =>
             {
                 let (value, negated) = (self.read(dst), self.builder.ins().iconst(I64, -i64::from(imm)));
-                let value = alu::binary(self.builder, BinaryOp::Sub, Width::W64, value, negated);
+                let value = alu::binary(self.builder, BinaryOp::Sub, value, negated);
                 self.write(dst, value);
             }
-            Inst::Binary { op, width, dst, lhs, rhs } => {
-                let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
-                let value = alu::binary(self.builder, op, width, lhs, rhs);
-                self.write(dst, value);
-            }
+            Inst::Binary { op, width, dst, lhs, rhs } => match self.halves(op, width, lhs, rhs) {
+                Some((lhs, rhs)) => {
+                    let half = alu::binary(self.builder, op, lhs, rhs);
+                    self.write_half(dst, half);
+                }
+                None => {
+                    let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
+                    let value = alu::binary(self.builder, op, lhs, rhs);
+                    self.write(dst, value);
+                }
+            },
             Inst::CondMove { if_zero, dst, value, test } => {
                 let (test, value, old) = (self.read(test), self.operand(value), self.read(dst));
                 let value = alu::conditional_move(self.builder, if_zero, test, value, old);
@@ -49,7 +67,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(dst, value);
             }
             Inst::Store { size, value, address } => {
-                let value = self.operand(value);
+                let value = match value {
+                    Operand::Reg(reg) if size != Size::B8 && self.is_owed(reg) => self.read_half(reg),
+                    value => self.operand(value),
+                };
                 self.access(current, index, address, |this, memory, at, offset| {
                     memory.store(this.builder, size, value, at, offset);
                 });
@@ -71,7 +92,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             Inst::Branch { cond, lhs, rhs, target } => {
                 self.settle(current);
-                let (lhs, rhs) = (self.read(lhs), self.operand(rhs));
+                // Sign extension keeps the order, of signed and unsigned values.
+                let is_owed = self.is_owed(lhs) || rhs.reg().is_some_and(|reg| self.is_owed(reg));
+                let halves = if is_owed { self.half(lhs).zip(self.known_half(rhs)) } else { None };
+                self.extend_all();
+                let (lhs, rhs) = halves.unwrap_or_else(|| (self.read(lhs), self.operand(rhs)));
                 let next = self.code.fetch(pc).next;
                 let not_taken = self.way_to(current, next);
                 let taken = match target {
@@ -101,6 +126,22 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.jump_indirect(address, current.id, pc);
             }
         }
+    }
+
+    /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of
+    /// them. So it is for operations of 32 bits, and for those on single bits if the operands are such extensions.
+    fn halves(&mut self, op: BinaryOp, width: Width, lhs: Operand, rhs: Operand) -> Option<(Value, Value)> {
+        if width == Width::W32 {
+            return Some((self.operand_half(lhs), self.operand_half(rhs)));
+        }
+        use BinaryOp::{And, AndInv, Or, OrInv, Xnor, Xor};
+        let is_owed = |operand: Operand| operand.reg().is_some_and(|reg| self.is_owed(reg));
+        let is_bitwise = matches!(op, And | Or | Xor | AndInv | OrInv | Xnor);
+        // What has been extended already may as well be used.
+        if !is_bitwise || !(is_owed(lhs) || is_owed(rhs)) {
+            return None;
+        }
+        self.known_half(lhs).zip(self.known_half(rhs))
     }
 
     /// Makes an access, at an address and an offset behind it, with a way out before it for what the guest may not do.
@@ -142,7 +183,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     ///
     /// With an offset added it is not reduced modulo 2^32. Where that would matter nothing is accessible.
     fn reduced(&mut self, current: &mut Current, base: Reg) -> Value {
-        let value = self.read(base);
+        let value = self.half(base).unwrap_or_else(|| self.read(base));
         match current.reduced[base.index()] {
             Some((of, reduced)) if of == value => reduced,
             _ => {

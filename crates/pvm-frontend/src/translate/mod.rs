@@ -13,12 +13,14 @@
 mod gas;
 mod instruction;
 mod jumps;
+mod registers;
 
 use crate::blocks::{BlockId, Ending, instructions};
 use crate::checkpoints::{self, Checkpoint};
 use crate::groups::Groups;
 use crate::parking::{Parking, Passage};
 use crate::returns::{self, Return};
+use registers::Known;
 use crate::{Blocks, Exit, Mark, Region};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, Value};
@@ -26,7 +28,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use pvm_clif::GuestMemory;
 use pvm_gas::GasModel;
-use pvm_ops::{GuestCode, Inst, Link, Operand, Reg};
+use pvm_ops::{GuestCode, Inst, Link, Reg};
 use pvm_vm::{Context, FaultDetection};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,8 +113,8 @@ struct Translator<'a, 'b, C> {
     position: usize,
     /// The registers that are parked in it.
     parked: u32,
-    /// What they are known to hold.
-    parked_values: [Option<Value>; 32],
+    /// What is known of registers in this block.
+    known: [Known; 32],
     /// What exits lead to, by the registers that are parked there.
     funnels: BTreeMap<u32, ir::Block>,
     /// Blocks on the way to others, not filled yet.
@@ -220,7 +222,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             parking: Parking::new(code, blocks, region),
             position: 0,
             parked: 0,
-            parked_values: [None; 32],
+            known: [Known::default(); 32],
             funnels: BTreeMap::new(),
             ways: Vec::new(),
             ways_out: Vec::new(),
@@ -256,6 +258,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn finish(mut self) {
         for WayOut { block, exit, pc, pending, parked } in std::mem::take(&mut self.ways_out) {
             self.builder.switch_to_block(block);
+            self.known = [Known::default(); 32];
             self.pending = pending;
             self.parked = parked;
             self.exit(exit, pc);
@@ -265,6 +268,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             let (entry, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
             self.pending = 0;
             self.parked = parked;
+            self.known = [Known::default(); 32];
             self.dispatch(entry, pc);
         }
         for (parked, funnel) in std::mem::take(&mut self.funnels) {
@@ -318,7 +322,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.position = position;
         self.parked = self.parking.parked(position);
-        self.parked_values = [None; 32];
+        self.known = [Known::default(); 32];
         self.pending = 0;
         if let Some(bound) = checkpoint.bound {
             let bound = bound + u64::from(copies - 1) * u64::from(cost);
@@ -363,42 +367,11 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.instruction(&mut current, index);
         }
         if block.ending == Ending::Cut {
+            self.extend_all();
             self.settle(&current);
             let (last, _) = current.insts[current.insts.len() - 1];
             let paid = self.metering.model.charges_blocks();
             self.go_to(self.code.fetch(last).next, if paid { Exit::EnterPaid } else { Exit::Enter });
-        }
-    }
-
-    fn read(&mut self, reg: Reg) -> Value {
-        if self.parked & reg.bit() == 0 {
-            return self.builder.use_var(self.variable(reg));
-        }
-        if let Some(value) = self.parked_values[reg.index()] {
-            return value;
-        }
-        let value = self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg));
-        self.parked_values[reg.index()] = Some(value);
-        value
-    }
-
-    fn write(&mut self, reg: Reg, value: Value) {
-        if self.parked & reg.bit() == 0 {
-            self.builder.def_var(self.variable(reg), value);
-            return;
-        }
-        self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
-        self.parked_values[reg.index()] = Some(value);
-    }
-
-    fn variable(&self, reg: Reg) -> Variable {
-        self.registers[reg.index()].expect("the region's registers were collected")
-    }
-
-    fn operand(&mut self, operand: Operand) -> Value {
-        match operand {
-            Operand::Reg(reg) => self.read(reg),
-            Operand::Imm(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
         }
     }
 
@@ -432,6 +405,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     fn exit_to(&mut self, exit: Exit, pc: Value) {
         self.add(self.gas, -self.pending);
+        // Only here: what comes after goes on with what it knows.
+        let known = self.known;
+        self.extend_all();
+        self.known = known;
         let exit = self.builder.ins().iconst(I64, exit.code());
         let funnel = *self.funnels.entry(self.parked).or_insert_with(|| {
             let funnel = self.builder.create_block();

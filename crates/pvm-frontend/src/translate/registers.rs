@@ -1,0 +1,120 @@
+//! Guest registers: as SSA variables, parked in the context, or as halves that are extended when somebody asks.
+//!
+//! Results of 32 bits are sign-extended to 64. Where the next instruction looks at the low half only, that is work for
+//! nothing: so a *narrow* register keeps the half, and is extended where a whole value is wanted, on the way out of the
+//! region, or at the end of the block.
+
+use super::{Translator, context_flags};
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_frontend::Variable;
+use pvm_ops::{GuestCode, Operand, Reg};
+use pvm_vm::Context;
+
+/// What is known of a register within a block.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// The low half, of which the register is the sign extension.
+    half: Option<Value>,
+    /// Whether the variable does not have the whole value yet.
+    is_owed: bool,
+    /// The whole value, of a parked register.
+    whole: Option<Value>,
+}
+
+impl<C: GuestCode> Translator<'_, '_, C> {
+    /// The value of a register.
+    pub(super) fn read(&mut self, reg: Reg) -> Value {
+        if self.parked & reg.bit() == 0 {
+            self.extend(reg);
+            return self.builder.use_var(self.variable(reg));
+        }
+        if let Some(value) = self.known[reg.index()].whole {
+            return value;
+        }
+        let value = self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg));
+        self.known[reg.index()].whole = Some(value);
+        value
+    }
+
+    /// The low half of a register.
+    pub(super) fn read_half(&mut self, reg: Reg) -> Value {
+        match self.known[reg.index()].half {
+            Some(half) => half,
+            None => {
+                let value = self.read(reg);
+                self.builder.ins().ireduce(I32, value)
+            }
+        }
+    }
+
+    /// The low half of a register that is the sign extension of it, if that is known.
+    pub(super) fn half(&self, reg: Reg) -> Option<Value> {
+        self.known[reg.index()].half
+    }
+
+    /// Whether a register has been narrow and not been extended since.
+    pub(super) fn is_owed(&self, reg: Reg) -> bool {
+        self.known[reg.index()].is_owed
+    }
+
+    pub(super) fn write(&mut self, reg: Reg, value: Value) {
+        self.known[reg.index()] = Known::default();
+        if self.parked & reg.bit() == 0 {
+            self.builder.def_var(self.variable(reg), value);
+            return;
+        }
+        self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+        self.known[reg.index()].whole = Some(value);
+    }
+
+    /// Sets a register to the sign extension of a half.
+    pub(super) fn write_half(&mut self, reg: Reg, half: Value) {
+        if self.parked & reg.bit() != 0 {
+            let value = self.builder.ins().sextend(I64, half);
+            self.write(reg, value);
+        } else {
+            self.known[reg.index()] = Known { half: Some(half), is_owed: true, whole: None };
+        }
+    }
+
+    /// Gives the variable of a register its whole value, if it does not have it.
+    fn extend(&mut self, reg: Reg) {
+        let Known { half: Some(half), is_owed: true, .. } = self.known[reg.index()] else { return };
+        let value = self.builder.ins().sextend(I64, half);
+        self.builder.def_var(self.variable(reg), value);
+        self.known[reg.index()].is_owed = false;
+    }
+
+    /// The same for all registers: where the block ends.
+    pub(super) fn extend_all(&mut self) {
+        Reg::ALL.into_iter().for_each(|reg| self.extend(reg));
+    }
+
+    pub(super) fn variable(&self, reg: Reg) -> Variable {
+        self.registers[reg.index()].expect("the region's registers were collected")
+    }
+
+    pub(super) fn operand(&mut self, operand: Operand) -> Value {
+        match operand {
+            Operand::Reg(reg) => self.read(reg),
+            Operand::Imm(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
+        }
+    }
+
+    /// The low half of an operand.
+    pub(super) fn operand_half(&mut self, operand: Operand) -> Value {
+        match operand {
+            Operand::Reg(reg) => self.read_half(reg),
+            Operand::Imm(imm) => self.builder.ins().iconst(I32, i64::from(imm as u32)),
+        }
+    }
+
+    /// The low half of an operand that is the sign extension of it, if that is known.
+    pub(super) fn known_half(&mut self, operand: Operand) -> Option<Value> {
+        match operand {
+            Operand::Reg(reg) => self.half(reg),
+            Operand::Imm(_) => Some(self.operand_half(operand)),
+        }
+    }
+}
