@@ -6,7 +6,7 @@ use pvm_fuzzing::{BlobBuilder, Guest, Pages, Setup, first_difference};
 use pvm_gas::GasModel;
 use pvm_isa::{Instruction, Meaning, Opcode, Operands, Profile, SPECS, Spec};
 use pvm_program::Blob;
-use pvm_runtime::{FaultDetection, Access, Config, Engine, Exit, Jit, OptLevel};
+use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, Jit, OptLevel};
 
 const PAGES: [Pages; 3] = [
     Pages { address: 0x20000, size: 0x2000, access: Access::ReadWrite },

@@ -72,7 +72,8 @@ fn settings() -> Vec<Config> {
                         (OptLevel::Speed, 1, 0, FaultDetection::BEST),
                     ];
                     if all || few.contains(&(opt_level, region_limit, jit_threshold, fault_detection)) {
-                        let config = Config { opt_level, region_limit, jit_threshold, fault_detection, ..default.clone() };
+                        let config =
+                            Config { opt_level, region_limit, jit_threshold, fault_detection, ..default.clone() };
                         settings.push(config);
                     }
                 }

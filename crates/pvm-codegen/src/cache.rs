@@ -241,12 +241,7 @@ impl<C: GuestCode> CodeCache<C> {
 
     /// Runs from `place` until compiled code returns. `None` if the region has been evicted.
     #[inline]
-    pub fn run(
-        &self,
-        place: &Place,
-        context: &mut Context,
-        memory: &mut Memory,
-    ) -> Option<Exit> {
+    pub fn run(&self, place: &Place, context: &mut Context, memory: &mut Memory) -> Option<Exit> {
         let compiled = place.compiled.upgrade()?;
         let entry = u64::from(place.entry);
         Some(Exit::from_code(compiled.function.call(entry, context, memory, &self.jump_entries)))

@@ -73,7 +73,9 @@ pub(crate) fn compact(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Opt
         len += piece.padding;
         match piece.kind {
             // Each instruction can be a target, and each constant.
-            Kind::Plain | Kind::Constants => piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (len + index) as u32),
+            Kind::Plain | Kind::Constants => {
+                piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (len + index) as u32)
+            }
             _ => offsets[piece.at.start] = len as u32,
         }
         len += piece.len();
@@ -202,7 +204,9 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
             (instruction.next_ip() as usize, kind)
         };
         match (pieces.last_mut(), &kind) {
-            (Some(Piece { at: last, kind: Kind::Plain, .. }), Kind::Plain) if blocks.binary_search(&(at as u32)).is_err() => {
+            (Some(Piece { at: last, kind: Kind::Plain, .. }), Kind::Plain)
+                if blocks.binary_search(&(at as u32)).is_err() =>
+            {
                 last.end = end;
             }
             _ => pieces.push(Piece { at: at..end, kind, padding: 0 }),

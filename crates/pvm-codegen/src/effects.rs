@@ -1,6 +1,8 @@
 //! What x86-64 instructions read and write: registers, and slots of the stack.
 
-use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register, UsedMemory};
+use iced_x86::{
+    Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register, UsedMemory,
+};
 use std::collections::BTreeSet;
 
 /// Registers and stack slots.

@@ -150,12 +150,7 @@ impl Table {
     }
 
     /// Enters a compiled region; returns the program counters at which it can be entered.
-    pub(crate) fn insert(
-        &mut self,
-        blocks: &Blocks,
-        region: Region,
-        compiled: Arc<Compiled>,
-    ) -> Vec<u32> {
+    pub(crate) fn insert(&mut self, blocks: &Blocks, region: Region, compiled: Arc<Compiled>) -> Vec<u32> {
         let mut pcs = Vec::with_capacity(region.entries.len());
         for (entry, &id) in region.entries.iter().enumerate() {
             let block = blocks.get(id);

@@ -110,10 +110,7 @@ fn initialise(instance: &mut Instance, address: u32, data: &[u8]) -> Result<(), 
         }
         at += u64::from(page);
     }
-    instance
-        .memory_mut()
-        .initialise(address, data)
-        .map_err(|error| format!("memwrite before the start: {error}"))
+    instance.memory_mut().initialise(address, data).map_err(|error| format!("memwrite before the start: {error}"))
 }
 
 fn describe(exit: Exit) -> String {

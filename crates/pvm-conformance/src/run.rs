@@ -182,9 +182,7 @@ fn map(memory: &mut Memory, pages: Pages) -> Result<(), Difference> {
 }
 
 fn write(memory: &mut Memory, chunk: &Chunk) -> Result<(), Difference> {
-    memory
-        .initialise(chunk.address, &chunk.contents)
-        .map_err(|error| format!("memory is to be set: {error}"))
+    memory.initialise(chunk.address, &chunk.contents).map_err(|error| format!("memory is to be set: {error}"))
 }
 
 /// The status of an exit, as vectors name it.

@@ -47,10 +47,6 @@ pub(crate) fn place(region: &Region, blocks: &Blocks, cost: impl Fn(BlockId) -> 
         }
     }
     (0..successors.len())
-        .map(|at| Checkpoint {
-            bound: compares[at].then_some(dearest[at]),
-            pending: pending[at],
-            settles: settles[at],
-        })
+        .map(|at| Checkpoint { bound: compares[at].then_some(dearest[at]), pending: pending[at], settles: settles[at] })
         .collect()
 }

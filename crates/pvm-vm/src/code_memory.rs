@@ -118,13 +118,7 @@ impl CompiledFunction {
     /// If `jump_entries` is shorter than the function's jump table, or faults are not detected in `memory` as the function
     /// was compiled for.
     #[inline]
-    pub fn call(
-        &self,
-        entry: u64,
-        context: &mut Context,
-        memory: &mut Memory,
-        jump_entries: &[AtomicU64],
-    ) -> u64 {
+    pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory, jump_entries: &[AtomicU64]) -> u64 {
         assert!(jump_entries.len() >= self.jump_entries, "the jump table is that of another program");
         assert_eq!(memory.detection(), self.detection, "the memory is made for other compiled code");
         context.memory = memory.base();

@@ -19,12 +19,7 @@ pub struct Context {
 
 impl Default for Context {
     fn default() -> Context {
-        Context {
-            state: State::default(),
-            memory: null_mut(),
-            rights: null(),
-            jump_entries: null(),
-        }
+        Context { state: State::default(), memory: null_mut(), rights: null(), jump_entries: null() }
     }
 }
 

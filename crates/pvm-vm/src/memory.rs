@@ -275,9 +275,8 @@ impl Memory {
     pub fn initialise(&mut self, address: u32, from: &[u8]) -> Result<(), MemoryError> {
         let page = u64::from(PAGE_SIZE);
         let end = u64::from(address) + from.len() as u64;
-        self.check(address, from.len() as u64, READABLE | WRITABLE).map_err(|MemoryFault { address }| {
-            MemoryError::Inaccessible { address }
-        })?;
+        self.check(address, from.len() as u64, READABLE | WRITABLE)
+            .map_err(|MemoryFault { address }| MemoryError::Inaccessible { address })?;
         let around = u64::from(address) / page * page..end.next_multiple_of(page);
         let before = self.rights[pages(around.clone())].to_vec();
         if before.iter().all(|bits| bits & WRITABLE != 0) {

@@ -2,9 +2,9 @@
 
 use super::{Current, Translator};
 use crate::Exit;
+use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::ir::InstBuilder;
 use cranelift_frontend::Variable;
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;

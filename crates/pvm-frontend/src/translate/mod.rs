@@ -20,7 +20,6 @@ use crate::checkpoints::{self, Checkpoint};
 use crate::groups::Groups;
 use crate::parking::{Parking, Passage};
 use crate::returns::{self, Return};
-use registers::Known;
 use crate::{Blocks, Exit, Mark, Region};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, Value};
@@ -30,6 +29,7 @@ use pvm_clif::GuestMemory;
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Reg};
 use pvm_vm::{Context, FaultDetection};
+use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Loops of one block are written several times up to this length in all, in guest instructions.
@@ -123,7 +123,8 @@ struct Translator<'a, 'b, C> {
     ways_out: Vec<WayOut>,
     /// Where dynamic jumps are likely to go, by the block that ends with one.
     returns: BTreeMap<BlockId, Vec<Return>>,
-    /// Takes the number of an entry of the jump table, and the program counter of the jump; made when the first dynamic jump needs it, filled at the end.
+    /// Takes the number of an entry of the jump table, and the program counter of the jump; with the registers that are
+    /// parked at all dynamic jumps. Made when the first of them needs it, filled at the end.
     shared_dispatch: Option<(ir::Block, u32)>,
 }
 
