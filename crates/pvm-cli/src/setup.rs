@@ -1,6 +1,6 @@
 //! From options to an engine, and to the way a program is read.
 
-use crate::args::{EngineArgs, FaultArg, JitArg, ReadArgs};
+use crate::args::{EngineArgs, FaultArg, JitArg, ProfileArg, ReadArgs};
 use crate::exit::usage;
 use anyhow::{Context, Result};
 use pvm_isa::Profile;
@@ -25,20 +25,28 @@ pub fn engine(args: &EngineArgs, count_instructions: bool) -> Result<Engine> {
     if let Some(limit) = args.max_memory {
         config.memory_limit = limit;
     }
-    set_opt_level(&mut config, args);
+    if config.jit == Jit::Off && args.profile != ProfileArg::Off {
+        tracing::warn!("--profile has no effect: nothing is compiled");
+    }
+    configure_compiler(&mut config, args);
     Engine::new(&config).context("no engine can be set up")
 }
 
 #[cfg(feature = "cranelift")]
-fn set_opt_level(config: &mut Config, args: &EngineArgs) {
+fn configure_compiler(config: &mut Config, args: &EngineArgs) {
     config.opt_level = match args.opt_level {
         crate::args::OptArg::None => pvm_runtime::OptLevel::None,
         crate::args::OptArg::Speed => pvm_runtime::OptLevel::Speed,
     };
+    config.profiling = match args.profile {
+        ProfileArg::Off => pvm_runtime::Profiling::Off,
+        ProfileArg::PerfMap => pvm_runtime::Profiling::PerfMap,
+        ProfileArg::JitDump => pvm_runtime::Profiling::JitDump,
+    };
 }
 
 #[cfg(not(feature = "cranelift"))]
-fn set_opt_level(_: &mut Config, args: &EngineArgs) {
+fn configure_compiler(_: &mut Config, args: &EngineArgs) {
     tracing::debug!(?args.opt_level, "nothing is compiled in this build");
 }
 

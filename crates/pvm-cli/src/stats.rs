@@ -26,11 +26,15 @@ pub struct Report {
     /// How many of these times it was there already.
     cache_hits: u64,
     regions_compiled: u64,
+    regions_evicted: u64,
     blocks_compiled: u64,
     instructions_compiled: u64,
     guest_bytes_compiled: u64,
     code_bytes: u64,
     code_memory_bytes: u64,
+    /// Accesses for which the host watches.
+    landings: u64,
+    side_table_bytes: u64,
     time_us: TimesReport,
 }
 
@@ -39,6 +43,8 @@ pub struct Report {
 struct TimesReport {
     load: u64,
     prepare: u64,
+    /// Finding blocks for the compiler.
+    blocks: u64,
     compile: u64,
     run: u64,
 }
@@ -53,16 +59,20 @@ impl Report {
             native_entries: stats.native_entries,
             cache_hits: stats.native_entries.saturating_sub(compiled.regions),
             regions_compiled: compiled.regions,
+            regions_evicted: compiled.evicted,
             blocks_compiled: compiled.blocks,
             instructions_compiled: compiled.instructions,
             guest_bytes_compiled: compiled.guest_bytes,
             code_bytes: compiled.code_bytes,
             code_memory_bytes: compiled.memory_bytes,
+            landings: compiled.landings,
+            side_table_bytes: compiled.side_table_bytes,
             time_us: TimesReport {
                 load: us(times.load),
                 prepare: us(times.prepare),
+                blocks: us(compiled.blocks_time),
                 compile: us(compiled.time),
-                run: us(times.run.saturating_sub(compiled.time)),
+                run: us(times.run.saturating_sub(compiled.blocks_time + compiled.time)),
             },
         }
     }
@@ -70,9 +80,13 @@ impl Report {
     /// Prints the figures as a table on standard error.
     pub fn print(&self, io: &mut Io<'_>) {
         let times = &self.time_us;
-        for (name, time) in
-            [("load", times.load), ("prepare", times.prepare), ("compile", times.compile), ("run", times.run)]
-        {
+        for (name, time) in [
+            ("load", times.load),
+            ("prepare", times.prepare),
+            ("find blocks", times.blocks),
+            ("compile", times.compile),
+            ("run", times.run),
+        ] {
             io.note(&format!("time: {name:<27} {:>14.3} ms", time as f64 / 1000.0));
         }
         for (name, value) in [
@@ -81,11 +95,14 @@ impl Report {
             ("entries into machine code", self.native_entries),
             ("  found in the code cache", self.cache_hits),
             ("regions compiled", self.regions_compiled),
+            ("regions evicted", self.regions_evicted),
             ("blocks compiled", self.blocks_compiled),
             ("instructions compiled", self.instructions_compiled),
             ("guest code compiled, bytes", self.guest_bytes_compiled),
             ("machine code, bytes", self.code_bytes),
             ("executable memory, bytes", self.code_memory_bytes),
+            ("accesses with landings", self.landings),
+            ("side tables, bytes", self.side_table_bytes),
         ] {
             io.note(&format!("{name:<33} {value:>14}"));
         }
@@ -98,10 +115,14 @@ pub fn add(total: &mut (Stats, CompileStats), stats: Stats, compiled: CompileSta
     total.0.instructions_native += stats.instructions_native;
     total.0.native_entries += stats.native_entries;
     total.1.regions += compiled.regions;
+    total.1.evicted += compiled.evicted;
     total.1.blocks += compiled.blocks;
     total.1.instructions += compiled.instructions;
     total.1.guest_bytes += compiled.guest_bytes;
     total.1.code_bytes += compiled.code_bytes;
     total.1.memory_bytes += compiled.memory_bytes;
+    total.1.landings += compiled.landings;
+    total.1.side_table_bytes += compiled.side_table_bytes;
+    total.1.blocks_time += compiled.blocks_time;
     total.1.time += compiled.time;
 }

@@ -212,7 +212,14 @@ fn compiled_code_really_runs() {
     assert_eq!((&native["instructions_interpreted"], &native["instructions_native"]), (&0.into(), &15.into()));
     let positive = ["regions_compiled", "blocks_compiled", "instructions_compiled", "code_bytes", "code_memory_bytes"];
     assert!(positive.iter().all(|name| native[name].as_u64().unwrap() > 0), "{native}");
-    assert!(["load", "prepare", "compile", "run"].iter().all(|name| native["time_us"][name].is_u64()), "{native}");
+    assert_eq!(
+        (&native["regions_evicted"], &native["side_table_bytes"]),
+        (&0.into(), &native["landings"].as_u64().map(|n| n * 8).into())
+    );
+    assert!(
+        ["load", "prepare", "blocks", "compile", "run"].iter().all(|name| native["time_us"][name].is_u64()),
+        "{native}"
+    );
     let interpreted = stats(&["--jit=off"]);
     assert_eq!((&interpreted["instructions_interpreted"], &interpreted["code_bytes"]), (&15.into(), &0.into()));
     let hot = folder.write("hot", asm(".format raw\nL: add_imm_64 r7, r7, 1\njump L\n"));

@@ -8,14 +8,14 @@
 
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Table};
-use crate::{CacheStats, CompileError, Compiler, Place};
+use crate::{CacheStats, CompileError, Compiler, Place, Profiler};
 use pvm_frontend::{Block, Blocks, Exit, Faults, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
-use pvm_vm::{Context, Memory};
+use pvm_vm::{Context, Landing, Memory};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the block that starts at a program counter costs, in models that charge blocks whole.
 pub type Costs = Box<dyn Fn(u32) -> u32 + Send + Sync>;
@@ -35,11 +35,12 @@ pub struct Settings {
 pub struct CodeCache<C> {
     compiler: Arc<Compiler>,
     code: Arc<C>,
-    /// Where blocks start; asked for once, when the first region is compiled.
+    /// Where blocks start; asked for once, when the first region is compiled. With the blocks, how long that took.
     block_starts: fn(&C) -> Vec<u32>,
-    blocks: OnceLock<Blocks>,
+    blocks: OnceLock<(Blocks, Duration)>,
     costs: Costs,
     settings: Settings,
+    profiler: Option<Profiler>,
     table: RwLock<Table>,
     /// Executable memory in use, in bytes, that of evicted regions in which a thread is still running included.
     in_use: Arc<AtomicUsize>,
@@ -83,6 +84,7 @@ impl<C: GuestCode> CodeCache<C> {
             blocks: OnceLock::new(),
             costs,
             settings,
+            profiler: None,
             table: RwLock::default(),
             in_use: Arc::default(),
             jump_entries,
@@ -90,11 +92,19 @@ impl<C: GuestCode> CodeCache<C> {
         }
     }
 
+    /// The cache, made to tell profilers of what it compiles.
+    pub fn with_profiler(self, profiler: Profiler) -> CodeCache<C> {
+        CodeCache { profiler: Some(profiler), ..self }
+    }
+
     fn blocks(&self) -> &Blocks {
-        self.blocks.get_or_init(|| {
+        let (blocks, _) = self.blocks.get_or_init(|| {
+            let started = Instant::now();
             let starts = (self.block_starts)(&self.code);
-            Blocks::new(&*self.code, starts.into_iter(), self.settings.region_limit.max(1))
-        })
+            let blocks = Blocks::new(&*self.code, starts.into_iter(), self.settings.region_limit.max(1));
+            (blocks, started.elapsed())
+        });
+        blocks
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table> {
@@ -107,7 +117,14 @@ impl<C: GuestCode> CodeCache<C> {
 
     /// What the cache holds.
     pub fn stats(&self) -> CacheStats {
-        CacheStats { memory_bytes: self.in_use.load(Ordering::Relaxed) as u64, ..self.read().stats }
+        let stats = self.read().stats;
+        let landing_bytes = stats.landings * size_of::<Landing>() as u64;
+        CacheStats {
+            memory_bytes: self.in_use.load(Ordering::Relaxed) as u64,
+            side_table_bytes: landing_bytes + size_of_val(&*self.jump_entries) as u64,
+            blocks_time: self.blocks.get().map_or(Duration::ZERO, |&(_, time)| time),
+            ..stats
+        }
     }
 
     /// The machine code that goes on at `pc`, if there is any. `paid` says whether the gas from there to the end of the
@@ -146,7 +163,7 @@ impl<C: GuestCode> CodeCache<C> {
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
-        let placed = code.and_then(|code| self.place(&mut table, blocks, &code).map(|compiled| (code, compiled)));
+        let placed = code.and_then(|code| self.place(&mut table, blocks, pc, &code).map(|compiled| (code, compiled)));
         match placed {
             Ok((code, Some(compiled))) => {
                 tracing::debug!(pc, blocks = region.blocks.len(), bytes = code.len(), "compiled");
@@ -188,11 +205,13 @@ impl<C: GuestCode> CodeCache<C> {
         }
     }
 
-    /// Puts machine code into executable memory, after making room for it. `None` if there is no room to be made.
+    /// Puts the machine code of the region of the block at `pc` into executable memory, after making room for it. `None` if
+    /// there is no room to be made.
     fn place(
         &self,
         table: &mut Table,
         blocks: &Blocks,
+        pc: u32,
         code: &MachineCode,
     ) -> Result<Option<Arc<Compiled>>, CompileError> {
         let bytes = code.memory_bytes();
@@ -203,7 +222,11 @@ impl<C: GuestCode> CodeCache<C> {
             let Some(evicted) = table.evict(blocks) else { return Ok(None) };
             self.set_jump_entries(blocks, &evicted, |_| 0);
         }
-        let function = self.compiler.publish(code, self.jump_entries.len())?;
+        let name = self.profiler.as_ref().map_or_else(|| "region".to_owned(), |profiler| profiler.name(pc));
+        let function = self.compiler.publish(code, self.jump_entries.len(), &name)?;
+        if let Some(profiler) = &self.profiler {
+            profiler.record(&name, function.address(), code.bytes());
+        }
         let held = Held::new(&self.in_use, function.bytes());
         Ok(Some(Arc::new(Compiled { function, used: AtomicBool::new(true), _held: held })))
     }
@@ -219,6 +242,7 @@ impl<C: GuestCode> CodeCache<C> {
         let stats = &mut table.stats;
         stats.regions += 1;
         stats.code_bytes += code_bytes as u64;
+        stats.landings += compiled.function.landings() as u64;
         for &id in &region.blocks {
             let block = blocks.get(id);
             stats.blocks += 1;

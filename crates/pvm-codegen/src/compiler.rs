@@ -76,6 +76,11 @@ impl MachineCode {
         self.bytes.len()
     }
 
+    /// The code. It is the same wherever it lies.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The executable memory that it will take, whole pages.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes.len().max(1).next_multiple_of(PAGE_SIZE as usize)
@@ -201,14 +206,20 @@ impl Compiler {
         }
     }
 
-    /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words.
+    /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words. The name is for
+    /// profilers.
     ///
     /// # Errors
     ///
     /// If the host refuses memory.
-    pub(crate) fn publish(&self, code: &MachineCode, jump_entries: usize) -> Result<CompiledFunction, CompileError> {
+    pub(crate) fn publish(
+        &self,
+        code: &MachineCode,
+        jump_entries: usize,
+        name: &str,
+    ) -> Result<CompiledFunction, CompileError> {
         let memory = CodeMemory::new();
-        let entry = self.define(code, &memory).map_err(|error| match *error {
+        let entry = self.define(code, &memory, name).map_err(|error| match *error {
             ModuleError::Allocation { .. } => CompileError::Memory { bytes: code.memory_bytes(), error },
             _ => CompileError::Region(error),
         })?;
@@ -220,12 +231,12 @@ impl Compiler {
     }
 
     /// Has a JIT module of its own put machine code into `memory` and make it executable; returns where it begins.
-    fn define(&self, code: &MachineCode, memory: &CodeMemory) -> Result<*const u8, Box<ModuleError>> {
+    fn define(&self, code: &MachineCode, memory: &CodeMemory, name: &str) -> Result<*const u8, Box<ModuleError>> {
         let mut builder = JITBuilder::with_isa(self.isa.clone(), default_libcall_names());
         builder.memory_provider(memory.provider());
         let mut module = JITModule::new(builder);
         let signature = pvm_frontend::signature(self.isa.default_call_conv());
-        let id = module.declare_function("region", Linkage::Local, &signature)?;
+        let id = module.declare_function(name, Linkage::Local, &signature)?;
         module.define_function_bytes(id, code.align, &code.bytes, &[])?;
         module.finalize_definitions()?;
         Ok(module.get_finalized_function(id))

@@ -63,6 +63,12 @@ pub struct CacheStats {
     pub code_bytes: u64,
     /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,
+    /// Accesses to memory in that code for which the host watches, and that have a place to go on at if it refuses.
+    pub landings: u64,
+    /// Memory for tables beside the code: where to go on after refused accesses, and where dynamic jumps lead, in bytes.
+    pub side_table_bytes: u64,
+    /// Time spent finding the program's blocks, before the first region is compiled.
+    pub blocks_time: Duration,
     /// Time spent compiling.
     pub time: Duration,
 }

@@ -38,6 +38,9 @@ pub struct Config {
     pub memory_limit: u64,
     /// Whether executed instructions are counted. Costs a few percent.
     pub count_instructions: bool,
+    /// What profilers of the host are told about compiled code. See `docs/profiling.md`.
+    #[cfg(feature = "cranelift")]
+    pub profiling: pvm_codegen::Profiling,
     /// Whether the compiler checks its own intermediate code. For tests; compiling takes half as long again.
     pub verify: bool,
 }
@@ -54,6 +57,8 @@ impl Default for Config {
             code_limit: 256 << 20,
             memory_limit: 1 << 32,
             count_instructions: false,
+            #[cfg(feature = "cranelift")]
+            profiling: pvm_codegen::Profiling::Off,
             verify: cfg!(debug_assertions),
         }
     }

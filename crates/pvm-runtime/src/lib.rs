@@ -38,7 +38,7 @@ pub use error::{EngineError, InstanceError, ModuleError};
 pub use instance::{Exit, Instance, InterruptHandle, Stats};
 pub use module::{CompileStats, Module};
 #[cfg(feature = "cranelift")]
-pub use pvm_codegen::OptLevel;
+pub use pvm_codegen::{OptLevel, Profiling};
 pub use pvm_gas::GasModel;
 pub use pvm_isa::{Profile, REG_COUNT};
 pub use pvm_ops::{Access, MemoryFault};

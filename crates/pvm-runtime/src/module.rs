@@ -48,7 +48,7 @@ impl Module {
         let costs = |pc| cost_from(gas_model, &code, pc);
         let cells = Cells::new(&*code, code.instruction_starts(), gas_model, costs, ZERO);
         #[cfg(feature = "cranelift")]
-        let cache = crate::tier::cache(engine, &code, gas_model);
+        let cache = crate::tier::cache(engine, &program, &code, gas_model);
         let shared = Shared {
             engine: engine.clone(),
             program,
@@ -123,6 +123,12 @@ pub struct CompileStats {
     pub code_bytes: u64,
     /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,
+    /// Accesses to memory in that code for which the host watches, and that have a place to go on at if it refuses.
+    pub landings: u64,
+    /// Memory for tables beside the code: where to go on after refused accesses, and where dynamic jumps lead, in bytes.
+    pub side_table_bytes: u64,
+    /// Time spent finding the program's blocks, before the first region is compiled.
+    pub blocks_time: Duration,
     /// Time spent compiling.
     pub time: Duration,
 }

@@ -1,28 +1,46 @@
 //! The compiled tier, as modules and instances use it.
 
 use crate::{CompileStats, Engine};
-use pvm_codegen::{Attempt, CodeCache, Place, Settings};
+use pvm_codegen::{Attempt, CodeCache, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
-use pvm_program::Code;
+use pvm_ops::{GuestCode, Inst, Target};
+use pvm_program::{Code, Program};
 use pvm_vm::{Context, Memory};
 use std::sync::Arc;
 
 /// The code cache of a module, if the engine compiles.
-pub(crate) fn cache(engine: &Engine, code: &Arc<Code>, model: GasModel) -> Option<CodeCache<Code>> {
+pub(crate) fn cache(engine: &Engine, program: &Program, code: &Arc<Code>, model: GasModel) -> Option<CodeCache<Code>> {
     let compiler = engine.compiler()?;
     let config = engine.config();
     let metering = Metering { model, count_instructions: config.count_instructions };
     let settings = Settings { metering, region_limit: config.region_limit, code_limit: config.code_limit };
     let for_costs = Arc::clone(code);
-    Some(CodeCache::new(
+    let cache = CodeCache::new(
         Arc::clone(compiler),
         Arc::clone(code),
         |code| code.block_starts().collect(),
         Box::new(move |pc| cost_from(model, &for_costs, pc)),
         settings,
-    ))
+    );
+    Some(match config.profiling {
+        Profiling::Off => cache,
+        profiling => cache.with_profiler(Profiler::new(profiling, symbols(program, code))),
+    })
+}
+
+/// The exports. The entries of a service are jumps in a row at its beginning: where such a jump leads has the name, too, or
+/// the last one would name all that comes after it.
+fn symbols(program: &Program, code: &Code) -> Vec<(u32, String)> {
+    let mut symbols = Vec::new();
+    for export in &program.exports {
+        symbols.push((export.pc, export.name.clone()));
+        if let Inst::Jump { link: None, target: Target::Block(pc) } = code.fetch(export.pc).inst {
+            symbols.push((pc, export.name.clone()));
+        }
+    }
+    symbols
 }
 
 pub(crate) fn stats(cache: &CodeCache<Code>) -> CompileStats {
@@ -35,6 +53,9 @@ pub(crate) fn stats(cache: &CodeCache<Code>) -> CompileStats {
         guest_bytes: stats.guest_bytes,
         code_bytes: stats.code_bytes,
         memory_bytes: stats.memory_bytes,
+        landings: stats.landings,
+        side_table_bytes: stats.side_table_bytes,
+        blocks_time: stats.blocks_time,
         time: stats.time,
     }
 }

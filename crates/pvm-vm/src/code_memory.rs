@@ -128,6 +128,16 @@ impl CompiledFunction {
         self.landings.watch(|| (self.entry)(context, entry))
     }
 
+    /// Where it begins.
+    pub fn address(&self) -> usize {
+        self.entry as usize
+    }
+
+    /// How many accesses have landings.
+    pub fn landings(&self) -> usize {
+        self.landings.len()
+    }
+
     /// Bytes of executable memory that it occupies, whole pages.
     pub fn bytes(&self) -> usize {
         self.pages.iter().map(|map| map.len().next_multiple_of(PAGE_SIZE as usize)).sum()

@@ -49,6 +49,11 @@ impl Landings {
         Landings { start, landings }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.landings.len()
+    }
+
     /// Calls the function, in whose landings accesses may end that are refused until it returns.
     #[inline]
     pub(crate) fn watch<T>(&self, call: impl FnOnce() -> T) -> T {

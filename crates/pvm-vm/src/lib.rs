@@ -8,6 +8,7 @@
 //! | [`Memory`] | 2^32 bytes of guest address space with a right for each page |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
+//! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 
 mod context;
@@ -17,8 +18,12 @@ mod memory;
 mod reservation;
 
 #[cfg(feature = "jit")]
+mod announcement;
+#[cfg(feature = "jit")]
 mod code_memory;
 
+#[cfg(feature = "jit")]
+pub use announcement::Announcement;
 #[cfg(feature = "jit")]
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;

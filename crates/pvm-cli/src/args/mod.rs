@@ -5,7 +5,7 @@ mod options;
 
 #[cfg(feature = "cranelift")]
 pub use options::OptArg;
-pub use options::{EngineArgs, FaultArg, FormatArg, HostArg, JitArg, ReadArgs, ReportArgs};
+pub use options::{EngineArgs, FaultArg, FormatArg, HostArg, JitArg, ProfileArg, ReadArgs, ReportArgs};
 
 use crate::units;
 use clap::{Args, Parser, Subcommand};

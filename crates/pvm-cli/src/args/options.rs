@@ -63,6 +63,19 @@ pub enum FaultArg {
     Checks,
 }
 
+/// What profilers are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProfileArg {
+    /// Nothing
+    #[default]
+    Off,
+    /// Names, in /tmp/perf-PID.map
+    PerfMap,
+    /// Names and machine code, in jit-PID.dump in the current folder
+    #[value(name = "jitdump")]
+    JitDump,
+}
+
 /// Which calls are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum HostArg {
@@ -104,6 +117,9 @@ pub struct EngineArgs {
     /// Compile at most N instructions together
     #[arg(long, value_name = "N")]
     pub region_limit: Option<usize>,
+    /// Tell `perf` what compiled code is called
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub profile: ProfileArg,
     /// How running is paid for [default: pipeline under 0.8, else instruction; vectors: what goes with their kind]
     #[arg(long, value_name = "MODEL", value_parser = PossibleValuesParser::new(["instruction", "block", "pipeline", "none"])
         .try_map(|name| GasModel::from_name(&name).ok_or("no such model")))]

@@ -81,6 +81,8 @@ struct CompiledInfo {
     guest_bytes: u64,
     code_bytes: u64,
     memory_bytes: u64,
+    landings: u64,
+    side_table_bytes: u64,
     /// Bytes of machine code for each byte of guest code.
     ratio: f64,
     time_us: u64,
@@ -171,6 +173,8 @@ impl CompiledInfo {
             guest_bytes: stats.guest_bytes,
             code_bytes: stats.code_bytes,
             memory_bytes: stats.memory_bytes,
+            landings: stats.landings,
+            side_table_bytes: stats.side_table_bytes,
             ratio: (stats.code_bytes as f64 / stats.guest_bytes.max(1) as f64 * 100.0).round() / 100.0,
             time_us: u64::try_from(stats.time.as_micros()).unwrap_or(u64::MAX),
         }

@@ -65,6 +65,8 @@ fn compiled(info: &Info, out: &mut Lines) {
     let (code, ratio) = (compiled.code_bytes, compiled.ratio);
     out.field("compiled", format!("{} regions, {} instructions", compiled.regions, compiled.instructions));
     out.field("", format!("{code} bytes of machine code, {ratio:.1} for each byte of {}", compiled.guest_bytes));
+    let (landings, tables) = (compiled.landings, compiled.side_table_bytes);
+    out.field("", format!("{tables} bytes of side tables, {landings} accesses with landings"));
     let time = compiled.time_us as f64 / 1000.0;
     out.field("", format!("{} bytes of executable memory, {time:.1} ms", compiled.memory_bytes));
 }
