@@ -261,3 +261,64 @@ pub(crate) fn pad(code: &mut Vec<u8>, mut len: usize) {
         len -= no_op.len();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// test; je over; jmp +0; table; nop; jmp back; constant
+    fn example() -> Vec<u8> {
+        let mut code = Vec::new();
+        code.extend([0x4d, 0x85, 0xe4]); // 0: test r12, r12
+        code.extend([0x0f, 0x84, 25, 0, 0, 0]); // 3: je 34
+        code.extend([0x48, 0x8d, 0x05, 2, 0, 0, 0]); // 9: lea rax, [rip + 2]: 18
+        code.extend([0xff, 0xe0]); // 16: jmp rax
+        code.extend(8_i32.to_le_bytes()); // 18: the table: 26
+        code.extend((-18_i32).to_le_bytes()); // 22: 0
+        code.extend([0x4c, 0x8b, 0x05, 9, 0, 0, 0]); // 26: mov r8, [rip + 9]: 42
+        code.push(0x90); // 33
+        code.push(0x90); // 34
+        code.extend([0xe9, 0xd8, 0xff, 0xff, 0xff]); // 35: jmp 0
+        code.extend([0, 0]); // 40
+        code.extend(0x1122_3344_5566_7788_u64.to_le_bytes()); // 42
+        code
+    }
+
+    #[test]
+    fn jumps_tables_and_constants_follow_what_they_lead_to() {
+        let compacted = compact(&example(), &[0..3, 3..9], &[0, 9, 26, 34]).unwrap();
+        let code = &compacted.code;
+        // The head of the loop is at 0 already.
+        assert_eq!(code[..2], [0x48, 0x8d]);
+        let table = compacted.offset(18).unwrap() as usize;
+        assert_eq!(i32::from_le_bytes(code[3..7].try_into().unwrap()), table as i32 - 7);
+        let entry = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap());
+        assert_eq!(entry(table) + table as i32, compacted.offset(26).unwrap() as i32);
+        assert_eq!(entry(table + 4) + table as i32, 0);
+        let load = compacted.offset(26).unwrap() as usize;
+        let constant = (load as i32 + 7 + entry(load + 3)) as usize;
+        assert_eq!(code[constant..constant + 8], 0x1122_3344_5566_7788_u64.to_le_bytes());
+        assert_eq!(constant % CONSTANT_ALIGNMENT, 42 % CONSTANT_ALIGNMENT);
+        let back = compacted.offset(35).unwrap() as usize;
+        assert_eq!(code[back..back + 2], [0xeb, -(back as i8 + 2) as u8]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_left_alone() {
+        // A short jump, which Cranelift does not write; half an instruction; something to leave out that is none.
+        assert!(compact(&[0xeb, 0xfe], &[], &[0]).is_none());
+        assert!(compact(&[0x0f], &[], &[0]).is_none());
+        assert!(compact(&[0x90, 0xc3], &[5..6], &[0]).is_none());
+    }
+
+    #[test]
+    fn far_jumps_stay_long_and_heads_are_aligned() {
+        let mut code = vec![0x90; 10];
+        code.extend(vec![0x90; 200]);
+        code.extend([0xe9]);
+        code.extend((-205_i32).to_le_bytes()); // jmp 10
+        let compacted = compact(&code, &[], &[0, 10]).unwrap();
+        assert_eq!(compacted.offset(10), Some(HEAD_ALIGNMENT as u32));
+        assert_eq!(compacted.code.len(), HEAD_ALIGNMENT + 205);
+    }
+}

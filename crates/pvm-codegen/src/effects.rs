@@ -110,3 +110,35 @@ fn slots(used: &UsedMemory) -> Option<Vec<i64>> {
     let end = start + used.memory_size().size() as i64;
     Some((start.div_euclid(8)..(end + 7).div_euclid(8)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writes_of(code: &[u8]) -> Option<Effects> {
+        let instruction = Decoder::with_ip(64, code, 0, DecoderOptions::NONE).decode();
+        Effects::default().and_writes(&instruction)
+    }
+
+    #[test]
+    fn what_instructions_write() {
+        let registers = |code: &[u8]| writes_of(code).map(|effects| effects.registers);
+        assert_eq!(registers(&[0x44, 0x89, 0xd0]), Some(1), "mov eax, r10d");
+        assert_eq!(registers(&[0x4d, 0x89, 0xe7]), Some(1 << 15), "mov r15, r12");
+        let spill = writes_of(&[0x48, 0x89, 0x44, 0x24, 0x10]).unwrap();
+        assert_eq!((spill.registers, spill.slots), (0, BTreeSet::from([2])), "mov [rsp + 16], rax");
+        assert_eq!(registers(&[0x48, 0x89, 0x07]), None, "mov [rdi], rax");
+        assert_eq!(registers(&[0xc3]), None, "ret");
+        assert_eq!(registers(&[0x50]), None, "push rax");
+    }
+
+    #[test]
+    fn what_code_reads() {
+        // mov ecx, 2; jmp +1; int3; mov [rdi], rcx; mov rbx, [rsp + 8]; ret
+        let code = [0xb9, 2, 0, 0, 0, 0xe9, 1, 0, 0, 0, 0xcc, 0x48, 0x89, 0x0f, 0x48, 0x8b, 0x5c, 0x24, 8, 0xc3];
+        let read = read_by(&code, 0).unwrap();
+        // rdi, and rax for the caller; rcx is written before it is read.
+        assert_eq!((read.registers, read.slots), (1 << 7 | 1, BTreeSet::from([1])));
+        assert_eq!(read_by(&code, 10), None, "it does not end in the caller");
+    }
+}

@@ -98,3 +98,17 @@ impl Loops {
         self.bodies.iter().map(Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_and_order() {
+        // 0 -> 1 -> 2 -> 1, 2 -> 3 -> 0, 3 -> 4
+        let successors = [vec![1], vec![2], vec![1, 3], vec![0, 4], vec![]];
+        let walk = walk(&successors, |at| at == 0);
+        assert_eq!(walk.is_head, [true, true, false, false, false]);
+        assert_eq!(walk.postorder, [4, 3, 2, 1, 0]);
+    }
+}
