@@ -95,7 +95,7 @@ impl CompiledFunction {
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
     /// convention of the host, and returns a number. It touches nothing but the context, that many words from the
     /// context's pointer to jump entries, the interrupt flag, and guest memory: under [`FaultDetection::Checks`] where
-    /// the table of rights allows it; under [`FaultDetection::Signals`] at a guest address plus a signed 32-bit constant,
+    /// the table of rights allows it; under [`FaultDetection::Signals`] at a guest address plus a constant of [`crate::UNREDUCED`],
     /// by instructions whose landings are given, each of them in the function and good to go on at, with the registers
     /// as they are at the access.
     pub unsafe fn new(

@@ -1,13 +1,12 @@
 //! The address space of a guest on the host.
 //!
 //! ```text
-//! flag | guard, 2 GiB less a page | 2^32 bytes of guest addresses | guard, 2 GiB and a page
+//! page of the flag | 2^32 bytes of guest addresses | guard, 64 KiB and a page
 //! ```
 //!
 //! Address space costs no memory: pages are filled by the host when they are first touched. Where the host watches over
-//! rights, compiled code adds a 32-bit register and a signed constant without reducing the sum modulo 2^32: what would
-//! have wrapped lands in a guard, where nothing is accessible. The page of the flag that interrupts a run is farther off
-//! than any such constant leads ([`LEAST_OFFSET`]).
+//! rights, compiled code adds a small constant ([`UNREDUCED`]) to a 32-bit register without reducing the sum modulo 2^32:
+//! what would have wrapped lands in the guard, where nothing is accessible.
 
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, PAGE_SIZE};
@@ -17,15 +16,16 @@ use std::sync::atomic::AtomicBool;
 
 /// Bytes that a guest can address.
 pub(crate) const SPACE: u64 = 1 << 32;
-/// From the flag to the first address.
-const GUARD_BELOW: usize = 1 << 31;
-/// The least constant that compiled code may add to an address without reducing the sum modulo 2^32. The greatest is that
-/// of 32 bits.
-pub const LEAST_OFFSET: i32 = -(1 << 30);
+/// Constants that compiled code may add to an address without reducing the sum modulo 2^32. With these, an access that
+/// wraps is one to the lowest 64 KiB, which no JAM guest may make (Gray Paper A.7). That matters as a refusal takes a
+/// hundred times as long as an access: a guest must not get many of them for accesses that it may make.
+pub const UNREDUCED: Range<i32> = 0..0x1_0000;
 /// Where the flag is that interrupts a run, from the first address: a byte that is not zero when the run is to stop.
-pub const INTERRUPT_OFFSET: i32 = -(GUARD_BELOW as i64) as i32;
+pub const INTERRUPT_OFFSET: i32 = -(PAGE_SIZE as i32);
+/// From the flag to the first address.
+const BELOW: usize = PAGE_SIZE as usize;
 /// As far as a constant and an access of eight bytes can lead up from the last address.
-const GUARD_ABOVE: usize = (1 << 31) + PAGE_SIZE as usize;
+const GUARD: usize = 0x1_0000 + PAGE_SIZE as usize;
 
 /// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
 /// Who owns the guest's memory decides about it; others, who share the reservation, only touch the flag.
@@ -37,14 +37,14 @@ pub(crate) struct Reservation {
 
 impl Reservation {
     /// How much address space a guest takes, in bytes.
-    pub(crate) const SIZE: u64 = SPACE + (GUARD_BELOW + GUARD_ABOVE) as u64;
+    pub(crate) const SIZE: u64 = SPACE + (BELOW + GUARD) as u64;
 
     /// Reserves address space. Where rights are enforced, nothing is accessible yet.
     pub(crate) fn new(is_enforced: bool) -> io::Result<Reservation> {
         let len = usize::try_from(Self::SIZE).map_err(io::Error::other)?;
         let map = MmapOptions::new().len(len).no_reserve_swap().map_anon()?;
         if is_enforced {
-            protect(&map, PAGE_SIZE as usize..len, Access::None)?;
+            protect(&map, BELOW..len, Access::None)?;
         }
         Ok(Reservation { map, is_enforced })
     }
@@ -64,9 +64,9 @@ impl Reservation {
     /// The byte of guest address 0.
     #[inline(always)]
     pub(crate) fn base(&self) -> *mut u8 {
-        // SAFETY: the mapping is longer than the guard. It is not behind a Rust reference: only pointers made here and in
+        // SAFETY: the mapping is longer than that. It is not behind a Rust reference: only pointers made here and in
         // compiled code lead into it.
-        unsafe { self.map.as_ptr().cast_mut().add(GUARD_BELOW) }
+        unsafe { self.map.as_ptr().cast_mut().add(BELOW) }
     }
 
     /// Has the host enforce a right on whole pages, if it does that at all.
@@ -105,7 +105,7 @@ impl Reservation {
     /// Where guest addresses are in the mapping.
     fn offsets(&self, range: Range<u64>) -> Range<usize> {
         assert!(range.start <= range.end && range.end <= SPACE);
-        range.start as usize + GUARD_BELOW..range.end as usize + GUARD_BELOW
+        range.start as usize + BELOW..range.end as usize + BELOW
     }
 }
 

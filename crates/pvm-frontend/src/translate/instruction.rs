@@ -7,7 +7,7 @@ use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{GuestMemory, Rights, alu};
 use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Reg, Size, Target, UnaryOp, Width};
-use pvm_vm::{FaultDetection, LEAST_OFFSET};
+use pvm_vm::{FaultDetection, UNREDUCED};
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -161,7 +161,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let Address { base, offset } = address;
         let is_checked = self.faults.checked.contains(&number);
         let (at, offset) = match base {
-            Some(base) if offset >= LEAST_OFFSET && !is_checked => (self.reduced(current, base), offset),
+            Some(base) if UNREDUCED.contains(&offset) && !is_checked => (self.reduced(current, base), offset),
             base => {
                 let base = base.map(|reg| self.read(reg));
                 (self.memory.address(self.builder, base, offset), 0)
