@@ -308,7 +308,7 @@ mod tests {
         // A short jump, which Cranelift does not write; half an instruction; something to leave out that is none.
         assert!(compact(&[0xeb, 0xfe], &[], &[0]).is_none());
         assert!(compact(&[0x0f], &[], &[0]).is_none());
-        assert!(compact(&[0x90, 0xc3], &[5..6], &[0]).is_none());
+        assert!(compact(&[0x90, 0xc3], &[1..2, 5..6], &[0]).is_none());
     }
 
     #[test]
