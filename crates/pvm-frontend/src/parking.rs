@@ -13,7 +13,7 @@ use pvm_ops::{GuestCode, Inst, Reg};
 
 /// How many guest registers have a host register. Cranelift allocates 14 on x86-64; the gas, the addresses of guest memory
 /// and of the context, and what is computed on the way need the others.
-const ROOM: u32 = 10;
+const ROOM: u32 = 9;
 
 /// Registers parked in each block of a region, and what passing from block to block takes.
 #[derive(Debug, Default)]

@@ -79,9 +79,12 @@ fn collect(blocks: &Blocks, head: BlockId, max_len: usize, excluded: impl Fn(Blo
     members
 }
 
-/// Where a block leads to, and where the guest comes back to after a call: the block behind it, if a dynamic jump may
-/// go there.
+/// What belongs to a block: where it leads to; the block behind it, if a dynamic jump may go there, as that is where the
+/// guest comes back to after a call; and blocks that lead here and that only dynamic jumps may lead to, like the cases of a
+/// switch in a loop.
 fn neighbours(blocks: &Blocks, id: BlockId) -> impl Iterator<Item = BlockId> {
-    let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len() && blocks.get(next).is_jump_target);
-    blocks.get(id).successors.into_iter().flatten().chain(behind)
+    let is_target = move |id: &BlockId| blocks.get(*id).is_jump_target;
+    let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len()).filter(is_target);
+    let cases = blocks.predecessors(id).iter().copied().filter(is_target);
+    blocks.get(id).successors.into_iter().flatten().chain(behind).chain(cases)
 }
