@@ -21,7 +21,7 @@ use target_lexicon::{Architecture, Triple};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptLevel {
     /// It takes the IR as it is. What is to be gained for guest code the translator has seen to; mostly this is the faster
-    /// code, and it is compiled in two thirds of the time.
+    /// code, and it is compiled in less than half of the time.
     #[default]
     None,
     /// It optimises the IR. Better where guest code itself leaves something to do.
