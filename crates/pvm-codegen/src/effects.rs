@@ -3,15 +3,14 @@
 use iced_x86::{
     Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register, UsedMemory,
 };
-use std::collections::BTreeSet;
 
 /// Registers and stack slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
     /// A bit for each general register.
     registers: u32,
-    /// Slots of eight bytes, by their distance from the stack pointer.
-    slots: BTreeSet<i64>,
+    /// Slots of eight bytes, by their distance from the stack pointer. They are few.
+    slots: Vec<i64>,
 }
 
 /// How many instructions a landing may have, its jump to the common code for leaving included.
@@ -35,7 +34,7 @@ impl Effects {
 
     /// Whether the two have a register or slot in common.
     pub(crate) fn overlap(&self, other: &Effects) -> bool {
-        self.registers & other.registers != 0 || self.slots.intersection(&other.slots).next().is_some()
+        self.registers & other.registers != 0 || self.slots.iter().any(|slot| other.slots.contains(slot))
     }
 }
 
@@ -126,7 +125,7 @@ mod tests {
         assert_eq!(registers(&[0x44, 0x89, 0xd0]), Some(1), "mov eax, r10d");
         assert_eq!(registers(&[0x4d, 0x89, 0xe7]), Some(1 << 15), "mov r15, r12");
         let spill = writes_of(&[0x48, 0x89, 0x44, 0x24, 0x10]).unwrap();
-        assert_eq!((spill.registers, spill.slots), (0, BTreeSet::from([2])), "mov [rsp + 16], rax");
+        assert_eq!((spill.registers, spill.slots), (0, vec![2]), "mov [rsp + 16], rax");
         assert_eq!(registers(&[0x48, 0x89, 0x07]), None, "mov [rdi], rax");
         assert_eq!(registers(&[0xc3]), None, "ret");
         assert_eq!(registers(&[0x50]), None, "push rax");
@@ -138,7 +137,7 @@ mod tests {
         let code = [0xb9, 2, 0, 0, 0, 0xe9, 1, 0, 0, 0, 0xcc, 0x48, 0x89, 0x0f, 0x48, 0x8b, 0x5c, 0x24, 8, 0xc3];
         let read = read_by(&code, 0).unwrap();
         // rdi, and rax for the caller; rcx is written before it is read.
-        assert_eq!((read.registers, read.slots), (1 << 7 | 1, BTreeSet::from([1])));
+        assert_eq!((read.registers, read.slots), (1 << 7 | 1, vec![1]));
         assert_eq!(read_by(&code, 10), None, "it does not end in the caller");
     }
 }
