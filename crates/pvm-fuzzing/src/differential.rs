@@ -10,7 +10,7 @@ use pvm_runtime::{Config, Engine, Exit, Jit};
 
 /// How often a case is played that is interrupted. The first time most of the run is spent with compiling, when an
 /// interruption can only come before or after; then the code is there.
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 5;
 
 /// Runs of fewer instructions are over before they can be interrupted, and need not be played more than once.
 const WORTH_INTERRUPTING: u64 = 100;
@@ -63,7 +63,7 @@ pub struct Difference {
 const ENOUGH: u64 = 20_000;
 
 /// The same without gas: the longer such a run is, the more often it can be interrupted.
-const ENOUGH_WITHOUT_GAS: u64 = 1_000_000;
+const ENOUGH_WITHOUT_GAS: u64 = 200_000;
 
 impl Engines {
     /// Sets the engines up.
