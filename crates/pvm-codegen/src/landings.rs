@@ -14,6 +14,7 @@
 //! does not read, which [`Effects`] tells. Where they change more, the region is translated again with that access checked
 //! before it is made, like all of them are where the host does not watch.
 
+use crate::compact::pad;
 use crate::effects::{Effects, read_by};
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
@@ -81,38 +82,68 @@ fn decode(code: &[u8], start: u32, end: u32) -> Vec<Instruction> {
     instructions
 }
 
+/// A branch to a landing: the test of the address of guest memory, which is never zero, and the jump that depends on it.
+struct Branch {
+    test: Range<usize>,
+    jump: Range<usize>,
+    target: u32,
+}
+
+impl Branch {
+    /// Finds the branch in the instructions that it was translated to. `None` if it is not what is expected.
+    fn find(instructions: &[Instruction]) -> Option<Branch> {
+        let at = |one: &Instruction| one.ip() as usize..one.next_ip() as usize;
+        let jump = instructions.iter().find(|one| one.is_jcc_short_or_near())?;
+        let before = instructions.iter().rev().skip_while(|one| one.ip() >= jump.ip());
+        let test = before.into_iter().find(|one| one.mnemonic() != Mnemonic::Mov)?;
+        let is_branch = jump.mnemonic() == Mnemonic::Je
+            && test.mnemonic() == Mnemonic::Test
+            && test.op0_register() == test.op1_register()
+            && test.op0_register().is_gpr64();
+        let target = u32::try_from(jump.near_branch_target()).ok()?;
+        is_branch.then_some(Branch { test: at(test), jump: at(jump), target })
+    }
+}
+
 /// Where the branch before an access leads, if nothing in between changes what is read there.
 fn landing(code: &[u8], access: u32, branch: Range<u32>, reads: &mut HashMap<u32, Option<Effects>>) -> Option<u32> {
     let instructions = decode(code, branch.start, access);
-    let at = instructions.iter().position(|instruction| instruction.mnemonic() == Mnemonic::Je)?;
-    let target = u32::try_from(instructions[at].near_branch_target()).ok()?;
-    let between = instructions[at + 1..].iter().try_fold(Effects::default(), |all, one| all.and_writes(one))?;
+    let Branch { jump, target, .. } = Branch::find(&instructions)?;
+    let mut between = instructions.iter().filter(|one| one.ip() as usize >= jump.end);
+    let between = between.try_fold(Effects::default(), |all, one| all.and_writes(one))?;
     let read = reads.entry(target).or_insert_with(|| read_by(code, target));
     (!between.overlap(read.as_ref()?)).then_some(target)
 }
 
-/// The instructions of a branch that is never taken: the jump, and the test that only it looks at.
+/// The instructions of a branch that is never taken.
 fn idle(code: &[u8], branch: Range<u32>) -> impl Iterator<Item = Range<usize>> {
-    let is_test = |one: &Instruction| one.mnemonic() == Mnemonic::Test && one.op0_register() == one.op1_register();
-    let instructions = decode(code, branch.start, branch.end).into_iter();
-    let idle = instructions.filter(move |one| one.mnemonic() == Mnemonic::Je || is_test(one));
-    idle.map(|one| one.ip() as usize..one.next_ip() as usize)
+    let branch = Branch::find(&decode(code, branch.start, branch.end));
+    branch.into_iter().flat_map(|Branch { test, jump, .. }| [test, jump])
 }
 
 /// Puts no-ops in place of instructions.
 pub(crate) fn blot_out(code: &mut [u8], idle: &[Range<usize>]) {
     for range in idle {
-        let bytes = &mut code[range.clone()];
-        bytes.copy_from_slice(NO_OPS[bytes.len() - 1]);
+        let mut no_ops = Vec::with_capacity(range.len());
+        pad(&mut no_ops, range.len());
+        code[range.clone()].copy_from_slice(&no_ops);
     }
 }
 
-/// The no-ops of one to six bytes that processors' manuals recommend.
-const NO_OPS: [&[u8]; 6] = [
-    &[0x90],
-    &[0x66, 0x90],
-    &[0x0f, 0x1f, 0x00],
-    &[0x0f, 0x1f, 0x40, 0x00],
-    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
-    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_expected_branch_is_one() {
+        let find = |code: &[u8]| Branch::find(&decode(code, 0, code.len() as u32)).map(|branch| branch.target);
+        let je = [0x0f, 0x84, 0x10, 0, 0, 0];
+        let jne = [0x0f, 0x85, 0x10, 0, 0, 0];
+        let (test_64, test_8) = ([0x4d, 0x85, 0xe4], [0x45, 0x84, 0xe4]);
+        assert_eq!(find(&[&test_64[..], &je].concat()), Some(25), "test r12, r12; je");
+        assert_eq!(find(&[&test_64[..], &[0x89, 0xd0], &je].concat()), Some(27), "with a move in between");
+        assert_eq!(find(&[&test_64[..], &jne].concat()), None, "the other way");
+        assert_eq!(find(&[&test_8[..], &je].concat()), None, "of a flag, not of an address");
+        assert_eq!(find(&je), None, "on what happened before");
+    }
+}
