@@ -172,7 +172,6 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
     let mut tables: Vec<Range<usize>> = Vec::new();
     let mut constants = usize::MAX;
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
-    let last_block = blocks.last().copied().unwrap_or_default() as usize;
     let mut at = 0;
     let mut goes_on = true;
     while at < code.len() {
@@ -180,8 +179,10 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
             (range.end, Kind::Gone)
         } else if let Some(table) = tables.iter().find(|table| table.start == at) {
             (table.end, Kind::Table)
-        } else if constants < code.len() && at > last_block && !goes_on {
+        } else if at == constants || !goes_on && is_padding(code, at, constants) {
             (code.len(), Kind::Constants)
+        } else if at > constants {
+            return None;
         } else {
             decoder.set_position(at).ok()?;
             decoder.set_ip(at as u64);
@@ -216,6 +217,13 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
     // A table at the end cannot be told from the constants behind it.
     let is_clear = constants == usize::MAX || tables.iter().all(|table| table.end < code.len());
     (gone.next().is_none() && at == code.len() && is_clear).then_some(pieces)
+}
+
+/// Whether only zeros that align the constants lie between the two offsets.
+fn is_padding(code: &[u8], from: usize, constants: usize) -> bool {
+    constants < code.len()
+        && constants.checked_sub(from).is_some_and(|len| len < CONSTANT_ALIGNMENT)
+        && code[from..constants].iter().all(|&byte| byte == 0)
 }
 
 fn kind(code: &[u8], decoder: &Decoder<'_>, instruction: &Instruction) -> Option<Kind> {
@@ -301,6 +309,18 @@ mod tests {
         assert_eq!(constant % CONSTANT_ALIGNMENT, 42 % CONSTANT_ALIGNMENT);
         let back = compacted.offset(35).unwrap() as usize;
         assert_eq!(code[back..back + 2], [0xeb, -(back as i8 + 2) as u8]);
+    }
+
+    #[test]
+    fn constants_behind_an_empty_block_are_no_code() {
+        let former = example();
+        let end = former.len() - 10;
+        // The first byte of the constant would be an instruction.
+        let mut code = former.clone();
+        code[end + 2..].copy_from_slice(&0xffff_ffff_ffff_ffc3_u64.to_le_bytes());
+        let compacted = compact(&code, &[0..3, 3..9], &[0, 9, 26, 34, end as u32, end as u32 + 2]).unwrap();
+        let constant = compacted.offset(end as u32 + 2).unwrap() as usize;
+        assert_eq!(compacted.code[constant..constant + 8], code[end + 2..]);
     }
 
     #[test]
