@@ -46,8 +46,8 @@ fn engines() -> Engines {
     Engines {
         interpreter: engine(Config { jit: Jit::Off, ..Config::default() }),
         compilers: vec![
-            compiler(OptLevel::None, FaultDetection::BEST),
-            compiler(OptLevel::Speed, FaultDetection::BEST),
+            compiler(OptLevel::None, FaultDetection::best()),
+            compiler(OptLevel::Speed, FaultDetection::best()),
             compiler(OptLevel::None, FaultDetection::Checks),
         ],
     }

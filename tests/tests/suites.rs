@@ -64,12 +64,12 @@ fn settings() -> Vec<Config> {
     for opt_level in [OptLevel::Speed, OptLevel::None] {
         for region_limit in [default.region_limit, 10, 1] {
             for jit_threshold in [0, 2, default.jit_threshold] {
-                for fault_detection in [FaultDetection::BEST, FaultDetection::Checks] {
+                for fault_detection in [FaultDetection::best(), FaultDetection::Checks] {
                     let few = [
-                        (OptLevel::None, 1000, 0, FaultDetection::BEST),
+                        (OptLevel::None, 1000, 0, FaultDetection::best()),
                         (OptLevel::None, 1000, 0, FaultDetection::Checks),
-                        (OptLevel::Speed, 10, 2, FaultDetection::BEST),
-                        (OptLevel::Speed, 1, 0, FaultDetection::BEST),
+                        (OptLevel::Speed, 10, 2, FaultDetection::best()),
+                        (OptLevel::Speed, 1, 0, FaultDetection::best()),
                     ];
                     if all || few.contains(&(opt_level, region_limit, jit_threshold, fault_detection)) {
                         let config =

@@ -8,28 +8,52 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
-use pvm_vm::INTERRUPT_OFFSET;
+use pvm_vm::{FaultDetection, INTERRUPT_OFFSET};
 
 /// The rights that an access needs, as bits of the table of page rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights(pub u8);
 
-/// What Cranelift records for each instruction of an access that the host watches over.
+/// What Cranelift records for each instruction of an access that the host watches over: it is to address guest memory by
+/// the segment register, modulo 2^32.
 pub const WATCHED: TrapCode = TrapCode::HEAP_OUT_OF_BOUNDS;
 
-/// Where guest memory and its table of rights are.
+/// What Cranelift records for accesses that are to be made by the segment register, too, but with whole addresses.
+pub const SEGMENT: TrapCode = TrapCode::unwrap_user(1);
+
+/// What Cranelift records for accesses to the host's own memory: nothing with that is to be done. Whatever is not marked
+/// by one of the three accesses the stack.
+pub const HOST: TrapCode = TrapCode::unwrap_user(2);
+
+/// Where an access is made: at a guest address and an offset behind it.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// An address below 2^32 and an offset that were checked before.
+    Checked(Value, i32),
+    /// The host watches over the access. The low half of the value counts, and the sum is reduced modulo 2^32.
+    Watched(Value, i32),
+}
+
+/// Where guest memory and its table of rights are in the host's memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// The address of the first byte.
+    pub bytes: Value,
+    /// The address of the rights of the first page. Behind the last page there is one more without rights.
+    pub rights: Value,
+}
+
+/// How guest memory is accessed.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestMemory {
-    bytes: Value,
-    rights: Value,
+    host: Option<Host>,
     access: MemFlagsData,
     table: MemFlagsData,
 }
 
 impl GuestMemory {
-    /// Guest memory whose first byte is at `bytes` and the rights of whose first page are at `rights`, both host
-    /// addresses. Behind the last page there is one more without rights. Each access must be checked before.
-    pub fn new(builder: &mut FunctionBuilder<'_>, bytes: Value, rights: Value) -> GuestMemory {
+    /// Guest memory. Without `host` only [`Place::Watched`] can be accessed.
+    pub fn new(builder: &mut FunctionBuilder<'_>, host: Option<Host>) -> GuestMemory {
         let region = |builder: &mut FunctionBuilder<'_>, id, name: &'static str| -> Option<AliasRegion> {
             let data = AliasRegionData { user_id: id, description: name.into() };
             Some(builder.func.dfg.alias_regions.insert(data))
@@ -39,17 +63,15 @@ impl GuestMemory {
         // Guests are little-endian whatever the host is.
         let access = MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(guest);
         GuestMemory {
-            bytes,
-            rights,
-            access: access.with_notrap(),
+            host,
+            access,
             // Rights change only between calls of compiled code.
-            table: MemFlagsData::new().with_notrap().with_aligned().with_readonly().with_alias_region(table),
+            table: MemFlagsData::new()
+                .with_trap_code(Some(HOST))
+                .with_aligned()
+                .with_readonly()
+                .with_alias_region(table),
         }
-    }
-
-    /// The same for accesses that the host watches over: they may trap.
-    pub fn watched(self) -> GuestMemory {
-        GuestMemory { access: self.access.with_trap_code(Some(WATCHED)), ..self }
     }
 
     /// `(base + offset) mod 2^32`, as 64 bits. Of the base 32 bits suffice.
@@ -67,14 +89,30 @@ impl GuestMemory {
         }
     }
 
-    /// The byte that is not zero when the run is to stop.
-    pub fn interrupt_flag(&self, builder: &mut FunctionBuilder<'_>) -> Value {
-        builder.ins().load(I8, MemFlagsData::new().with_notrap(), self.bytes, INTERRUPT_OFFSET)
+    /// Whether the run is to stop: not zero if so. `detection` says whether the segment register can be used.
+    pub fn is_interrupted(&self, builder: &mut FunctionBuilder<'_>, detection: FaultDetection) -> Value {
+        let (at, flags) = match detection {
+            FaultDetection::Signals => {
+                (builder.ins().iconst(I64, 0), MemFlagsData::new().with_trap_code(Some(SEGMENT)))
+            }
+            FaultDetection::Checks => (self.host().bytes, MemFlagsData::new().with_trap_code(Some(HOST))),
+        };
+        let flag = builder.ins().load(I32, flags, at, INTERRUPT_OFFSET);
+        builder.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
     }
 
-    /// The host address of guest address 0. Not zero.
-    pub fn base(&self) -> Value {
-        self.bytes
+    fn host(&self) -> Host {
+        self.host.expect("who checks accesses says where the host has them")
+    }
+
+    /// The host address of a place, the offset from there, and how it is accessed.
+    fn locate(&self, builder: &mut FunctionBuilder<'_>, place: Place) -> (Value, i32, MemFlagsData) {
+        match place {
+            Place::Checked(at, offset) => {
+                (builder.ins().iadd(self.host().bytes, at), offset, self.access.with_trap_code(Some(HOST)))
+            }
+            Place::Watched(at, offset) => (at, offset, self.access.with_trap_code(Some(WATCHED))),
+        }
     }
 
     /// Whether one of `len` bytes (1 to a page) from `address` lacks the rights: not zero if so.
@@ -94,14 +132,13 @@ impl GuestMemory {
 
     fn rights_at(&self, builder: &mut FunctionBuilder<'_>, address: Value) -> Value {
         let page = builder.ins().ushr_imm_u(address, i64::from(PAGE_SIZE.trailing_zeros()));
-        let entry = builder.ins().iadd(self.rights, page);
+        let entry = builder.ins().iadd(self.host().rights, page);
         builder.ins().load(I8, self.table, entry, 0)
     }
 
-    /// Loads from `offset` bytes behind `address`, which has been checked or is watched over.
-    pub fn load(&self, builder: &mut FunctionBuilder<'_>, kind: LoadKind, address: Value, offset: i32) -> Value {
-        let at = builder.ins().iadd(self.bytes, address);
-        let flags = self.access;
+    /// Loads from a place.
+    pub fn load(&self, builder: &mut FunctionBuilder<'_>, kind: LoadKind, place: Place) -> Value {
+        let (at, offset, flags) = self.locate(builder, place);
         // One instruction each: an extension of its own would not be joined with a load that ends its block.
         match (kind.size, kind.signed) {
             (Size::B1, false) => builder.ins().uload8(I64, flags, at, offset),
@@ -114,9 +151,9 @@ impl GuestMemory {
         }
     }
 
-    /// Stores the low bytes of `value`, of 32 bits if that is enough, to `offset` bytes behind `address`, which has been checked or is watched over.
-    pub fn store(&self, builder: &mut FunctionBuilder<'_>, size: Size, value: Value, address: Value, offset: i32) {
-        let at = builder.ins().iadd(self.bytes, address);
+    /// Stores the low bytes of `value`, of 32 bits if that is enough, to a place.
+    pub fn store(&self, builder: &mut FunctionBuilder<'_>, size: Size, value: Value, place: Place) {
+        let (at, offset, flags) = self.locate(builder, place);
         let value = match (constant(builder, value), builder.func.dfg.value_type(value)) {
             // Stored as it is, without a register.
             (Some(imm), _) if size != Size::B8 => builder.ins().iconst(int(size), imm),
@@ -124,14 +161,14 @@ impl GuestMemory {
             (_, I32) => builder.ins().ireduce(int(size), value),
             _ => {
                 match size {
-                    Size::B1 => builder.ins().istore8(self.access, value, at, offset),
-                    Size::B2 => builder.ins().istore16(self.access, value, at, offset),
-                    _ => builder.ins().istore32(self.access, value, at, offset),
+                    Size::B1 => builder.ins().istore8(flags, value, at, offset),
+                    Size::B2 => builder.ins().istore16(flags, value, at, offset),
+                    _ => builder.ins().istore32(flags, value, at, offset),
                 };
                 return;
             }
         };
-        builder.ins().store(self.access, value, at, offset);
+        builder.ins().store(flags, value, at, offset);
     }
 }
 

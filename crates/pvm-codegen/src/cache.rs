@@ -9,7 +9,7 @@
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Table};
 use crate::{CacheStats, CompileError, Compiler, Place, Profiler};
-use pvm_frontend::{Block, Blocks, Exit, Faults, Metering, Region, translate};
+use pvm_frontend::{Block, Blocks, Exit, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
 use pvm_vm::{Context, Landing, Memory};
@@ -155,10 +155,9 @@ impl<C: GuestCode> CodeCache<C> {
             Plan::Never => return Attempt::Never,
         };
         let started = Instant::now();
-        let code = self.compiler.compile(|func, builder_context, config, checked| {
+        let code = self.compiler.compile(|func, builder_context, config, faults| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
-            let faults = Faults { detection: self.compiler.faults(), checked };
             translate(func, builder_context, config, &*self.code, blocks, &region, metering, faults, cost);
         });
         let mut table = self.write();

@@ -1,4 +1,4 @@
-//! Takes instructions out of x86-64 code, and makes jumps short where they can be.
+//! Takes instructions out of x86-64 code, puts prefixes before others, and makes jumps short where they can be.
 //!
 //! Cranelift writes every jump with a distance of 32 bits. With what is taken out (branches to [landings](crate::landings))
 //! code gets smaller by a third and more, which the processor's front end is thankful for.
@@ -13,6 +13,16 @@ struct Piece {
     kind: Kind,
     /// No-ops before it, in bytes.
     padding: usize,
+    /// Prefixes of its first instruction.
+    prefix: &'static [u8],
+}
+
+/// Prefixes to put before an instruction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prefix {
+    /// Where the instruction is.
+    pub at: usize,
+    pub bytes: &'static [u8],
 }
 
 enum Kind {
@@ -55,12 +65,18 @@ impl Compacted {
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// Leaves `gone` out of `code`: instructions, ascending. `blocks` are the starts of its basic blocks, ascending. `None` if
-/// there is something in the code that is not expected there.
-pub(crate) fn compact(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Compacted> {
-    let mut pieces = pieces(code, gone, blocks)?;
+/// Leaves `gone` out of `code`: instructions, ascending. Puts `prefixes` before others, ascending. `blocks` are the starts of its basic blocks, ascending. `None` if
+/// there is something in the code that is not expected there, by this or by `is_expected`.
+pub(crate) fn compact(
+    code: &[u8],
+    gone: &[Range<usize>],
+    prefixes: &[Prefix],
+    blocks: &[u32],
+    is_expected: impl FnMut(&Instruction) -> bool,
+) -> Option<Compacted> {
+    let mut pieces = pieces(code, gone, prefixes, blocks, is_expected)?;
     let heads = heads(&pieces);
-    shorten(&mut pieces, &heads);
+    shorten(&mut pieces, &heads, prefixes);
     let mut offsets = vec![UNKNOWN; code.len() + 1];
     let mut len: usize = 0;
     for piece in &mut pieces {
@@ -74,7 +90,9 @@ pub(crate) fn compact(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Opt
         match piece.kind {
             // Each instruction can be a target, and each constant.
             Kind::Plain | Kind::Constants => {
-                piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (len + index) as u32)
+                let first = len + piece.prefix.len();
+                piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (first + index) as u32);
+                offsets[piece.at.start] = len as u32;
             }
             _ => offsets[piece.at.start] = len as u32,
         }
@@ -96,13 +114,17 @@ fn heads(pieces: &[Piece]) -> Vec<usize> {
     heads.into_iter().collect()
 }
 
-/// Makes jumps short that do not lead far. Distances only get shorter, but for the padding of heads in between.
-fn shorten(pieces: &mut [Piece], heads: &[usize]) {
+/// Makes jumps short that do not lead far. Distances only get shorter, but for the padding of heads and for prefixes in
+/// between.
+fn shorten(pieces: &mut [Piece], heads: &[usize], prefixes: &[Prefix]) {
     for piece in pieces {
         if let Kind::Jump { target, is_short, .. } = &mut piece.kind {
             let (low, high) = (piece.at.end.min(*target), piece.at.end.max(*target));
             let between = heads.partition_point(|&head| head <= high) - heads.partition_point(|&head| head < low);
-            *is_short = high - low + between * HEAD_ALIGNMENT <= SHORT;
+            let longer = &prefixes[prefixes.partition_point(|prefix| prefix.at < low)..];
+            let longer = &longer[..longer.partition_point(|prefix| prefix.at <= high)];
+            let longer: usize = longer.iter().map(|prefix| prefix.bytes.len()).sum();
+            *is_short = high - low + between * HEAD_ALIGNMENT + longer <= SHORT;
         }
     }
 }
@@ -110,7 +132,7 @@ fn shorten(pieces: &mut [Piece], heads: &[usize]) {
 impl Piece {
     fn len(&self) -> usize {
         match self.kind {
-            Kind::Plain | Kind::Reference { .. } | Kind::Table | Kind::Constants => self.at.len(),
+            Kind::Plain | Kind::Reference { .. } | Kind::Table | Kind::Constants => self.prefix.len() + self.at.len(),
             Kind::Gone => 0,
             Kind::Jump { is_short: true, .. } => 2,
             Kind::Jump { condition: Some(_), .. } => 6,
@@ -131,6 +153,7 @@ impl Compacted {
         let start = self.code.len();
         let next = start + piece.len();
         let former = &code[piece.at.clone()];
+        self.code.extend_from_slice(piece.prefix);
         match piece.kind {
             Kind::Plain | Kind::Constants => self.code.extend_from_slice(former),
             Kind::Gone => {}
@@ -165,9 +188,16 @@ impl Compacted {
     }
 }
 
-fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piece>> {
+fn pieces(
+    code: &[u8],
+    gone: &[Range<usize>],
+    prefixes: &[Prefix],
+    blocks: &[u32],
+    mut is_expected: impl FnMut(&Instruction) -> bool,
+) -> Option<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut gone = gone.iter().peekable();
+    let mut prefixes = prefixes.iter().peekable();
     // Tables that have been referred to and are still to come, and where the first constant is.
     let mut tables: Vec<Range<usize>> = Vec::new();
     let mut constants = usize::MAX;
@@ -187,6 +217,9 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
             decoder.set_position(at).ok()?;
             decoder.set_ip(at as u64);
             let instruction = decoder.decode();
+            if !is_expected(&instruction) {
+                return None;
+            }
             let kind = kind(code, &decoder, &instruction)?;
             match kind {
                 Kind::Reference { target, is_table: true, .. } => {
@@ -201,22 +234,26 @@ fn pieces(code: &[u8], gone: &[Range<usize>], blocks: &[u32]) -> Option<Vec<Piec
                 Kind::Reference { target, .. } => constants = constants.min(target),
                 _ => {}
             }
-            goes_on = !matches!(instruction.mnemonic(), Mnemonic::Jmp | Mnemonic::Ret);
+            goes_on = !matches!(instruction.mnemonic(), Mnemonic::Jmp | Mnemonic::Ret | Mnemonic::Ud2);
             (instruction.next_ip() as usize, kind)
         };
+        let prefix = prefixes.next_if(|prefix| prefix.at == at).map_or(&[][..], |prefix| prefix.bytes);
+        if !prefix.is_empty() && !matches!(kind, Kind::Plain) {
+            return None;
+        }
         match (pieces.last_mut(), &kind) {
             (Some(Piece { at: last, kind: Kind::Plain, .. }), Kind::Plain)
-                if blocks.binary_search(&(at as u32)).is_err() =>
+                if prefix.is_empty() && blocks.binary_search(&(at as u32)).is_err() =>
             {
                 last.end = end;
             }
-            _ => pieces.push(Piece { at: at..end, kind, padding: 0 }),
+            _ => pieces.push(Piece { at: at..end, kind, padding: 0, prefix }),
         }
         at = end;
     }
     // A table at the end cannot be told from the constants behind it.
     let is_clear = constants == usize::MAX || tables.iter().all(|table| table.end < code.len());
-    (gone.next().is_none() && at == code.len() && is_clear).then_some(pieces)
+    (gone.next().is_none() && prefixes.next().is_none() && at == code.len() && is_clear).then_some(pieces)
 }
 
 /// Whether only zeros that align the constants lie between the two offsets.
@@ -294,7 +331,7 @@ mod tests {
 
     #[test]
     fn jumps_tables_and_constants_follow_what_they_lead_to() {
-        let compacted = compact(&example(), &[0..3, 3..9], &[0, 9, 26, 34]).unwrap();
+        let compacted = compact(&example(), &[0..3, 3..9], &[], &[0, 9, 26, 34], |_| true).unwrap();
         let code = &compacted.code;
         // The head of the loop is at 0 already.
         assert_eq!(code[..2], [0x48, 0x8d]);
@@ -318,7 +355,8 @@ mod tests {
         // The first byte of the constant would be an instruction.
         let mut code = former.clone();
         code[end + 2..].copy_from_slice(&0xffff_ffff_ffff_ffc3_u64.to_le_bytes());
-        let compacted = compact(&code, &[0..3, 3..9], &[0, 9, 26, 34, end as u32, end as u32 + 2]).unwrap();
+        let compacted =
+            compact(&code, &[0..3, 3..9], &[], &[0, 9, 26, 34, end as u32, end as u32 + 2], |_| true).unwrap();
         let constant = compacted.offset(end as u32 + 2).unwrap() as usize;
         assert_eq!(compacted.code[constant..constant + 8], code[end + 2..]);
     }
@@ -326,9 +364,9 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_left_alone() {
         // A short jump, which Cranelift does not write; half an instruction; something to leave out that is none.
-        assert!(compact(&[0xeb, 0xfe], &[], &[0]).is_none());
-        assert!(compact(&[0x0f], &[], &[0]).is_none());
-        assert!(compact(&[0x90, 0xc3], &[1..2, 5..6], &[0]).is_none());
+        assert!(compact(&[0xeb, 0xfe], &[], &[], &[0], |_| true).is_none());
+        assert!(compact(&[0x0f], &[], &[], &[0], |_| true).is_none());
+        assert!(compact(&[0x90, 0xc3], &[1..2, 5..6], &[], &[0], |_| true).is_none());
     }
 
     #[test]
@@ -337,7 +375,7 @@ mod tests {
         code.extend(vec![0x90; 200]);
         code.extend([0xe9]);
         code.extend((-205_i32).to_le_bytes()); // jmp 10
-        let compacted = compact(&code, &[], &[0, 10]).unwrap();
+        let compacted = compact(&code, &[], &[], &[0, 10], |_| true).unwrap();
         assert_eq!(compacted.offset(10), Some(HEAD_ALIGNMENT as u32));
         assert_eq!(compacted.code.len(), HEAD_ALIGNMENT + 205);
     }

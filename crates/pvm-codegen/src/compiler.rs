@@ -1,7 +1,8 @@
 //! The compiler driver: one region in, one function of machine code out.
 
-use crate::compact::compact;
+use crate::compact::{Prefix, compact};
 use crate::landings::{self, Extracted};
+use crate::segment::{self, Audit};
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -11,6 +12,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
+use iced_x86::Instruction;
+use pvm_frontend::Faults;
 use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
@@ -143,23 +146,23 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes, given the numbers of accesses that must be checked though the host
-    /// watches.
+    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it.
     ///
     /// # Errors
     ///
     /// If Cranelift refuses the IR.
     pub(crate) fn compile(
         &self,
-        translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, &BTreeSet<u32>),
+        translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, Faults<'_>),
     ) -> Result<MachineCode, CompileError> {
         let mut builder_context = FunctionBuilderContext::new();
-        let mut checked = BTreeSet::new();
+        let (mut detection, mut checked) = (self.faults, BTreeSet::new());
         // Each round checks more accesses, so that there is a last one. Nearly always the first one is.
         loop {
             let mut context = Context::new();
             context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
-            translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), &checked);
+            let faults = Faults { detection, checked: &checked };
+            translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), faults);
             let compiled = context
                 .compile(&*self.isa, &mut ControlPlane::default())
                 .map_err(|error| ModuleError::Compilation(error.inner))?;
@@ -167,44 +170,49 @@ impl Compiler {
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
+            let align = u64::from(compiled.buffer.alignment);
             match landings::extract(code, traps, marks) {
                 Extracted::Landings(landings, idle) => {
-                    let (bytes, landings) = self.finish(code, landings, &idle, &compiled.bb_starts);
-                    return Ok(MachineCode { bytes, align: u64::from(compiled.buffer.alignment), landings });
+                    let prefixes = segment::prefixes(traps);
+                    let audit = (detection == FaultDetection::Signals).then(|| Audit::new(traps));
+                    match self.finish(code, &landings, &idle, &prefixes, &compiled.bb_starts, audit) {
+                        Some((bytes, landings)) => return Ok(MachineCode { bytes, align, landings }),
+                        // The code runs as well as it is if it needs no prefixes, only slower.
+                        None if detection == FaultDetection::Checks => {
+                            return Ok(MachineCode { bytes: code.to_vec(), align, landings: Box::default() });
+                        }
+                        None => {
+                            tracing::debug!(bytes = code.len(), "the code of a region cannot be rewritten");
+                            detection = FaultDetection::Checks;
+                        }
+                    }
                 }
+                Extracted::Missing(more) if more.is_subset(&checked) => detection = FaultDetection::Checks,
                 Extracted::Missing(more) => checked.extend(more),
             }
         }
     }
 
-    /// Compacts the code of a function, and moves its landings with it.
+    /// Compacts the code of a function, and moves its landings with it. `None` if something in it is not expected.
     fn finish(
         &self,
         code: &[u8],
-        landings: Vec<Landing>,
+        landings: &[Landing],
         idle: &[Range<usize>],
+        prefixes: &[Prefix],
         blocks: &[u32],
-    ) -> (Vec<u8>, Box<[Landing]>) {
+        mut audit: Option<Audit>,
+    ) -> Option<(Vec<u8>, Box<[Landing]>)> {
         if !matches!(self.isa.triple().architecture, Architecture::X86_64) {
-            return (code.to_vec(), landings.into());
+            return None;
         }
-        let compacted = compact(code, idle, blocks);
-        let moved = compacted.as_ref().and_then(|compacted| {
-            let moved = landings.iter().map(|&Landing { access, landing }| {
-                Some(Landing { access: compacted.offset(access)?, landing: compacted.offset(landing)? })
-            });
-            moved.collect::<Option<Vec<_>>>()
+        let is_expected = |one: &Instruction| audit.as_mut().is_none_or(|audit| audit.allows(one));
+        let compacted = compact(code, idle, prefixes, blocks, is_expected)?;
+        let moved = landings.iter().map(|&Landing { access, landing }| {
+            Some(Landing { access: compacted.offset(access)?, landing: compacted.offset(landing)? })
         });
-        match (compacted, moved) {
-            (Some(compacted), Some(moved)) => (compacted.code, moved.into()),
-            _ => {
-                // It runs as well as it is, only slower.
-                tracing::debug!(bytes = code.len(), "the code of a region cannot be compacted");
-                let mut bytes = code.to_vec();
-                landings::blot_out(&mut bytes, idle);
-                (bytes, landings.into())
-            }
-        }
+        let landings = moved.collect::<Option<Vec<_>>>()?;
+        Some((compacted.code, landings.into()))
     }
 
     /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words. The name is for

@@ -14,7 +14,6 @@
 //! does not read, which [`Effects`] tells. Where they change more, the region is translated again with that access checked
 //! before it is made, like all of them are where the host does not watch.
 
-use crate::compact::pad;
 use crate::effects::{Effects, read_by};
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
@@ -119,15 +118,6 @@ fn landing(code: &[u8], access: u32, branch: Range<u32>, reads: &mut HashMap<u32
 fn idle(code: &[u8], branch: Range<u32>) -> impl Iterator<Item = Range<usize>> {
     let branch = Branch::find(&decode(code, branch.start, branch.end));
     branch.into_iter().flat_map(|Branch { test, jump, .. }| [test, jump])
-}
-
-/// Puts no-ops in place of instructions.
-pub(crate) fn blot_out(code: &mut [u8], idle: &[Range<usize>]) {
-    for range in idle {
-        let mut no_ops = Vec::with_capacity(range.len());
-        pad(&mut no_ops, range.len());
-        code[range.clone()].copy_from_slice(&no_ops);
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod effects;
 mod jitdump;
 mod landings;
 mod profile;
+mod segment;
 mod table;
 
 pub use cache::{Attempt, CodeCache, Costs, Settings};

@@ -13,7 +13,7 @@ use pvm_ops::{GuestCode, Inst, Reg};
 
 /// How many guest registers have a host register. Cranelift allocates 14 on x86-64; the gas, the addresses of guest memory
 /// and of the context, and what is computed on the way need the others.
-const ROOM: u32 = 9;
+const ROOM: u32 = 11;
 
 /// Registers parked in each block of a region, and what passing from block to block takes.
 #[derive(Debug, Default)]
@@ -97,6 +97,11 @@ impl Parking {
     /// The registers that are in the context while the block at this position runs.
     pub(crate) fn parked(&self, at: usize) -> u32 {
         self.parked[at]
+    }
+
+    /// The registers that are parked in any block.
+    pub(crate) fn anywhere(&self) -> u32 {
+        self.parked.iter().fold(0, |all, one| all | one)
     }
 
     /// What passing along an edge takes.

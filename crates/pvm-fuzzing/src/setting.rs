@@ -28,7 +28,7 @@ impl Setting {
         let mut all = Vec::new();
         let setting = |threshold, region_limit, opt_level| {
             let code_limit = Config::default().code_limit;
-            let fault_detection = FaultDetection::BEST;
+            let fault_detection = FaultDetection::best();
             Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted: false }
         };
         for region_limit in [1, 10, 1000] {

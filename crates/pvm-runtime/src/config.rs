@@ -52,7 +52,7 @@ impl Default for Config {
             jit_threshold: 1000,
             #[cfg(feature = "cranelift")]
             opt_level: pvm_codegen::OptLevel::default(),
-            fault_detection: FaultDetection::BEST,
+            fault_detection: FaultDetection::best(),
             region_limit: 1000,
             code_limit: 256 << 20,
             memory_limit: 1 << 32,

@@ -95,9 +95,9 @@ impl CompiledFunction {
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
     /// convention of the host, and returns a number. It touches nothing but the context, that many words from the
     /// context's pointer to jump entries, the interrupt flag, and guest memory: under [`FaultDetection::Checks`] where
-    /// the table of rights allows it; under [`FaultDetection::Signals`] at a guest address plus a constant of [`crate::UNREDUCED`],
-    /// by instructions whose landings are given, each of them in the function and good to go on at, with the registers
-    /// as they are at the access.
+    /// the table of rights allows it; under [`FaultDetection::Signals`] at guest addresses from the base of GS, by
+    /// instructions whose landings are given, each of them in the function and good to go on at, with the registers as
+    /// they are at the access.
     pub unsafe fn new(
         memory: &CodeMemory,
         entry: *const u8,
@@ -125,7 +125,22 @@ impl CompiledFunction {
         context.rights = memory.rights();
         context.jump_entries = jump_entries.as_ptr();
         // The contract of `new` holds: every pointer is that of a reference that lives through the call.
-        self.landings.watch(|| (self.entry)(context, entry))
+        match self.detection {
+            FaultDetection::Checks => (self.entry)(context, entry),
+            FaultDetection::Signals => self.watched(memory.base() as usize, || (self.entry)(context, entry)),
+        }
+    }
+
+    /// Calls with guest memory at the base of GS, and refused accesses ending in landings.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[inline]
+    fn watched<T>(&self, base: usize, call: impl FnOnce() -> T) -> T {
+        crate::segment::with_base(base, || self.landings.watch(call))
+    }
+
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+    fn watched<T>(&self, _: usize, _: impl FnOnce() -> T) -> T {
+        unreachable!("the handler of signals could not be installed");
     }
 
     /// Where it begins.

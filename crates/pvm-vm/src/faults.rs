@@ -17,11 +17,11 @@ pub enum FaultDetection {
 }
 
 impl FaultDetection {
-    /// What this host can do best. [`FaultDetection::Signals`] needs x86-64 Linux.
-    pub const BEST: FaultDetection = match cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        true => FaultDetection::Signals,
-        false => FaultDetection::Checks,
-    };
+    /// What this host can do best. [`FaultDetection::Signals`] needs x86-64 Linux from 5.9 on, for programs to set the base
+    /// of a segment register.
+    pub fn best() -> FaultDetection {
+        if signal::is_available() { FaultDetection::Signals } else { FaultDetection::Checks }
+    }
 }
 
 /// Where a function goes on after an access was refused.
@@ -96,6 +96,8 @@ mod signal {
     use std::ptr::null;
     use std::sync::OnceLock;
 
+    pub(super) use crate::segment::is_available;
+
     thread_local! {
         /// The landings of the function that this thread is in. Constant at first and without a destructor, so that the
         /// handler may read it at any time.
@@ -106,6 +108,9 @@ mod signal {
     static FORMER: OnceLock<libc::sigaction> = OnceLock::new();
 
     pub fn install() -> io::Result<()> {
+        if !is_available() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "it does not let programs set the base of GS"));
+        }
         if FORMER.get().is_some() {
             return Ok(());
         }
@@ -177,7 +182,11 @@ mod signal {
         pub static RUNNING: Cell<*const Landings> = const { Cell::new(null()) };
     }
 
+    pub(super) const fn is_available() -> bool {
+        false
+    }
+
     pub fn install() -> io::Result<()> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "faults are not detected by signals on this host"))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "that is for x86-64 Linux"))
     }
 }

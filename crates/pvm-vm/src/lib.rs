@@ -16,6 +16,8 @@ mod context;
 mod faults;
 mod memory;
 mod reservation;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod segment;
 
 #[cfg(feature = "jit")]
 mod announcement;
@@ -29,4 +31,4 @@ pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
 pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
-pub use reservation::{INTERRUPT_OFFSET, UNREDUCED};
+pub use reservation::INTERRUPT_OFFSET;

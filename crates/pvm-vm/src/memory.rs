@@ -81,7 +81,7 @@ impl Interrupter {
     /// Has the run that is going on, or the next one, stop.
     pub fn interrupt(&self) {
         if let Some(reservation) = self.reservation.upgrade() {
-            reservation.interrupt().store(true, Ordering::Relaxed);
+            reservation.interrupt().store(1, Ordering::Relaxed);
         }
     }
 }
@@ -141,7 +141,7 @@ impl Memory {
 
     /// Whether a run on this memory is to stop; forgets it.
     pub fn take_interrupt(&mut self) -> bool {
-        self.bytes.interrupt().swap(false, Ordering::Relaxed)
+        self.bytes.interrupt().swap(0, Ordering::Relaxed) != 0
     }
 
     /// Lets `sbrk` move the end of the heap from `start` up to `limit`.
@@ -452,7 +452,7 @@ mod tests {
     const UNLIMITED: u64 = SPACE;
 
     fn memory(pages: &[(u32, Access)]) -> Memory {
-        let mut memory = Memory::new(UNLIMITED, FaultDetection::BEST).unwrap();
+        let mut memory = Memory::new(UNLIMITED, FaultDetection::best()).unwrap();
         for &(address, access) in pages {
             memory.map(address, 4096, access).unwrap();
         }
@@ -483,7 +483,7 @@ mod tests {
 
     #[test]
     fn the_limit_holds_and_reset_forgets() {
-        let mut memory = Memory::new(8192, FaultDetection::BEST).unwrap();
+        let mut memory = Memory::new(8192, FaultDetection::best()).unwrap();
         memory.map(0x10000, 8192, Access::ReadWrite).unwrap();
         assert!(matches!(
             memory.map(0x20000, 4096, Access::Read),

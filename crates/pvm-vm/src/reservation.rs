@@ -1,31 +1,26 @@
 //! The address space of a guest on the host.
 //!
 //! ```text
-//! page of the flag | 2^32 bytes of guest addresses | guard, 64 KiB and a page
+//! page of the flag | 2^32 bytes of guest addresses | guard, a page
 //! ```
 //!
-//! Address space costs no memory: pages are filled by the host when they are first touched. Where the host watches over
-//! rights, compiled code adds a small constant ([`UNREDUCED`]) to a 32-bit register without reducing the sum modulo 2^32:
-//! what would have wrapped lands in the guard, where nothing is accessible.
+//! Address space costs no memory: pages are filled by the host when they are first touched. An access that begins at one
+//! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
 
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 
 /// Bytes that a guest can address.
 pub(crate) const SPACE: u64 = 1 << 32;
-/// Constants that compiled code may add to an address without reducing the sum modulo 2^32. With these, an access that
-/// wraps is one to the lowest 64 KiB, which no JAM guest may make (Gray Paper A.7). That matters as a refusal takes a
-/// hundred times as long as an access: a guest must not get many of them for accesses that it may make.
-pub const UNREDUCED: Range<i32> = 0..0x1_0000;
-/// Where the flag is that interrupts a run, from the first address: a byte that is not zero when the run is to stop.
+/// Where the flag is that interrupts a run, from the first address: four bytes that are not zero when the run is to stop.
 pub const INTERRUPT_OFFSET: i32 = -(PAGE_SIZE as i32);
 /// From the flag to the first address.
 const BELOW: usize = PAGE_SIZE as usize;
-/// As far as a constant and an access of eight bytes can lead up from the last address.
-const GUARD: usize = 0x1_0000 + PAGE_SIZE as usize;
+/// As far as an access can lead up from the last address, and more.
+const GUARD: usize = PAGE_SIZE as usize;
 
 /// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
 /// Who owns the guest's memory decides about it; others, who share the reservation, only touch the flag.
@@ -50,10 +45,10 @@ impl Reservation {
     }
 
     /// The flag that interrupts a run.
-    pub(crate) fn interrupt(&self) -> &AtomicBool {
-        // SAFETY: the first byte of the mapping is accessible as long as this is, and only used as this flag, which zero
-        // is a value of; compiled code only reads it.
-        unsafe { AtomicBool::from_ptr(self.map.as_ptr().cast_mut().cast()) }
+    pub(crate) fn interrupt(&self) -> &AtomicU32 {
+        // SAFETY: the first bytes of the mapping are accessible as long as this is, and only used as this flag; compiled
+        // code only reads it.
+        unsafe { AtomicU32::from_ptr(self.map.as_ptr().cast_mut().cast()) }
     }
 
     /// Whether the host enforces rights.

@@ -14,7 +14,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// suffice. Without gas, looks whether the run is to stop.
     pub(super) fn checkpoint(&mut self, pc: u32, bound: u64, is_continuation: bool) {
         if self.metering.model == GasModel::None {
-            let flag = self.memory.interrupt_flag(self.builder);
+            let flag = self.memory.is_interrupted(self.builder, self.faults.detection);
             self.leave_if(flag, |this| this.exit(Exit::Interrupt, pc));
         } else if bound > 0 {
             let gas = self.builder.use_var(self.gas);

@@ -5,9 +5,9 @@ use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
-use pvm_clif::{GuestMemory, Rights, alu};
-use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Reg, Size, Target, UnaryOp, Width};
-use pvm_vm::{FaultDetection, UNREDUCED};
+use pvm_clif::{Place, Rights, alu};
+use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Size, Target, UnaryOp, Width};
+use pvm_vm::FaultDetection;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -61,9 +61,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => {
-                let value = self.access(current, index, address, |this, memory, at, offset| {
-                    memory.load(this.builder, kind, at, offset)
-                });
+                let value =
+                    self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
                 self.write(dst, value);
             }
             Inst::Store { size, value, address } => {
@@ -71,8 +70,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     Operand::Reg(reg) if size != Size::B8 && self.is_owed(reg) => self.read_half(reg),
                     value => self.operand(value),
                 };
-                self.access(current, index, address, |this, memory, at, offset| {
-                    memory.store(this.builder, size, value, at, offset);
+                self.access(current, index, address, |this, place| {
+                    this.memory.store(this.builder, size, value, place);
                 });
             }
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
@@ -144,70 +143,53 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.known_half(lhs).zip(self.known_half(rhs))
     }
 
-    /// Makes an access, at an address and an offset behind it, with a way out before it for what the guest may not do.
+    /// Makes an access, with a way out before it for what the guest may not do.
     fn access<T>(
         &mut self,
         current: &mut Current,
         index: usize,
         address: Address,
-        access: impl FnOnce(&mut Self, GuestMemory, Value, i32) -> T,
+        access: impl FnOnce(&mut Self, Place) -> T,
     ) -> T {
         if self.faults.detection == FaultDetection::Checks {
-            let (at, offset) = self.checked(current, index, address);
-            return access(self, self.memory, at, offset);
+            let place = self.checked(current, index, address);
+            return access(self, place);
         }
         let number = self.accesses;
         self.accesses += 1;
         let Address { base, offset } = address;
-        let is_checked = self.faults.checked.contains(&number);
-        let (at, offset) = match base {
-            Some(base) if UNREDUCED.contains(&offset) && !is_checked => (self.reduced(current, base), offset),
-            base => {
-                let base = base.map(|reg| self.read(reg));
-                (self.memory.address(self.builder, base, offset), 0)
-            }
-        };
-        if is_checked {
+        if self.faults.checked.contains(&number) {
+            let base = base.map(|reg| self.read(reg));
+            let at = self.memory.address(self.builder, base, offset);
             let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
             let refused = self.memory.check(self.builder, at, one.len(), Rights(one.right));
             self.leave_if(refused, |this| this.interpret(current, index));
-            return access(self, self.memory, at, offset);
+            return access(self, Place::Checked(at, 0));
         }
-        self.landing(current, index, number);
+        let at = match base {
+            Some(base) => self.read(base),
+            None => self.builder.ins().iconst(I64, 0),
+        };
+        self.landing(current, index, number, at);
         // The mark stays for what follows in the same IR block: an instruction there may take the load into itself.
         self.builder.set_srcloc(Mark::Access(number).to_source_loc());
-        access(self, self.memory.watched(), at, offset)
+        access(self, Place::Watched(at, offset))
     }
 
-    /// The low half of a register, as an address: computed once for all accesses off the same value in a block.
-    ///
-    /// With an offset added it is not reduced modulo 2^32. Where that would matter nothing is accessible.
-    fn reduced(&mut self, current: &mut Current, base: Reg) -> Value {
-        let value = self.half(base).unwrap_or_else(|| self.read(base));
-        match current.reduced[base.index()] {
-            Some((of, reduced)) if of == value => reduced,
-            _ => {
-                let reduced = self.memory.address(self.builder, Some(value), 0);
-                current.reduced[base.index()] = Some((value, reduced));
-                reduced
-            }
-        }
-    }
-
-    /// A branch to the landing of an access. It is never taken: it says what the code there needs if the access was
-    /// refused. The compiler of machine code takes it out and keeps the place that it leads to.
-    fn landing(&mut self, current: &Current, index: usize, number: u32) {
+    /// A branch to the landing of an access at this address. It is never taken, whatever it compares: it says what the
+    /// code there needs if the access was refused. The compiler of machine code takes it out and keeps the place that it
+    /// leads to.
+    fn landing(&mut self, current: &Current, index: usize, number: u32, at: Value) {
         self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
-        let base = self.memory.base();
-        let never = self.builder.ins().icmp_imm_s(IntCC::Equal, base, 0);
+        let never = self.builder.ins().icmp_imm_s(IntCC::Equal, at, 0);
         self.leave_if(never, |this| {
             this.builder.set_srcloc(Mark::Other.to_source_loc());
             this.interpret(current, index);
         });
     }
 
-    /// The address of an access of this instruction, as one that was checked and an offset behind it.
-    fn checked(&mut self, current: &mut Current, index: usize, address: Address) -> (Value, i32) {
+    /// The place of an access of this instruction, checked.
+    fn checked(&mut self, current: &mut Current, index: usize, address: Address) -> Place {
         let id = current.groups.of[index].expect("every access is in a group");
         let group = current.groups.groups[id];
         let at = match current.addresses[id] {
@@ -223,6 +205,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         };
         // As in the group: relative to a register the offset is signed, else it is the address.
         let offset = if address.base.is_some() { i64::from(address.offset) } else { i64::from(address.offset as u32) };
-        (at, (offset - group.low) as i32)
+        Place::Checked(at, (offset - group.low) as i32)
     }
 }

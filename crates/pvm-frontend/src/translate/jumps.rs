@@ -8,7 +8,7 @@ use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
-use pvm_ops::{GuestCode, HALT_ADDRESS};
+use pvm_ops::{GuestCode, HALT_ADDRESS, Reg};
 use pvm_vm::Context;
 
 /// In regions with up to so many targets each dynamic jump gets a branch table of its own; in others they share one.
@@ -74,9 +74,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    fn pass(&mut self, passage: Passage) {
-        self.store(passage.stores);
-        self.load(passage.loads);
+    fn pass(&mut self, Passage { stores, loads }: Passage) {
+        for reg in Reg::ALL.into_iter().filter(|reg| stores & reg.bit() != 0) {
+            let value = self.builder.use_var(self.variable(reg));
+            self.park(reg, value);
+        }
+        for reg in Reg::ALL.into_iter().filter(|reg| loads & reg.bit() != 0) {
+            let value = self.parked_value(reg);
+            self.builder.def_var(self.variable(reg), value);
+        }
     }
 
     /// An IR block that leaves; it is filled at the end.

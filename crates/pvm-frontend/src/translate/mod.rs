@@ -22,10 +22,12 @@ use crate::parking::{Parking, Passage};
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, Value};
+use cranelift_codegen::ir::{
+    self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value,
+};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-use pvm_clif::GuestMemory;
+use pvm_clif::{GuestMemory, HOST, Host};
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Reg};
 use pvm_vm::{Context, FaultDetection};
@@ -113,6 +115,8 @@ struct Translator<'a, 'b, C> {
     position: usize,
     /// The registers that are parked in it.
     parked: u32,
+    /// Where parked registers are.
+    slots: ir::StackSlot,
     /// What is known of registers in this block.
     known: [Known; 32],
     /// What exits lead to, by the registers that are parked there.
@@ -158,13 +162,11 @@ struct Current {
     groups: Groups,
     /// The address of each group, once checked.
     addresses: Vec<Option<Value>>,
-    /// For each register a value that it had, and that reduced to an address.
-    reduced: [Option<(Value, Value)>; 32],
 }
 
-/// Accesses to the context.
+/// Accesses to the context, and to where registers are parked.
 fn context_flags() -> MemFlagsData {
-    MemFlagsData::new().with_notrap().with_aligned()
+    MemFlagsData::new().with_trap_code(Some(HOST)).with_aligned()
 }
 
 impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
@@ -199,10 +201,16 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let gas = builder.declare_var(I64);
         let instructions = builder.declare_var(I64);
         let fixed = context_flags().with_readonly();
-        let bytes = builder.ins().load(I64, fixed, context, Context::MEMORY);
-        let rights = builder.ins().load(I64, fixed, context, Context::RIGHTS);
-        let memory = GuestMemory::new(builder, bytes, rights);
+        let is_checked = faults.detection == FaultDetection::Checks || !faults.checked.is_empty();
+        let host = is_checked.then(|| Host {
+            bytes: builder.ins().load(I64, fixed, context, Context::MEMORY),
+            rights: builder.ins().load(I64, fixed, context, Context::RIGHTS),
+        });
+        let memory = GuestMemory::new(builder, host);
+        let parking = Parking::new(code, blocks, region);
 
+        let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * parking.anywhere().count_ones(), 3);
+        let slots = builder.create_sized_stack_slot(slots);
         let bodies = region.blocks.iter().map(|_| builder.create_block()).collect();
         let mut translator = Translator {
             builder,
@@ -220,9 +228,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             pending: 0,
             instructions,
             bodies,
-            parking: Parking::new(code, blocks, region),
+            parking,
             position: 0,
             parked: 0,
+            slots,
             known: [Known::default(); 32],
             funnels: BTreeMap::new(),
             ways: Vec::new(),
@@ -247,7 +256,16 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             let position = self.region.position(id).expect("entries are members");
             let used = Reg::ALL.into_iter().filter(|reg| self.registers[reg.index()].is_some());
             let used = used.fold(0, |all, reg| all | reg.bit());
-            self.load(used & !self.parking.parked(position));
+            for reg in Reg::ALL.into_iter().filter(|reg| used & reg.bit() != 0) {
+                let offset = Context::offset_of_register(reg);
+                let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
+                if self.parking.parked(position) & reg.bit() == 0 {
+                    self.builder.def_var(self.variable(reg), value);
+                }
+                if self.parking.anywhere() & reg.bit() != 0 {
+                    self.park(reg, value);
+                }
+            }
             for (variable, offset) in [(self.gas, Context::GAS), (self.instructions, Context::INSTRUCTIONS)] {
                 let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
                 self.builder.def_var(variable, value);
@@ -273,16 +291,23 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.dispatch(entry, pc);
         }
         for (parked, funnel) in std::mem::take(&mut self.funnels) {
-            self.leave_by(funnel, self.written & !parked);
+            self.leave_by(funnel, parked);
         }
         self.builder.seal_all_blocks();
     }
 
-    /// Fills a funnel that stores these registers.
-    fn leave_by(&mut self, funnel: ir::Block, registers: u32) {
+    /// Fills a funnel, where these registers are parked.
+    fn leave_by(&mut self, funnel: ir::Block, parked: u32) {
         self.builder.switch_to_block(funnel);
         let (exit, pc) = (self.builder.block_params(funnel)[0], self.builder.block_params(funnel)[1]);
-        self.store(registers);
+        let written = self.written;
+        for reg in Reg::ALL.into_iter().filter(|reg| written & reg.bit() != 0) {
+            let value = match parked & reg.bit() == 0 {
+                true => self.builder.use_var(self.variable(reg)),
+                false => self.parked_value(reg),
+            };
+            self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+        }
         let mut state = vec![];
         if self.metering.model != GasModel::None {
             state.push((self.gas, Context::GAS));
@@ -296,23 +321,6 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
         self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
         self.builder.ins().return_(&[exit]);
-    }
-
-    /// Stores registers into the context.
-    fn store(&mut self, registers: u32) {
-        for reg in Reg::ALL.into_iter().filter(|reg| registers & reg.bit() != 0) {
-            let value = self.builder.use_var(self.variable(reg));
-            self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
-        }
-    }
-
-    /// Loads registers from the context.
-    fn load(&mut self, registers: u32) {
-        for reg in Reg::ALL.into_iter().filter(|reg| registers & reg.bit() != 0) {
-            let offset = Context::offset_of_register(reg);
-            let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
-            self.builder.def_var(self.variable(reg), value);
-        }
     }
 
     fn block(&mut self, position: usize, id: BlockId, cost: u32, checkpoint: Checkpoint) {
@@ -363,7 +371,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         // Targets of dynamic jumps compare.
         let ends_dynamically = matches!(plain.last(), Some(Inst::JumpIndirect { .. }));
         let settles = settles || ends_dynamically;
-        let mut current = Current { id, settles, next_copy, insts, groups, addresses, reduced: [None; 32] };
+        let mut current = Current { id, settles, next_copy, insts, groups, addresses };
         for index in 0..current.insts.len() {
             self.instruction(&mut current, index);
         }

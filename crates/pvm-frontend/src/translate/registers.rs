@@ -9,7 +9,6 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
 use pvm_ops::{GuestCode, Operand, Reg};
-use pvm_vm::Context;
 
 /// What is known of a register within a block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +22,25 @@ pub(super) struct Known {
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
+    /// Where a register is parked, in bytes from where the first one is.
+    fn slot_of(&self, reg: Reg) -> i32 {
+        8 * (self.parking.anywhere() & (reg.bit() - 1)).count_ones() as i32
+    }
+
+    /// Puts the value of a register where it is parked.
+    pub(super) fn park(&mut self, reg: Reg, value: Value) {
+        let at = self.slot_of(reg);
+        let at = self.builder.ins().stack_addr(I64, self.slots, at);
+        self.builder.ins().store(context_flags(), value, at, 0);
+    }
+
+    /// The value of a register from where it is parked.
+    pub(super) fn parked_value(&mut self, reg: Reg) -> Value {
+        let at = self.slot_of(reg);
+        let at = self.builder.ins().stack_addr(I64, self.slots, at);
+        self.builder.ins().load(I64, context_flags(), at, 0)
+    }
+
     /// The value of a register.
     pub(super) fn read(&mut self, reg: Reg) -> Value {
         if self.parked & reg.bit() == 0 {
@@ -32,7 +50,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if let Some(value) = self.known[reg.index()].whole {
             return value;
         }
-        let value = self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg));
+        let value = self.parked_value(reg);
         self.known[reg.index()].whole = Some(value);
         value
     }
@@ -64,7 +82,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.def_var(self.variable(reg), value);
             return;
         }
-        self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+        self.park(reg, value);
         self.known[reg.index()].whole = Some(value);
     }
 
