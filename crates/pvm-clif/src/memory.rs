@@ -78,15 +78,20 @@ impl GuestMemory {
     pub fn address(&self, builder: &mut FunctionBuilder<'_>, base: Option<Value>, offset: i32) -> Value {
         match base {
             Some(base) => {
-                let low = match builder.func.dfg.value_type(base) {
-                    I32 => base,
-                    _ => builder.ins().ireduce(I32, base),
-                };
-                let sum = if offset == 0 { low } else { builder.ins().iadd_imm_s(low, i64::from(offset)) };
+                let sum = self.low_address(builder, base, offset);
                 builder.ins().uextend(I64, sum)
             }
             None => builder.ins().iconst(I64, i64::from(offset as u32)),
         }
+    }
+
+    /// `(base + offset) mod 2^32`, as 32 bits. Of the base 32 bits suffice.
+    pub fn low_address(&self, builder: &mut FunctionBuilder<'_>, base: Value, offset: i32) -> Value {
+        let low = match builder.func.dfg.value_type(base) {
+            I32 => base,
+            _ => builder.ins().ireduce(I32, base),
+        };
+        if offset == 0 { low } else { builder.ins().iadd_imm_s(low, i64::from(offset)) }
     }
 
     /// Whether the run is to stop: not zero if so. `detection` says whether the segment register can be used.

@@ -9,7 +9,7 @@
 //! | [`Region`] | which blocks are compiled together, and where can they be entered? |
 //! | `checkpoints` | where is gas compared, and with how much? |
 //! | `groups` | which memory accesses share one check of page rights? |
-//! | `parking` | which registers stay in the context while a loop runs? |
+//! | `parking` | which registers stay on the stack while a loop runs? |
 //! | `returns` | where is a dynamic jump likely to go? |
 //! | [`translate`] | what is the IR of a region? |
 //! | [`Exit`] | why does compiled code return? |

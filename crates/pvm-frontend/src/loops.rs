@@ -88,9 +88,9 @@ impl Loops {
         loops
     }
 
-    /// In how many loops a block is.
+    /// In how many loops a block is. None is at a position beyond the last.
     pub(crate) fn depth(&self, at: usize) -> u32 {
-        self.depths[at]
+        self.depths.get(at).copied().unwrap_or(0)
     }
 
     /// The blocks of each loop, those of inner loops after those of the loops around them. The head comes first.

@@ -1,18 +1,18 @@
-//! Which guest registers stay in the context.
+//! Which guest registers stay on the stack.
 //!
-//! Every register is observable at every exit, so all of them are alive all the time: with the gas and the address of
-//! guest memory they are more values than a host has registers. Left alone, the register allocator spills whichever comes
-//! last, in the hottest loop if need be. So those that are touched least are *parked*: they are read from the context and
-//! written to it, and exits leave them there. Each loop parks what it touches least; on the way into it and out of it
-//! registers are stored and loaded.
+//! Every register is observable at every exit, so all of them are alive all the time: with the gas and what is computed on
+//! the way they are more values than a host has registers. Left alone, the register allocator spills whichever comes last,
+//! in the hottest loop if need be. So those that are touched least are *parked*: they are read from a place on the stack
+//! and written to it. Each loop parks what it touches least; on the way into it and out of it registers are stored and
+//! loaded.
 
 use crate::blocks::instructions;
 use crate::loops::Loops;
 use crate::{Blocks, Region};
 use pvm_ops::{GuestCode, Inst, Reg};
 
-/// How many guest registers have a host register. Cranelift allocates 14 on x86-64; the gas, the addresses of guest memory
-/// and of the context, and what is computed on the way need the others.
+/// How many values have a host register all the time: guest registers, and the gas if there is any. Cranelift allocates 14
+/// on x86-64; what is computed on the way needs the others.
 const ROOM: u32 = 11;
 
 /// Registers parked in each block of a region, and what passing from block to block takes.
@@ -20,21 +20,22 @@ const ROOM: u32 = 11;
 pub(crate) struct Parking {
     /// By position, a set of registers.
     parked: Vec<u32>,
-    /// By position, the registers that may differ from the context at the end of the block.
+    /// By position, the registers that may differ from where they are parked at the end of the block.
     dirty: Vec<u32>,
 }
 
 /// What passing from one block to another takes: sets of registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Passage {
-    /// To be stored into the context first.
+    /// To be stored where they are parked first.
     pub stores: u32,
-    /// To be loaded from it then.
+    /// To be loaded from there then.
     pub loads: u32,
 }
 
 impl Parking {
-    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> Parking {
+    /// Decides for a region; `has_gas` says whether one more register is needed for that.
+    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, has_gas: bool) -> Parking {
         let count = region.blocks.len();
         let (mut touched, mut written) = (vec![0; count], vec![0; count]);
         // Dynamic jumps lead from any of these to any other of them, so all of them park the same registers.
@@ -48,7 +49,7 @@ impl Parking {
             }
         }
         let used: u32 = touched.iter().fold(0, |all, one| all | one);
-        let excess = used.count_ones().saturating_sub(ROOM);
+        let excess = (used.count_ones() + u32::from(has_gas)).saturating_sub(ROOM);
         let mut parking = Parking { parked: vec![0; count], dirty: vec![0; count] };
         if excess == 0 {
             return parking;
@@ -94,7 +95,7 @@ impl Parking {
         }
     }
 
-    /// The registers that are in the context while the block at this position runs.
+    /// The registers that are parked while the block at this position runs.
     pub(crate) fn parked(&self, at: usize) -> u32 {
         self.parked[at]
     }

@@ -1,27 +1,57 @@
 //! Gas: charging, comparing at checkpoints, paying back at exits.
 
-use super::{Current, Translator};
+use super::{Current, Translator, context_flags};
 use crate::Exit;
-use cranelift_codegen::ir::InstBuilder;
+use crate::blocks::{Block, BlockId};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
+use pvm_vm::Context;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// Compares the gas with what is needed up to the next checkpoint, and leaves to the interpreter if it does not
+    /// Compares the gas with what is needed up to the next comparison, and leaves to the interpreter if it does not
     /// suffice. Without gas, looks whether the run is to stop.
-    pub(super) fn checkpoint(&mut self, pc: u32, bound: u64, is_continuation: bool) {
-        if self.metering.model == GasModel::None {
-            let flag = self.memory.is_interrupted(self.builder, self.faults.detection);
-            self.leave_if(flag, |this| this.exit(Exit::Interrupt, pc));
-        } else if bound > 0 {
-            let gas = self.builder.use_var(self.gas);
-            let is_low = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, gas, bound as i64);
-            let paid = is_continuation && self.metering.model.charges_blocks();
-            let exit = if paid { Exit::InterpretPaid } else { Exit::Interpret };
-            self.leave_if(is_low, |this| this.exit(exit, pc));
+    pub(super) fn checkpoint(&mut self, block: &Block, bound: u64) {
+        if let Some(is_short) = self.is_short(bound) {
+            let exit = self.exit_when_short(block);
+            self.leave_if(is_short, |this| this.exit(exit, block.start));
+        }
+    }
+
+    /// The same where the region is entered: the context is as it was then.
+    pub(super) fn check_entry(&mut self, id: BlockId, bound: u64) {
+        let Some(is_short) = self.is_short(bound) else { return };
+        let block = *self.blocks.get(id);
+        let exit = self.exit_when_short(&block);
+        self.leave_if(is_short, |this| {
+            let pc = this.builder.ins().iconst(I32, i64::from(block.start));
+            this.builder.ins().store(context_flags(), pc, this.context, Context::PC);
+            let exit = this.builder.ins().iconst(I64, exit.code());
+            this.builder.ins().return_(&[exit]);
+        });
+    }
+
+    /// Whether a run cannot go on without comparing again until so much is spent: not zero if so. `None` if it always can.
+    fn is_short(&mut self, bound: u64) -> Option<Value> {
+        match self.metering.model {
+            GasModel::None => Some(self.memory.is_interrupted(self.builder, self.faults.detection)),
+            _ if bound == 0 => None,
+            _ => {
+                let gas = self.builder.use_var(self.gas);
+                Some(self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, gas, bound as i64))
+            }
+        }
+    }
+
+    /// Why a run leaves that is short of gas before a block, or is to stop.
+    fn exit_when_short(&self, block: &Block) -> Exit {
+        match self.metering.model {
+            GasModel::None => Exit::Interrupt,
+            model if model.charges_blocks() && block.is_continuation => Exit::InterpretPaid,
+            _ => Exit::Interpret,
         }
     }
 
@@ -52,11 +82,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.pending = pending;
     }
 
-    /// Deducts what is pending, if the blocks that come next want that.
+    /// Deducts what is pending, but for what is to be pending behind the block.
     pub(super) fn settle(&mut self, current: &Current) {
-        if current.settles && current.next_copy.is_none() {
-            self.add(self.gas, -self.pending);
-            self.pending = 0;
+        if current.next_copy.is_none() {
+            let behind = self.pending_behind();
+            self.add(self.gas, behind - self.pending);
+            self.pending = behind;
         }
+    }
+
+    pub(super) fn pending_behind(&self) -> i64 {
+        self.checkpoints[self.position].pending_behind as i64
     }
 }

@@ -118,8 +118,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.interpret(current, index);
             }
             Inst::JumpIndirect { link, base, offset } => {
-                let base = self.read(base);
-                let address = self.memory.address(self.builder, Some(base), offset);
+                let base = self.half(base).unwrap_or_else(|| self.read(base));
+                let address = self.memory.low_address(self.builder, base, offset);
                 self.link(link);
                 self.settle(current);
                 self.jump_indirect(address, current.id, pc);

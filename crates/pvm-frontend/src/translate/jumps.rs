@@ -1,6 +1,6 @@
 //! Ways from block to block: within the region, out of it, and through the jump table.
 
-use super::{Current, Translator, Way, WayOut, context_flags};
+use super::{Current, SharedDispatch, Translator, Way, WayOut, context_flags};
 use crate::Exit;
 use crate::blocks::BlockId;
 use crate::parking::Passage;
@@ -13,10 +13,19 @@ use pvm_vm::Context;
 
 /// In regions with up to so many targets each dynamic jump gets a branch table of its own; in others they share one.
 const OWN_TABLE_TARGETS: usize = 16;
-/// A branch table has an entry of four bytes for each of the guest's jump table, if that has at most so many...
-const SMALL_TABLE: usize = 64;
+/// A branch table has two entries of four bytes for each of the guest's jump table, if that has at most so many...
+const SMALL_TABLE: usize = 32;
 /// ... and so many more for each target in the region.
 const FEW_PER_TARGET: usize = 4;
+
+/// A dynamic jump.
+#[derive(Clone, Copy)]
+pub(super) enum Jump {
+    /// The one at this program counter.
+    At(u32),
+    /// Any of those that share the code; its program counter.
+    Any(Value),
+}
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Goes to the block of this number, to `default` if there is none.
@@ -52,7 +61,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             if to == self.position {
                 return next_copy;
             }
-            spent = self.pending;
+            spent = self.pending - self.pending_behind();
         }
         let passage = self.parking.passage(self.position, to);
         if spent == 0 && passage == Passage::default() {
@@ -93,74 +102,93 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         block
     }
 
-    /// A dynamic jump (Gray Paper A.4), at the end of block `from`: first to where it is likely to go, then by the jump
-    /// table.
+    /// A dynamic jump to an address of 32 bits (Gray Paper A.4), at the end of block `from`: first to where it is likely to
+    /// go, then by the jump table. Regions with many targets share the code for that.
     pub(super) fn jump_indirect(&mut self, address: Value, from: BlockId, pc: u32) {
-        let low = self.builder.ins().ireduce(I32, address);
-        for Return { address, to } in self.returns.get(&from).cloned().unwrap_or_default() {
-            let is_it = self.builder.ins().icmp_imm_u(IntCC::Equal, low, i64::from(address));
+        for Return { address: likely, to } in self.returns.get(&from).cloned().unwrap_or_default() {
+            let is_it = self.builder.ins().icmp_imm_u(IntCC::Equal, address, i64::from(likely));
             let position = self.region.position(to).expect("likely targets are members");
             let next = self.builder.create_block();
             self.builder.ins().brif(is_it, self.bodies[position], &[], next, &[]);
             self.builder.seal_block(next);
             self.builder.switch_to_block(next);
         }
-        // Entry i has address 2 (i + 1). Rotated by one, odd addresses are large, and so is zero less one.
-        let rotated = self.builder.ins().rotr_imm_u(low, 1);
-        let entry = self.builder.ins().iadd_imm_s(rotated, -1);
-        let count = self.code.jump_table().len() as i64;
-        let is_outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, entry, count);
-        // The address that halts is in no table of fewer than 2^31 entries.
-        self.leave_if(is_outside, |this| this.jump_outside_table(low, pc));
-        self.jump_by_table(entry, pc);
-    }
-
-    /// Goes where an entry of the jump table says. Regions with many targets share the code for that.
-    fn jump_by_table(&mut self, entry: Value, pc: u32) {
-        let targets = self.region.entries.iter().filter(|&&id| self.blocks.get(id).is_jump_target).count();
-        let pc = self.builder.ins().iconst(I32, i64::from(pc));
-        if targets <= OWN_TABLE_TARGETS {
-            self.dispatch(entry, pc);
+        if self.targets().count() <= OWN_TABLE_TARGETS {
+            self.dispatch(address, Jump::At(pc));
             return;
         }
-        let (shared, _) = *self.shared_dispatch.get_or_insert_with(|| {
+        let shared = *self.shared_dispatch.get_or_insert_with(|| {
             let block = self.builder.create_block();
             self.builder.append_block_param(block, I32);
             self.builder.append_block_param(block, I32);
-            (block, self.parked)
+            SharedDispatch { block, parked: self.parked, pending: self.pending }
         });
-        self.builder.ins().jump(shared, &[BlockArg::Value(entry), BlockArg::Value(pc)]);
+        let pc = self.builder.ins().iconst(I32, i64::from(pc));
+        self.builder.ins().jump(shared.block, &[BlockArg::Value(address), BlockArg::Value(pc)]);
     }
 
-    /// Goes where an entry of the jump table says, on behalf of the jump at `pc`: within the region by a branch table, else
-    /// out of it.
-    pub(super) fn dispatch(&mut self, entry: Value, pc: Value) {
-        let leave = self.builder.create_block();
+    /// The blocks of the region that dynamic jumps may go to.
+    fn targets(&self) -> impl Iterator<Item = BlockId> + use<'_, C> {
+        self.region.entries.iter().copied().filter(|&id| self.blocks.get(id).is_jump_target)
+    }
+
+    /// Goes where an address says, on behalf of a dynamic jump: within the region by a branch table, else out of it.
+    pub(super) fn dispatch(&mut self, address: Value, jump: Jump) {
+        let [outside, leave] = [self.builder.create_block(), self.builder.create_block()];
+        self.builder.set_cold_block(outside);
         self.builder.set_cold_block(leave);
         let table = self.code.jump_table();
-        let targets = self.region.entries.iter().copied().filter(|&id| self.blocks.get(id).is_jump_target);
-        let targets: Vec<_> = targets.collect();
-        if targets.is_empty() {
-            self.builder.ins().jump(leave, &[]);
-        } else if table.len() <= SMALL_TABLE + FEW_PER_TARGET * targets.len() {
-            let mut ways = vec![leave; table.len()];
+        let targets: Vec<_> = self.targets().collect();
+        if !targets.is_empty() && table.len() <= SMALL_TABLE + FEW_PER_TARGET * targets.len() {
+            // Entry i has address 2 (i + 1); odd addresses and zero are none.
+            let address_of = |entry: usize| 2 * (entry + 1);
+            let mut ways = vec![outside; address_of(table.len()) - 1];
+            (0..table.len()).for_each(|entry| ways[address_of(entry)] = leave);
             for id in targets {
                 let body = self.bodies[self.region.position(id).expect("entries are members")];
-                self.blocks.jump_entries(id).iter().for_each(|&entry| ways[entry as usize] = body);
+                self.blocks.jump_entries(id).iter().for_each(|&entry| ways[address_of(entry as usize)] = body);
             }
-            self.branch_by_table(entry, leave, &ways);
+            self.branch_by_table(address, outside, &ways);
         } else {
-            self.dispatch_by_place(entry, leave);
+            // Rotated by one, odd addresses are large, and so is zero less one.
+            let rotated = self.builder.ins().rotr_imm_u(address, 1);
+            let entry = self.builder.ins().iadd_imm_s(rotated, -1);
+            let count = table.len() as i64;
+            let is_outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, entry, count);
+            let inside = self.builder.create_block();
+            self.builder.ins().brif(is_outside, outside, &[], inside, &[]);
+            self.builder.seal_block(inside);
+            self.builder.switch_to_block(inside);
+            match targets.is_empty() {
+                true => _ = self.builder.ins().jump(leave, &[]),
+                false => self.dispatch_by_place(entry, leave),
+            }
         }
+
+        // The address that halts is in no table of fewer than 2^31 entries.
+        self.builder.seal_block(outside);
+        self.builder.switch_to_block(outside);
+        let panics = self.builder.ins().icmp_imm_u(IntCC::NotEqual, address, i64::from(HALT_ADDRESS));
+        self.leave_if(panics, |this| this.exit_at(Exit::Panic, jump));
+        self.exit_at(Exit::Halt, jump);
 
         self.builder.seal_block(leave);
         self.builder.switch_to_block(leave);
+        let entry = self.builder.ins().ushr_imm_u(address, 1);
+        let entry = self.builder.ins().iadd_imm_s(entry, -1);
         let words = self.words(entry);
         let target = self.builder.ins().load(I64, context_flags(), words, 8);
         let target = self.builder.ins().ireduce(I32, target);
         let is_invalid = self.builder.ins().icmp_imm_s(IntCC::Equal, target, -1);
-        self.leave_if(is_invalid, |this| this.exit_to(Exit::Panic, pc));
+        self.leave_if(is_invalid, |this| this.exit_at(Exit::Panic, jump));
         self.exit_to(Exit::Enter, target);
+    }
+
+    fn exit_at(&mut self, exit: Exit, jump: Jump) {
+        match jump {
+            Jump::At(pc) => self.exit(exit, pc),
+            Jump::Any(pc) => self.exit_to(exit, pc),
+        }
     }
 
     /// The same for jump tables so large that a branch table for all of it would be waste.
@@ -191,11 +219,5 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let fixed = context_flags().with_readonly();
         let words = self.builder.ins().load(I64, fixed, self.context, Context::JUMP_ENTRIES);
         self.builder.ins().iadd(words, offset)
-    }
-
-    pub(super) fn jump_outside_table(&mut self, address: Value, pc: u32) {
-        let panics = self.builder.ins().icmp_imm_u(IntCC::NotEqual, address, i64::from(HALT_ADDRESS));
-        self.leave_if(panics, |this| this.exit(Exit::Panic, pc));
-        self.exit(Exit::Halt, pc);
     }
 }

@@ -27,6 +27,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use jumps::Jump;
 use pvm_clif::{GuestMemory, HOST, Host};
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Reg};
@@ -80,11 +81,15 @@ pub fn translate<C: GuestCode>(
     faults: Faults<'_>,
     cost: impl Fn(BlockId) -> u32,
 ) {
-    let checkpoints = checkpoints::place(region, blocks, &cost);
+    let ends_dynamically = |id| {
+        let last = instructions(code, blocks.get(id)).last();
+        matches!(last, Some((_, Inst::JumpIndirect { .. })))
+    };
+    let checkpoints = checkpoints::place(region, blocks, ends_dynamically, &cost);
     let mut builder = FunctionBuilder::new(func, builder_context);
-    let mut translator = Translator::start(&mut builder, code, blocks, region, metering, faults);
+    let mut translator = Translator::start(&mut builder, code, blocks, region, checkpoints, metering, faults);
     for (position, &id) in region.blocks.iter().enumerate() {
-        translator.block(position, id, cost(id), checkpoints[position]);
+        translator.block(position, id, cost(id));
     }
     translator.finish();
     builder.finalize(frontend_config);
@@ -111,6 +116,8 @@ struct Translator<'a, 'b, C> {
     /// The IR block of each block of the region.
     bodies: Vec<ir::Block>,
     parking: Parking,
+    /// What happens to the gas at each block of the region.
+    checkpoints: Vec<Checkpoint>,
     /// The position of the block that is being translated.
     position: usize,
     /// The registers that are parked in it.
@@ -127,9 +134,17 @@ struct Translator<'a, 'b, C> {
     ways_out: Vec<WayOut>,
     /// Where dynamic jumps are likely to go, by the block that ends with one.
     returns: BTreeMap<BlockId, Vec<Return>>,
-    /// Takes the number of an entry of the jump table, and the program counter of the jump; with the registers that are
-    /// parked at all dynamic jumps. Made when the first of them needs it, filled at the end.
-    shared_dispatch: Option<(ir::Block, u32)>,
+    shared_dispatch: Option<SharedDispatch>,
+}
+
+/// Where dynamic jumps go by the jump table, made when the first of them needs it and filled at the end. The same registers
+/// are parked at all of them, and as much is pending.
+#[derive(Clone, Copy)]
+struct SharedDispatch {
+    /// Takes the address, and the program counter of the jump.
+    block: ir::Block,
+    parked: u32,
+    pending: i64,
 }
 
 /// A block on the way to another.
@@ -154,8 +169,6 @@ struct WayOut {
 /// The block that is being translated.
 struct Current {
     id: BlockId,
-    /// Whether what is pending of the gas is deducted at the end.
-    settles: bool,
     /// In a loop that is written several times, where it goes on.
     next_copy: Option<ir::Block>,
     insts: Vec<(u32, Inst)>,
@@ -175,6 +188,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         code: &'a C,
         blocks: &'a Blocks,
         region: &'a Region,
+        checkpoints: Vec<Checkpoint>,
         metering: Metering,
         faults: Faults<'a>,
     ) -> Self {
@@ -207,7 +221,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             rights: builder.ins().load(I64, fixed, context, Context::RIGHTS),
         });
         let memory = GuestMemory::new(builder, host);
-        let parking = Parking::new(code, blocks, region);
+        let parking = Parking::new(code, blocks, region, metering.model != GasModel::None);
 
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * parking.anywhere().count_ones(), 3);
         let slots = builder.create_sized_stack_slot(slots);
@@ -229,6 +243,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             instructions,
             bodies,
             parking,
+            checkpoints,
             position: 0,
             parked: 0,
             slots,
@@ -254,9 +269,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.builder.seal_block(way_in);
             self.builder.switch_to_block(way_in);
             let position = self.region.position(id).expect("entries are members");
-            let used = Reg::ALL.into_iter().filter(|reg| self.registers[reg.index()].is_some());
-            let used = used.fold(0, |all, reg| all | reg.bit());
-            for reg in Reg::ALL.into_iter().filter(|reg| used & reg.bit() != 0) {
+            if self.metering.model != GasModel::None {
+                self.def_loaded(self.gas, Context::GAS);
+            }
+            self.check_entry(id, self.checkpoints[position].bound);
+            let registers = self.registers;
+            for reg in Reg::ALL.into_iter().filter(|reg| registers[reg.index()].is_some()) {
                 let offset = Context::offset_of_register(reg);
                 let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
                 if self.parking.parked(position) & reg.bit() == 0 {
@@ -266,12 +284,18 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
                     self.park(reg, value);
                 }
             }
-            for (variable, offset) in [(self.gas, Context::GAS), (self.instructions, Context::INSTRUCTIONS)] {
-                let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
-                self.builder.def_var(variable, value);
+            if self.metering.count_instructions {
+                self.def_loaded(self.instructions, Context::INSTRUCTIONS);
             }
+            self.add(self.gas, self.checkpoints[position].pending as i64);
             self.builder.ins().jump(self.bodies[position], &[]);
         }
+    }
+
+    /// Loads a variable from the context.
+    fn def_loaded(&mut self, variable: Variable, offset: i32) {
+        let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
+        self.builder.def_var(variable, value);
     }
 
     fn finish(mut self) {
@@ -282,13 +306,13 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.parked = parked;
             self.exit(exit, pc);
         }
-        if let Some((block, parked)) = self.shared_dispatch {
+        if let Some(SharedDispatch { block, parked, pending }) = self.shared_dispatch {
             self.builder.switch_to_block(block);
-            let (entry, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
-            self.pending = 0;
+            let (address, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
+            self.pending = pending;
             self.parked = parked;
             self.known = [Known::default(); 32];
-            self.dispatch(entry, pc);
+            self.dispatch(address, Jump::Any(pc));
         }
         for (parked, funnel) in std::mem::take(&mut self.funnels) {
             self.leave_by(funnel, parked);
@@ -323,7 +347,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.ins().return_(&[exit]);
     }
 
-    fn block(&mut self, position: usize, id: BlockId, cost: u32, checkpoint: Checkpoint) {
+    fn block(&mut self, position: usize, id: BlockId, cost: u32) {
         let block = *self.blocks.get(id);
         let insts: Vec<_> = instructions(self.code, &block).collect();
         let copies = self.copies(id, &insts);
@@ -332,16 +356,16 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.position = position;
         self.parked = self.parking.parked(position);
         self.known = [Known::default(); 32];
-        self.pending = 0;
-        if let Some(bound) = checkpoint.bound {
-            let bound = bound + u64::from(copies - 1) * u64::from(cost);
-            self.checkpoint(block.start, bound, block.is_continuation);
-        }
+        let checkpoint = self.checkpoints[position];
         self.pending = checkpoint.pending as i64;
+        if checkpoint.compares {
+            let bound = checkpoint.bound + u64::from(copies - 1) * u64::from(cost);
+            self.checkpoint(&block, checkpoint.pending + bound);
+        }
         for copy in 1..=copies {
             self.pending += i64::from(cost);
             let next_copy = (copy < copies).then(|| self.builder.create_block());
-            self.instructions(id, &insts, checkpoint.settles, next_copy);
+            self.instructions(id, &insts, next_copy);
             if let Some(next) = next_copy {
                 self.builder.seal_block(next);
                 self.builder.switch_to_block(next);
@@ -359,7 +383,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// Writes the instructions of a block. In a loop of one block that is written several times, `next_copy` is where the
     /// loop goes on.
-    fn instructions(&mut self, id: BlockId, insts: &[(u32, Inst)], settles: bool, next_copy: Option<ir::Block>) {
+    fn instructions(&mut self, id: BlockId, insts: &[(u32, Inst)], next_copy: Option<ir::Block>) {
         let block = *self.blocks.get(id);
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
@@ -368,10 +392,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        // Targets of dynamic jumps compare.
-        let ends_dynamically = matches!(plain.last(), Some(Inst::JumpIndirect { .. }));
-        let settles = settles || ends_dynamically;
-        let mut current = Current { id, settles, next_copy, insts, groups, addresses };
+        let mut current = Current { id, next_copy, insts, groups, addresses };
         for index in 0..current.insts.len() {
             self.instruction(&mut current, index);
         }
