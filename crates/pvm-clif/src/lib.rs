@@ -9,4 +9,4 @@ pub mod alu;
 mod constant;
 mod memory;
 
-pub use memory::{GuestMemory, HOST, Host, Place, Rights, SEGMENT, WATCHED};
+pub use memory::{GuestMemory, HOST, Host, Place, Rights, TRIPWIRE, WATCHED};

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
-use pvm_vm::{FaultDetection, INTERRUPT_OFFSET};
+use pvm_vm::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};
 
 /// The rights that an access needs, as bits of the table of page rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct Rights(pub u8);
 /// the segment register, modulo 2^32.
 pub const WATCHED: TrapCode = TrapCode::HEAP_OUT_OF_BOUNDS;
 
-/// What Cranelift records for accesses that are to be made by the segment register, too, but with whole addresses.
-pub const SEGMENT: TrapCode = TrapCode::unwrap_user(1);
+/// What Cranelift records for looks at the tripwire: made by the segment register, too, but with a whole address.
+pub const TRIPWIRE: TrapCode = TrapCode::unwrap_user(1);
 
 /// What Cranelift records for accesses to the host's own memory: nothing with that is to be done. Whatever is not marked
 /// by one of the three accesses the stack.
@@ -94,16 +94,17 @@ impl GuestMemory {
         if offset == 0 { low } else { builder.ins().iadd_imm_s(low, i64::from(offset)) }
     }
 
-    /// Whether the run is to stop: not zero if so. `detection` says whether the segment register can be used.
-    pub fn is_interrupted(&self, builder: &mut FunctionBuilder<'_>, detection: FaultDetection) -> Value {
-        let (at, flags) = match detection {
-            FaultDetection::Signals => {
-                (builder.ins().iconst(I64, 0), MemFlagsData::new().with_trap_code(Some(SEGMENT)))
-            }
-            FaultDetection::Checks => (self.host().bytes, MemFlagsData::new().with_trap_code(Some(HOST))),
-        };
-        let flag = builder.ins().load(I32, flags, at, INTERRUPT_OFFSET);
+    /// Whether the run is to stop: not zero if so.
+    pub fn is_interrupted(&self, builder: &mut FunctionBuilder<'_>) -> Value {
+        let flags = MemFlagsData::new().with_trap_code(Some(HOST));
+        let flag = builder.ins().load(I32, flags, self.host().bytes, INTERRUPT_OFFSET);
         builder.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
+    }
+
+    /// Reads from the tripwire, which the host refuses if the run is to stop. The address is zero, as a sum.
+    pub fn touch_tripwire(&self, builder: &mut FunctionBuilder<'_>, address: Value, offset: i32) {
+        let flags = MemFlagsData::new().with_trap_code(Some(TRIPWIRE));
+        builder.ins().load(I32, flags, address, offset + TRIPWIRE_OFFSET);
     }
 
     fn host(&self) -> Host {

@@ -17,7 +17,7 @@
 use crate::effects::{Effects, read_by};
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
-use pvm_clif::WATCHED;
+use pvm_clif::{TRIPWIRE, WATCHED};
 use pvm_frontend::Mark;
 use pvm_vm::Landing;
 use std::collections::{BTreeSet, HashMap};
@@ -44,7 +44,7 @@ pub(crate) fn extract(code: &[u8], traps: &[MachTrap], marks: &[MachSrcLoc<Final
     let (mut landings, mut missing) = (Vec::new(), BTreeSet::new());
     // What landings read, by their offsets: many lead to the same code.
     let mut reads = HashMap::new();
-    for trap in traps.iter().filter(|trap| trap.code == WATCHED) {
+    for trap in traps.iter().filter(|trap| [WATCHED, TRIPWIRE].contains(&trap.code)) {
         let access = trap.offset;
         let within = marks.partition_point(|range| range.end <= access);
         let Some(Mark::Access(number)) = marks.get(within).filter(|range| range.start <= access).map(mark) else {

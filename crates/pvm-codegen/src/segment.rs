@@ -1,7 +1,7 @@
 //! Accesses by the segment register on x86-64.
 //!
 //! Cranelift writes no segment prefixes. It is given addresses as guests have them, and marks the instructions that use
-//! them ([`WATCHED`], [`SEGMENT`]); prefixes put before these make the addresses relative to the base of GS.
+//! them ([`WATCHED`], [`TRIPWIRE`]); prefixes put before these make the addresses relative to the base of GS.
 //!
 //! Without its prefixes such an instruction would access the host's memory. So code is only taken if each instruction that
 //! accesses memory other than the stack is marked ([`Audit`]).
@@ -9,7 +9,7 @@
 use crate::compact::Prefix;
 use cranelift_codegen::MachTrap;
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
-use pvm_clif::{SEGMENT, WATCHED};
+use pvm_clif::{TRIPWIRE, WATCHED};
 
 /// Relative to the base of GS.
 const GS: u8 = 0x65;
@@ -21,7 +21,7 @@ pub(crate) fn prefixes(traps: &[MachTrap]) -> Vec<Prefix> {
     let prefix = |trap: &MachTrap| {
         let bytes: &[u8] = match trap.code {
             WATCHED => &[GS, ADDRESS_32],
-            SEGMENT => &[GS],
+            TRIPWIRE => &[GS],
             _ => return None,
         };
         Some(Prefix { at: trap.offset as usize, bytes })

@@ -94,10 +94,10 @@ impl CompiledFunction {
     ///
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
     /// convention of the host, and returns a number. It touches nothing but the context, that many words from the
-    /// context's pointer to jump entries, the interrupt flag, and guest memory: under [`FaultDetection::Checks`] where
-    /// the table of rights allows it; under [`FaultDetection::Signals`] at guest addresses from the base of GS, by
-    /// instructions whose landings are given, each of them in the function and good to go on at, with the registers as
-    /// they are at the access.
+    /// context's pointer to jump entries, the interrupt flag, the tripwire, and guest memory: under [`FaultDetection::Checks`] where
+    /// the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at guest addresses,
+    /// by instructions whose landings are given, as are those of the tripwire: each of them in the function and good to go
+    /// on at, with the registers as they are at the access.
     pub unsafe fn new(
         memory: &CodeMemory,
         entry: *const u8,

@@ -31,4 +31,4 @@ pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
 pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
-pub use reservation::INTERRUPT_OFFSET;
+pub use reservation::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};

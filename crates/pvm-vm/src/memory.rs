@@ -11,7 +11,6 @@ use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 /// The bit of a page's rights that allows reading.
@@ -81,7 +80,7 @@ impl Interrupter {
     /// Has the run that is going on, or the next one, stop.
     pub fn interrupt(&self) {
         if let Some(reservation) = self.reservation.upgrade() {
-            reservation.interrupt().store(1, Ordering::Relaxed);
+            reservation.interrupt();
         }
     }
 }
@@ -101,7 +100,7 @@ pub struct Memory {
     sbrk_returns_new_end: bool,
 }
 
-// SAFETY: the pointer leads into the reservation, which moves along. What others share of that is an atomic flag.
+// SAFETY: the pointer leads into the reservation, which moves along. What others share of that is what interrupts a run.
 unsafe impl Send for Memory {}
 // SAFETY: as above; through a shared reference guest memory is only read.
 unsafe impl Sync for Memory {}
@@ -141,7 +140,7 @@ impl Memory {
 
     /// Whether a run on this memory is to stop; forgets it.
     pub fn take_interrupt(&mut self) -> bool {
-        self.bytes.interrupt().swap(0, Ordering::Relaxed) != 0
+        self.bytes.take_interrupt()
     }
 
     /// Lets `sbrk` move the end of the heap from `start` up to `limit`.

@@ -1,8 +1,12 @@
 //! The address space of a guest on the host.
 //!
 //! ```text
-//! page of the flag | 2^32 bytes of guest addresses | guard, a page
+//! page | tripwire, a page | page of the flag | 2^32 bytes of guest addresses | guard, a page
 //! ```
+//!
+//! The flag says that a run is to stop. Where the host enforces rights, compiled code does not look at it: it reads from
+//! the tripwire, whose right to be read is taken away then. Both neighbours of the tripwire may be written, so that the
+//! host never has to join or split mappings for that, which it could refuse.
 //!
 //! Address space costs no memory: pages are filled by the host when they are first touched. An access that begins at one
 //! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
@@ -11,23 +15,28 @@ use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::AtomicU32;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes that a guest can address.
 pub(crate) const SPACE: u64 = 1 << 32;
 /// Where the flag is that interrupts a run, from the first address: four bytes that are not zero when the run is to stop.
 pub const INTERRUPT_OFFSET: i32 = -(PAGE_SIZE as i32);
-/// From the flag to the first address.
-const BELOW: usize = PAGE_SIZE as usize;
+/// Where the tripwire is, from the first address.
+pub const TRIPWIRE_OFFSET: i32 = -2 * PAGE_SIZE as i32;
+/// From the beginning to the first address.
+const BELOW: usize = 3 * PAGE_SIZE as usize;
 /// As far as an access can lead up from the last address, and more.
 const GUARD: usize = PAGE_SIZE as usize;
 
 /// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
-/// Who owns the guest's memory decides about it; others, who share the reservation, only touch the flag.
+/// Who owns the guest's memory decides about it; others, who share the reservation, only interrupt.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     map: MmapMut,
     is_enforced: bool,
+    /// Held while the flag and the tripwire change together.
+    interruption: Mutex<()>,
 }
 
 impl Reservation {
@@ -41,14 +50,44 @@ impl Reservation {
         if is_enforced {
             protect(&map, BELOW..len, Access::None)?;
         }
-        Ok(Reservation { map, is_enforced })
+        let reservation = Reservation { map, is_enforced, interruption: Mutex::new(()) };
+        reservation.set_tripwire(false)?;
+        Ok(reservation)
+    }
+
+    /// Has the run that is going on, or the next one, stop.
+    pub(crate) fn interrupt(&self) {
+        let _held = self.interruption.lock();
+        self.flag().store(1, Ordering::Relaxed);
+        let raised = self.set_tripwire(true);
+        debug_assert!(raised.is_ok(), "no mapping is joined or split: {raised:?}");
+    }
+
+    /// Whether a run is to stop; forgets it. Should the host fail to allow what it had allowed before, it is not forgotten.
+    pub(crate) fn take_interrupt(&self) -> bool {
+        if self.flag().load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let _held = self.interruption.lock();
+        if self.set_tripwire(false).is_ok() {
+            self.flag().store(0, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Has reading from the tripwire fail, or not, where the host enforces rights.
+    fn set_tripwire(&self, fails: bool) -> io::Result<()> {
+        let start = (BELOW as i64 + i64::from(TRIPWIRE_OFFSET)) as usize;
+        let access = if fails { Access::None } else { Access::Read };
+        if self.is_enforced { protect(&self.map, start..start + PAGE_SIZE as usize, access) } else { Ok(()) }
     }
 
     /// The flag that interrupts a run.
-    pub(crate) fn interrupt(&self) -> &AtomicU32 {
-        // SAFETY: the first bytes of the mapping are accessible as long as this is, and only used as this flag; compiled
-        // code only reads it.
-        unsafe { AtomicU32::from_ptr(self.map.as_ptr().cast_mut().cast()) }
+    fn flag(&self) -> &AtomicU32 {
+        let at = (BELOW as i64 + i64::from(INTERRUPT_OFFSET)) as usize;
+        // SAFETY: these bytes of the mapping are accessible as long as this is, aligned, and only used as this flag;
+        // compiled code only reads it.
+        unsafe { AtomicU32::from_ptr(self.map.as_ptr().cast_mut().add(at).cast()) }
     }
 
     /// Whether the host enforces rights.

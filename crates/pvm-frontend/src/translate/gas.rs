@@ -1,32 +1,29 @@
 //! Gas: charging, comparing at checkpoints, paying back at exits.
 
 use super::{Current, Translator, context_flags};
-use crate::Exit;
 use crate::blocks::{Block, BlockId};
+use crate::{Exit, Mark};
+use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
-use pvm_vm::Context;
+use pvm_vm::{Context, FaultDetection};
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Compares the gas with what is needed up to the next comparison, and leaves to the interpreter if it does not
     /// suffice. Without gas, looks whether the run is to stop.
     pub(super) fn checkpoint(&mut self, block: &Block, bound: u64) {
-        if let Some(is_short) = self.is_short(bound) {
-            let exit = self.exit_when_short(block);
-            self.leave_if(is_short, |this| this.exit(exit, block.start));
-        }
+        let exit = self.exit_when_short(block);
+        self.leave_if_short(bound, |this| this.exit(exit, block.start));
     }
 
     /// The same where the region is entered: the context is as it was then.
     pub(super) fn check_entry(&mut self, id: BlockId, bound: u64) {
-        let Some(is_short) = self.is_short(bound) else { return };
         let block = *self.blocks.get(id);
         let exit = self.exit_when_short(&block);
-        self.leave_if(is_short, |this| {
+        self.leave_if_short(bound, |this| {
             let pc = this.builder.ins().iconst(I32, i64::from(block.start));
             this.builder.ins().store(context_flags(), pc, this.context, Context::PC);
             let exit = this.builder.ins().iconst(I64, exit.code());
@@ -34,14 +31,30 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         });
     }
 
-    /// Whether a run cannot go on without comparing again until so much is spent: not zero if so. `None` if it always can.
-    fn is_short(&mut self, bound: u64) -> Option<Value> {
-        match self.metering.model {
-            GasModel::None => Some(self.memory.is_interrupted(self.builder, self.faults.detection)),
-            _ if bound == 0 => None,
+    /// Takes a cold way if a run cannot go on without comparing again until so much is spent, or is to stop.
+    fn leave_if_short(&mut self, bound: u64, cold: impl FnOnce(&mut Self)) {
+        match (self.metering.model, self.faults.detection) {
+            (GasModel::None, FaultDetection::Signals) => {
+                let number = self.next_access();
+                if self.faults.checked.contains(&number) {
+                    let is_interrupted = self.memory.is_interrupted(self.builder);
+                    self.leave_if(is_interrupted, cold);
+                    return;
+                }
+                let at = self.builder.ins().iconst(I64, 1);
+                self.landing(number, at, cold);
+                self.memory.touch_tripwire(self.builder, at, -1);
+                self.builder.set_srcloc(Mark::Other.to_source_loc());
+            }
+            (GasModel::None, FaultDetection::Checks) => {
+                let is_interrupted = self.memory.is_interrupted(self.builder);
+                self.leave_if(is_interrupted, cold);
+            }
+            _ if bound == 0 => {}
             _ => {
                 let gas = self.builder.use_var(self.gas);
-                Some(self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, gas, bound as i64))
+                let is_short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, gas, bound as i64);
+                self.leave_if(is_short, cold);
             }
         }
     }

@@ -50,8 +50,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     self.write_half(dst, half);
                 }
                 None => {
-                    let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
-                    let value = alu::binary(self.builder, op, lhs, rhs);
+                    let value = self.product_half(current, index).unwrap_or_else(|| {
+                        let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
+                        alu::binary(self.builder, op, lhs, rhs)
+                    });
                     self.write(dst, value);
                 }
             },
@@ -155,8 +157,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let place = self.checked(current, index, address);
             return access(self, place);
         }
-        let number = self.accesses;
-        self.accesses += 1;
+        let number = self.next_access();
         let Address { base, offset } = address;
         if self.faults.checked.contains(&number) {
             let base = base.map(|reg| self.read(reg));
@@ -166,26 +167,33 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.leave_if(refused, |this| this.interpret(current, index));
             return access(self, Place::Checked(at, 0));
         }
-        let at = match base {
-            Some(base) => self.read(base),
-            None => self.builder.ins().iconst(I64, 0),
+        let (at, offset) = match base {
+            Some(base) => (self.read(base), offset),
+            None => (self.builder.ins().iconst(I64, 1), offset.wrapping_sub(1)),
         };
-        self.landing(current, index, number, at);
-        // The mark stays for what follows in the same IR block: an instruction there may take the load into itself.
-        self.builder.set_srcloc(Mark::Access(number).to_source_loc());
+        // The mark of the access stays for what follows in the same IR block: an instruction there may take the load into
+        // itself.
+        self.landing(number, at, |this| this.interpret(current, index));
         access(self, Place::Watched(at, offset))
     }
 
-    /// A branch to the landing of an access at this address. It is never taken, whatever it compares: it says what the
+    /// The number of the access that comes next.
+    pub(super) fn next_access(&mut self) -> u32 {
+        self.accesses += 1;
+        self.accesses - 1
+    }
+
+    /// A branch to the landing of an access at this address, and the mark of the access for what comes next. It says what the
     /// code there needs if the access was refused. The compiler of machine code takes it out and keeps the place that it
-    /// leads to.
-    fn landing(&mut self, current: &Current, index: usize, number: u32, at: Value) {
+    /// leads to. Until then it is taken if the address is zero, so a constant must not be.
+    pub(super) fn landing(&mut self, number: u32, at: Value, cold: impl FnOnce(&mut Self)) {
         self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
         let never = self.builder.ins().icmp_imm_s(IntCC::Equal, at, 0);
         self.leave_if(never, |this| {
             this.builder.set_srcloc(Mark::Other.to_source_loc());
-            this.interpret(current, index);
+            cold(this);
         });
+        self.builder.set_srcloc(Mark::Access(number).to_source_loc());
     }
 
     /// The place of an access of this instruction, checked.

@@ -13,6 +13,7 @@
 mod gas;
 mod instruction;
 mod jumps;
+mod products;
 mod registers;
 
 use crate::blocks::{BlockId, Ending, instructions};
@@ -28,6 +29,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use jumps::Jump;
+use products::Product;
 use pvm_clif::{GuestMemory, HOST, Host};
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Reg};
@@ -175,6 +177,8 @@ struct Current {
     groups: Groups,
     /// The address of each group, once checked.
     addresses: Vec<Option<Value>>,
+    /// Products of which both halves are wanted, or were.
+    products: Vec<Product>,
 }
 
 /// Accesses to the context, and to where registers are parked.
@@ -392,7 +396,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        let mut current = Current { id, next_copy, insts, groups, addresses };
+        let mut current = Current { id, next_copy, insts, groups, addresses, products: Vec::new() };
         for index in 0..current.insts.len() {
             self.instruction(&mut current, index);
         }
