@@ -31,6 +31,8 @@ pub struct Report {
     instructions_compiled: u64,
     guest_bytes_compiled: u64,
     code_bytes: u64,
+    /// Of that, outside of cold ways.
+    hot_bytes: u64,
     code_memory_bytes: u64,
     /// Accesses for which the host watches.
     landings: u64,
@@ -64,6 +66,7 @@ impl Report {
             instructions_compiled: compiled.instructions,
             guest_bytes_compiled: compiled.guest_bytes,
             code_bytes: compiled.code_bytes,
+            hot_bytes: compiled.hot_bytes,
             code_memory_bytes: compiled.memory_bytes,
             landings: compiled.landings,
             side_table_bytes: compiled.side_table_bytes,
@@ -100,6 +103,7 @@ impl Report {
             ("instructions compiled", self.instructions_compiled),
             ("guest code compiled, bytes", self.guest_bytes_compiled),
             ("machine code, bytes", self.code_bytes),
+            ("  outside of cold ways", self.hot_bytes),
             ("executable memory, bytes", self.code_memory_bytes),
             ("accesses with landings", self.landings),
             ("side tables, bytes", self.side_table_bytes),
@@ -120,6 +124,7 @@ pub fn add(total: &mut (Stats, CompileStats), stats: Stats, compiled: CompileSta
     total.1.instructions += compiled.instructions;
     total.1.guest_bytes += compiled.guest_bytes;
     total.1.code_bytes += compiled.code_bytes;
+    total.1.hot_bytes += compiled.hot_bytes;
     total.1.memory_bytes += compiled.memory_bytes;
     total.1.landings += compiled.landings;
     total.1.side_table_bytes += compiled.side_table_bytes;

@@ -8,7 +8,7 @@
 
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Table};
-use crate::{CacheStats, CompileError, Compiler, Place, Profiler};
+use crate::{CacheStats, CompileError, Compiler, HeldPlace, Place, Profiler};
 use pvm_frontend::{Block, Blocks, Exit, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
@@ -166,7 +166,7 @@ impl<C: GuestCode> CodeCache<C> {
         match placed {
             Ok((code, Some(compiled))) => {
                 tracing::debug!(pc, blocks = region.blocks.len(), bytes = code.len(), "compiled");
-                Attempt::Compiled(self.publish(&mut table, blocks, region, compiled, code.len()))
+                Attempt::Compiled(self.publish(&mut table, blocks, region, compiled, &code))
             }
             Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {
                 table.abandon(&region, head);
@@ -236,11 +236,12 @@ impl<C: GuestCode> CodeCache<C> {
         blocks: &Blocks,
         region: Region,
         compiled: Arc<Compiled>,
-        code_bytes: usize,
+        code: &MachineCode,
     ) -> Vec<u32> {
         let stats = &mut table.stats;
         stats.regions += 1;
-        stats.code_bytes += code_bytes as u64;
+        stats.code_bytes += code.len() as u64;
+        stats.hot_bytes += code.hot_bytes() as u64;
         stats.landings += compiled.function.landings() as u64;
         for &id in &region.blocks {
             let block = blocks.get(id);
@@ -262,12 +263,11 @@ impl<C: GuestCode> CodeCache<C> {
         }
     }
 
-    /// Runs from `place` until compiled code returns. `None` if the region has been evicted.
+    /// Runs from `place` until compiled code returns.
     #[inline]
-    pub fn run(&self, place: &Place, context: &mut Context, memory: &mut Memory) -> Option<Exit> {
-        let compiled = place.compiled.upgrade()?;
+    pub fn run(&self, place: &HeldPlace, context: &mut Context, memory: &mut Memory) -> Exit {
         let entry = u64::from(place.entry);
-        Some(Exit::from_code(compiled.function.call(entry, context, memory, &self.jump_entries)))
+        Exit::from_code(place.compiled.function.call(entry, context, memory, &self.jump_entries))
     }
 }
 

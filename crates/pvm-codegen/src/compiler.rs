@@ -1,14 +1,13 @@
 //! The compiler driver: one region in, one function of machine code out.
 
-use crate::compact::{Prefix, compact};
+use crate::compact::{Changes, compact};
 use crate::landings::{self, Extracted};
 use crate::segment::{self, Audit};
-use cranelift_codegen::CodegenError;
-use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetFrontendConfig};
 use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CodegenError, CompiledCode, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
@@ -72,12 +71,19 @@ pub(crate) struct MachineCode {
     bytes: Vec<u8>,
     align: u64,
     landings: Box<[Landing]>,
+    /// Where cold code begins.
+    cold: usize,
 }
 
 impl MachineCode {
     /// Its size in bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The size of what is not cold, in bytes.
+    pub(crate) fn hot_bytes(&self) -> usize {
+        self.cold
     }
 
     /// The code. It is the same wherever it lies.
@@ -170,16 +176,15 @@ impl Compiler {
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
-            let align = u64::from(compiled.buffer.alignment);
             match landings::extract(code, traps, marks) {
                 Extracted::Landings(landings, idle) => {
-                    let prefixes = segment::prefixes(traps);
-                    let audit = (detection == FaultDetection::Signals).then(|| Audit::new(traps));
-                    match self.finish(code, &landings, &idle, &prefixes, &compiled.bb_starts, audit) {
-                        Some((bytes, landings)) => return Ok(MachineCode { bytes, align, landings }),
+                    match self.finish(compiled, &landings, &idle, detection) {
+                        Some(code) => return Ok(code),
                         // The code runs as well as it is if it needs no prefixes, only slower.
                         None if detection == FaultDetection::Checks => {
-                            return Ok(MachineCode { bytes: code.to_vec(), align, landings: Box::default() });
+                            let align = u64::from(compiled.buffer.alignment);
+                            let (bytes, landings) = (code.to_vec(), Box::default());
+                            return Ok(MachineCode { bytes, align, landings, cold: code.len() });
                         }
                         None => {
                             tracing::debug!(bytes = code.len(), "the code of a region cannot be rewritten");
@@ -196,23 +201,26 @@ impl Compiler {
     /// Compacts the code of a function, and moves its landings with it. `None` if something in it is not expected.
     fn finish(
         &self,
-        code: &[u8],
+        compiled: &CompiledCode,
         landings: &[Landing],
         idle: &[Range<usize>],
-        prefixes: &[Prefix],
-        blocks: &[u32],
-        mut audit: Option<Audit>,
-    ) -> Option<(Vec<u8>, Box<[Landing]>)> {
+        detection: FaultDetection,
+    ) -> Option<MachineCode> {
         if !matches!(self.isa.triple().architecture, Architecture::X86_64) {
             return None;
         }
+        let (code, traps) = (compiled.code_buffer(), compiled.buffer.traps());
+        let cold = landings::cold(compiled.buffer.get_srclocs_sorted(), landings).map_or(code.len(), |at| at as usize);
+        let mut audit = (detection == FaultDetection::Signals).then(|| Audit::new(traps));
         let is_expected = |one: &Instruction| audit.as_mut().is_none_or(|audit| audit.allows(one));
-        let compacted = compact(code, idle, prefixes, blocks, is_expected)?;
+        let changes = Changes { gone: idle, prefixes: &segment::prefixes(traps), cold };
+        let compacted = compact(code, &compiled.bb_starts, changes, is_expected)?;
         let moved = landings.iter().map(|&Landing { access, landing }| {
             Some(Landing { access: compacted.offset(access)?, landing: compacted.offset(landing)? })
         });
-        let landings = moved.collect::<Option<Vec<_>>>()?;
-        Some((compacted.code, landings.into()))
+        let landings = moved.collect::<Option<Vec<_>>>()?.into();
+        let cold = compacted.offset(u32::try_from(cold).ok()?)? as usize;
+        Some(MachineCode { bytes: compacted.code, align: u64::from(compiled.buffer.alignment), landings, cold })
     }
 
     /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words. The name is for

@@ -68,6 +68,13 @@ pub(crate) fn extract(code: &[u8], traps: &[MachTrap], marks: &[MachSrcLoc<Final
     Extracted::Landings(landings, idle)
 }
 
+/// Where cold code begins, of which ways in come first and then landings. `marks` are ascending.
+pub(crate) fn cold(marks: &[MachSrcLoc<Final>], landings: &[Landing]) -> Option<u32> {
+    let ways_in = marks.iter().find(|range| Mark::from_source_loc(range.loc) == Mark::WayIn).map(|range| range.start);
+    let landing = landings.iter().map(|landing| landing.landing).min();
+    ways_in.into_iter().chain(landing).min()
+}
+
 /// The instructions from `start` up to `end`.
 fn decode(code: &[u8], start: u32, end: u32) -> Vec<Instruction> {
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);

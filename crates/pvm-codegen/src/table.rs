@@ -46,6 +46,20 @@ pub struct Place {
     pub(crate) is_continuation: bool,
 }
 
+impl Place {
+    /// The code there, if its region has not been evicted.
+    pub fn hold(&self) -> Option<HeldPlace> {
+        Some(HeldPlace { compiled: self.compiled.upgrade()?, entry: self.entry })
+    }
+}
+
+/// A place in compiled code, which is kept as long as this is.
+#[derive(Clone, Debug)]
+pub struct HeldPlace {
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) entry: u32,
+}
+
 /// What the cache holds, and what that took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
@@ -61,6 +75,8 @@ pub struct CacheStats {
     pub guest_bytes: u64,
     /// Machine code made, in bytes.
     pub code_bytes: u64,
+    /// Of that, machine code outside of cold ways: what runs when nothing is refused and nothing leaves, in bytes.
+    pub hot_bytes: u64,
     /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,
     /// Accesses to memory in that code for which the host watches, and that have a place to go on at if it refuses.

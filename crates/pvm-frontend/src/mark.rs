@@ -10,14 +10,19 @@ pub enum Mark {
     Access(u32),
     /// The branch before that access, to where the code goes on if the access is refused.
     Landing(u32),
+    /// A way into the region, which is cold as others are but comes first of them.
+    WayIn,
     /// Anything else.
     Other,
 }
+
+const WAY_IN: u32 = u32::MAX - 1;
 
 impl Mark {
     pub(crate) fn to_source_loc(self) -> SourceLoc {
         SourceLoc::new(match self {
             Mark::Other => 0,
+            Mark::WayIn => WAY_IN,
             Mark::Access(number) => 2 * number + 1,
             Mark::Landing(number) => 2 * number + 2,
         })
@@ -27,6 +32,7 @@ impl Mark {
     pub fn from_source_loc(at: SourceLoc) -> Mark {
         match at.bits() {
             0 => Mark::Other,
+            WAY_IN => Mark::WayIn,
             _ if at.is_default() => Mark::Other,
             bits if bits % 2 == 1 => Mark::Access(bits / 2),
             bits => Mark::Landing(bits / 2 - 1),

@@ -121,6 +121,8 @@ pub struct CompileStats {
     pub guest_bytes: u64,
     /// Machine code, in bytes.
     pub code_bytes: u64,
+    /// Of that, machine code outside of cold ways: what runs when nothing is refused and nothing leaves, in bytes.
+    pub hot_bytes: u64,
     /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,
     /// Accesses to memory in that code for which the host watches, and that have a place to go on at if it refuses.

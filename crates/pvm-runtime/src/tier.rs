@@ -1,7 +1,7 @@
 //! The compiled tier, as modules and instances use it.
 
 use crate::{CompileStats, Engine};
-use pvm_codegen::{Attempt, CodeCache, Place, Profiler, Profiling, Settings};
+use pvm_codegen::{Attempt, CodeCache, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
@@ -52,6 +52,7 @@ pub(crate) fn stats(cache: &CodeCache<Code>) -> CompileStats {
         instructions: stats.instructions,
         guest_bytes: stats.guest_bytes,
         code_bytes: stats.code_bytes,
+        hot_bytes: stats.hot_bytes,
         memory_bytes: stats.memory_bytes,
         landings: stats.landings,
         side_table_bytes: stats.side_table_bytes,
@@ -66,14 +67,26 @@ pub(crate) struct Tier {
     pub hotness: Hotness,
     threshold: u32,
     /// Places found lately, by their program counters: most runs go back and forth between a few regions.
-    recent: Vec<Option<(u32, bool, Place)>>,
+    recent: Vec<Option<Recent>>,
+    /// Which of them are held.
+    held: Vec<usize>,
+}
+
+/// A place found lately.
+#[derive(Clone, Debug)]
+struct Recent {
+    pc: u32,
+    paid: bool,
+    place: Place,
+    /// The same, held while machine code runs: going there again takes no more than a look here.
+    held: Option<HeldPlace>,
 }
 
 const RECENT: usize = 64;
 
 impl Tier {
     pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
-        Tier { hotness: Hotness::new(cells, threshold), threshold, recent: vec![None; RECENT] }
+        Tier { hotness: Hotness::new(cells, threshold), threshold, recent: vec![None; RECENT], held: Vec::new() }
     }
 
     /// Runs machine code from where the guest is, if there is any or there ought to be.
@@ -90,16 +103,32 @@ impl Tier {
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
         let slot = (pc as usize ^ pc as usize >> 6) % RECENT;
-        if let Some((at, is_paid, place)) = &self.recent[slot]
+        if let Some(Recent { pc: at, paid: is_paid, place, held }) = &mut self.recent[slot]
             && (*at, *is_paid) == (pc, paid)
-            && let Some(exit) = cache.run(place, context, memory)
         {
-            return Some(exit);
+            if held.is_none() {
+                *held = place.hold();
+                self.held.push(slot);
+            }
+            if let Some(place) = held {
+                return Some(cache.run(place, context, memory));
+            }
         }
         let place = self.find(cache, cells, pc, paid, entered)?;
-        let exit = cache.run(&place, context, memory);
-        self.recent[slot] = Some((pc, paid, place));
-        exit
+        let held = place.hold();
+        let exit = cache.run(held.as_ref()?, context, memory);
+        self.recent[slot] = Some(Recent { pc, paid, place, held });
+        self.held.push(slot);
+        Some(exit)
+    }
+
+    /// Lets go of the code that has run, so that it does not take up room once it is evicted.
+    pub(crate) fn release(&mut self) {
+        for slot in self.held.drain(..) {
+            if let Some(recent) = &mut self.recent[slot] {
+                recent.held = None;
+            }
+        }
     }
 
     fn find(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32, paid: bool, entered: bool) -> Option<Place> {
@@ -121,6 +150,8 @@ impl Tier {
             self.hotness.stop_at(cells, pc);
             return;
         }
+        // Room may be needed.
+        self.release();
         match cache.compile(pc) {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),

@@ -129,6 +129,7 @@ impl Memory {
     }
 
     /// How compiled code has to detect faults in this memory.
+    #[inline]
     pub fn detection(&self) -> FaultDetection {
         if self.bytes.is_enforced() { FaultDetection::Signals } else { FaultDetection::Checks }
     }
@@ -151,11 +152,13 @@ impl Memory {
     }
 
     /// The first byte of the address space, for compiled code. Stays the same for the life of the memory.
+    #[inline]
     pub fn base(&mut self) -> *mut u8 {
         self.base
     }
 
     /// The rights of the first page, for compiled code. Stays the same for the life of the memory.
+    #[inline]
     pub fn rights(&self) -> *const u8 {
         self.rights.as_ptr()
     }

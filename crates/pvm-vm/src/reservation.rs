@@ -91,6 +91,7 @@ impl Reservation {
     }
 
     /// Whether the host enforces rights.
+    #[inline]
     pub(crate) fn is_enforced(&self) -> bool {
         self.is_enforced
     }

@@ -80,11 +80,14 @@ struct CompiledInfo {
     instructions: u64,
     guest_bytes: u64,
     code_bytes: u64,
+    hot_bytes: u64,
     memory_bytes: u64,
     landings: u64,
     side_table_bytes: u64,
     /// Bytes of machine code for each byte of guest code.
     ratio: f64,
+    /// The same for machine code outside of cold ways.
+    hot_ratio: f64,
     time_us: u64,
 }
 
@@ -162,6 +165,11 @@ fn areas(program: &Program) -> Vec<Area> {
         .collect()
 }
 
+/// With two digits behind the point.
+fn ratio(bytes: u64, guest_bytes: u64) -> f64 {
+    (bytes as f64 / guest_bytes.max(1) as f64 * 100.0).round() / 100.0
+}
+
 impl CompiledInfo {
     fn new(module: &Module) -> CompiledInfo {
         module.compile_all();
@@ -172,10 +180,12 @@ impl CompiledInfo {
             instructions: stats.instructions,
             guest_bytes: stats.guest_bytes,
             code_bytes: stats.code_bytes,
+            hot_bytes: stats.hot_bytes,
             memory_bytes: stats.memory_bytes,
             landings: stats.landings,
             side_table_bytes: stats.side_table_bytes,
-            ratio: (stats.code_bytes as f64 / stats.guest_bytes.max(1) as f64 * 100.0).round() / 100.0,
+            ratio: ratio(stats.code_bytes, stats.guest_bytes),
+            hot_ratio: ratio(stats.hot_bytes, stats.guest_bytes),
             time_us: u64::try_from(stats.time.as_micros()).unwrap_or(u64::MAX),
         }
     }

@@ -65,6 +65,8 @@ fn compiled(info: &Info, out: &mut Lines) {
     let (code, ratio) = (compiled.code_bytes, compiled.ratio);
     out.field("compiled", format!("{} regions, {} instructions", compiled.regions, compiled.instructions));
     out.field("", format!("{code} bytes of machine code, {ratio:.1} for each byte of {}", compiled.guest_bytes));
+    let (hot, ratio) = (compiled.hot_bytes, compiled.hot_ratio);
+    out.field("", format!("{hot} of these outside of cold ways, {ratio:.1} for each byte"));
     let (landings, tables) = (compiled.landings, compiled.side_table_bytes);
     out.field("", format!("{tables} bytes of side tables, {landings} accesses with landings"));
     let time = compiled.time_us as f64 / 1000.0;

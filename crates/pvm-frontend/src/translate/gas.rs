@@ -1,15 +1,15 @@
 //! Gas: charging, comparing at checkpoints, paying back at exits.
 
-use super::{Current, Translator, context_flags};
+use super::{Current, Translator};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
-use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{self, BlockArg, InstBuilder};
 use cranelift_frontend::Variable;
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
-use pvm_vm::{Context, FaultDetection};
+use pvm_vm::FaultDetection;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Compares the gas with what is needed up to the next comparison, and leaves to the interpreter if it does not
@@ -19,15 +19,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.leave_if_short(bound, |this| this.exit(exit, block.start));
     }
 
-    /// The same where the region is entered: the context is as it was then.
-    pub(super) fn check_entry(&mut self, id: BlockId, bound: u64) {
+    /// The same where the region is entered. `short` takes an exit and a program counter.
+    pub(super) fn check_entry(&mut self, id: BlockId, bound: u64, short: ir::Block) {
         let block = *self.blocks.get(id);
         let exit = self.exit_when_short(&block);
         self.leave_if_short(bound, |this| {
-            let pc = this.builder.ins().iconst(I32, i64::from(block.start));
-            this.builder.ins().store(context_flags(), pc, this.context, Context::PC);
             let exit = this.builder.ins().iconst(I64, exit.code());
-            this.builder.ins().return_(&[exit]);
+            let pc = this.builder.ins().iconst(I32, i64::from(block.start));
+            this.builder.ins().jump(short, &[BlockArg::Value(exit), BlockArg::Value(pc)]);
         });
     }
 

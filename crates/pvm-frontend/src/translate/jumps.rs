@@ -11,7 +11,8 @@ use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
 use pvm_ops::{GuestCode, HALT_ADDRESS, Reg};
 use pvm_vm::Context;
 
-/// In regions with up to so many targets each dynamic jump gets a branch table of its own; in others they share one.
+/// In regions with up to so many targets each dynamic jump gets a branch table of its own, if the guest's jump table is
+/// small; otherwise they share the code.
 const OWN_TABLE_TARGETS: usize = 16;
 /// A branch table has two entries of four bytes for each of the guest's jump table, if that has at most so many...
 const SMALL_TABLE: usize = 32;
@@ -113,7 +114,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.seal_block(next);
             self.builder.switch_to_block(next);
         }
-        if self.targets().count() <= OWN_TABLE_TARGETS {
+        let targets = self.targets().count();
+        if targets <= OWN_TABLE_TARGETS && self.has_branch_table(targets) {
             self.dispatch(address, Jump::At(pc));
             return;
         }
@@ -132,6 +134,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.region.entries.iter().copied().filter(|&id| self.blocks.get(id).is_jump_target)
     }
 
+    /// Whether the guest's jump table is small enough to have a branch table for all of it, with so many targets in the region.
+    fn has_branch_table(&self, targets: usize) -> bool {
+        targets > 0 && self.code.jump_table().len() <= SMALL_TABLE + FEW_PER_TARGET * targets
+    }
+
     /// Goes where an address says, on behalf of a dynamic jump: within the region by a branch table, else out of it.
     pub(super) fn dispatch(&mut self, address: Value, jump: Jump) {
         let [outside, leave] = [self.builder.create_block(), self.builder.create_block()];
@@ -139,7 +146,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.set_cold_block(leave);
         let table = self.code.jump_table();
         let targets: Vec<_> = self.targets().collect();
-        if !targets.is_empty() && table.len() <= SMALL_TABLE + FEW_PER_TARGET * targets.len() {
+        if self.has_branch_table(targets.len()) {
             // Entry i has address 2 (i + 1); odd addresses and zero are none.
             let address_of = |entry: usize| 2 * (entry + 1);
             let mut ways = vec![outside; address_of(table.len()) - 1];

@@ -1,8 +1,8 @@
 //! The Cranelift IR of a region.
 //!
 //! ```text
-//! start:   br_table over the entries
-//! entry:   load the registers that the region uses, and the gas  -> block
+//! start:   load the registers that the region uses, and the gas; br_table over the entries
+//! entry:   compare gas  -> block
 //! block:   [compare gas at checkpoints]  subtract its cost  its instructions  its terminator
 //! cold:    pay back what was not executed                        -> funnel(exit, pc)
 //! funnel:  store the registers that the region writes, gas, pc; return the exit
@@ -262,44 +262,56 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         translator
     }
 
-    /// Goes to the entry of this number, by way of a block that loads the guest's state.
+    /// Loads the guest's state and goes to the entry of this number.
     fn enter(&mut self, number: Value) {
+        for reg in Reg::ALL {
+            let Some(variable) = self.registers[reg.index()] else { continue };
+            let value = self.def_loaded(variable, Context::offset_of_register(reg));
+            if self.parking.anywhere() & reg.bit() != 0 {
+                self.park(reg, value);
+            }
+        }
+        if self.metering.model != GasModel::None {
+            self.def_loaded(self.gas, Context::GAS);
+        }
+        if self.metering.count_instructions {
+            self.def_loaded(self.instructions, Context::INSTRUCTIONS);
+        }
         let number = self.builder.ins().ireduce(I32, number);
         let ways_in: Vec<_> = self.region.entries.iter().map(|_| self.builder.create_block()).collect();
         // Whoever passes the number takes it from the region, so the default is as good as any.
         self.branch_by_table(number, ways_in[0], &ways_in);
+        let short = self.builder.create_block();
+        self.builder.set_cold_block(short);
+        self.builder.append_block_param(short, I64);
+        self.builder.append_block_param(short, I32);
         for (&way_in, &id) in ways_in.iter().zip(&self.region.entries) {
             self.builder.set_cold_block(way_in);
             self.builder.seal_block(way_in);
             self.builder.switch_to_block(way_in);
+            self.builder.set_srcloc(Mark::WayIn.to_source_loc());
             let position = self.region.position(id).expect("entries are members");
-            if self.metering.model != GasModel::None {
-                self.def_loaded(self.gas, Context::GAS);
-            }
-            self.check_entry(id, self.checkpoints[position].bound);
-            let registers = self.registers;
-            for reg in Reg::ALL.into_iter().filter(|reg| registers[reg.index()].is_some()) {
-                let offset = Context::offset_of_register(reg);
-                let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
-                if self.parking.parked(position) & reg.bit() == 0 {
-                    self.builder.def_var(self.variable(reg), value);
-                }
-                if self.parking.anywhere() & reg.bit() != 0 {
-                    self.park(reg, value);
-                }
-            }
-            if self.metering.count_instructions {
-                self.def_loaded(self.instructions, Context::INSTRUCTIONS);
-            }
+            self.check_entry(id, self.checkpoints[position].bound, short);
+            // Behind the check it is another block.
+            let here = self.builder.current_block().expect("a block is being written");
+            self.builder.set_cold_block(here);
             self.add(self.gas, self.checkpoints[position].pending as i64);
             self.builder.ins().jump(self.bodies[position], &[]);
         }
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
+        // The context is as it was.
+        self.builder.seal_block(short);
+        self.builder.switch_to_block(short);
+        let (exit, pc) = (self.builder.block_params(short)[0], self.builder.block_params(short)[1]);
+        self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
+        self.builder.ins().return_(&[exit]);
     }
 
     /// Loads a variable from the context.
-    fn def_loaded(&mut self, variable: Variable, offset: i32) {
+    fn def_loaded(&mut self, variable: Variable, offset: i32) -> Value {
         let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
         self.builder.def_var(variable, value);
+        value
     }
 
     fn finish(mut self) {

@@ -16,7 +16,15 @@ pub(super) enum From {
 
 impl Instance {
     /// Runs machine code as long as there is any for where the guest is. `None` if the interpreter has to go on.
-    pub(super) fn run_native(&mut self, shared: &Shared, mut from: From) -> Option<Exit> {
+    pub(super) fn run_native(&mut self, shared: &Shared, from: From) -> Option<Exit> {
+        let exit = self.run_regions(shared, from);
+        if let Some(tier) = &mut self.tier {
+            tier.release();
+        }
+        exit
+    }
+
+    fn run_regions(&mut self, shared: &Shared, mut from: From) -> Option<Exit> {
         let (tier, cache) = (self.tier.as_mut()?, shared.cache.as_ref()?);
         if from == From::Interpreter {
             tier.compile(cache, &shared.cells, self.context.state.pc);

@@ -3,7 +3,10 @@
 //! Cranelift writes every jump with a distance of 32 bits. With what is taken out (branches to [landings](crate::landings))
 //! code gets smaller by a third and more, which the processor's front end is thankful for.
 
+mod share;
+
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use share::share;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -30,6 +33,8 @@ enum Kind {
     Plain,
     /// Left out.
     Gone,
+    /// Left out, as what it leads to is the same as from the earlier piece of this index on.
+    Shared { with: usize },
     /// A jump to a fixed place, by its target; conditional ones with their condition, as encoded.
     Jump { target: usize, condition: Option<u8>, is_short: bool },
     /// An instruction that names a branch table or a constant by the distance that its bytes at `field` have.
@@ -65,21 +70,34 @@ impl Compacted {
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// Leaves `gone` out of `code`: instructions, ascending. Puts `prefixes` before others, ascending. `blocks` are the starts of its basic blocks, ascending. `None` if
-/// there is something in the code that is not expected there, by this or by `is_expected`.
+/// What is to become of code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changes<'a> {
+    /// Instructions to leave out, ascending.
+    pub gone: &'a [Range<usize>],
+    /// Prefixes to put before others, ascending.
+    pub prefixes: &'a [Prefix],
+    /// Code from this offset on need not be fast.
+    pub cold: usize,
+}
+
+/// Changes `code`, whose basic blocks start at `blocks`, ascending. `None` if there is something in it that is not expected
+/// there, by this or by `is_expected`.
 pub(crate) fn compact(
     code: &[u8],
-    gone: &[Range<usize>],
-    prefixes: &[Prefix],
     blocks: &[u32],
+    changes: Changes<'_>,
     is_expected: impl FnMut(&Instruction) -> bool,
 ) -> Option<Compacted> {
-    let mut pieces = pieces(code, gone, prefixes, blocks, is_expected)?;
-    let heads = heads(&pieces);
+    let Changes { prefixes, cold, .. } = changes;
+    let mut pieces = pieces(code, blocks, changes, is_expected)?;
+    share(code, &mut pieces, cold);
+    let heads = heads(&pieces, cold);
     shorten(&mut pieces, &heads, prefixes);
     let mut offsets = vec![UNKNOWN; code.len() + 1];
     let mut len: usize = 0;
-    for piece in &mut pieces {
+    for index in 0..pieces.len() {
+        let piece = &mut pieces[index];
         if heads.binary_search(&piece.at.start).is_ok() {
             piece.padding = len.next_multiple_of(HEAD_ALIGNMENT) - len;
         }
@@ -94,9 +112,11 @@ pub(crate) fn compact(
                 piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (first + index) as u32);
                 offsets[piece.at.start] = len as u32;
             }
+            // That comes earlier.
+            Kind::Shared { with } => offsets[pieces[index].at.start] = offsets[pieces[with].at.start],
             _ => offsets[piece.at.start] = len as u32,
         }
-        len += piece.len();
+        len += pieces[index].len();
     }
     offsets[code.len()] = len as u32;
     let mut compacted = Compacted { code: Vec::with_capacity(len), offsets };
@@ -104,9 +124,9 @@ pub(crate) fn compact(
     Some(compacted)
 }
 
-/// Where loops begin: what jumps lead back to, ascending.
-fn heads(pieces: &[Piece]) -> Vec<usize> {
-    let back = pieces.iter().filter_map(|piece| match piece.kind {
+/// Where loops begin: what jumps before offset `cold` lead back to, ascending.
+fn heads(pieces: &[Piece], cold: usize) -> Vec<usize> {
+    let back = pieces.iter().take_while(|piece| piece.at.start < cold).filter_map(|piece| match piece.kind {
         Kind::Jump { target, .. } if target <= piece.at.start => Some(target),
         _ => None,
     });
@@ -133,7 +153,7 @@ impl Piece {
     fn len(&self) -> usize {
         match self.kind {
             Kind::Plain | Kind::Reference { .. } | Kind::Table | Kind::Constants => self.prefix.len() + self.at.len(),
-            Kind::Gone => 0,
+            Kind::Gone | Kind::Shared { .. } => 0,
             Kind::Jump { is_short: true, .. } => 2,
             Kind::Jump { condition: Some(_), .. } => 6,
             Kind::Jump { condition: None, .. } => 5,
@@ -156,7 +176,7 @@ impl Compacted {
         self.code.extend_from_slice(piece.prefix);
         match piece.kind {
             Kind::Plain | Kind::Constants => self.code.extend_from_slice(former),
-            Kind::Gone => {}
+            Kind::Gone | Kind::Shared { .. } => {}
             Kind::Jump { target, condition, is_short } => {
                 let distance = self.distance(next, target)?;
                 match (condition, is_short) {
@@ -190,14 +210,13 @@ impl Compacted {
 
 fn pieces(
     code: &[u8],
-    gone: &[Range<usize>],
-    prefixes: &[Prefix],
     blocks: &[u32],
+    changes: Changes<'_>,
     mut is_expected: impl FnMut(&Instruction) -> bool,
 ) -> Option<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut gone = gone.iter().peekable();
-    let mut prefixes = prefixes.iter().peekable();
+    let mut gone = changes.gone.iter().peekable();
+    let mut prefixes = changes.prefixes.iter().peekable();
     // Tables that have been referred to and are still to come, and where the first constant is.
     let mut tables: Vec<Range<usize>> = Vec::new();
     let mut constants = usize::MAX;
@@ -243,7 +262,7 @@ fn pieces(
         }
         match (pieces.last_mut(), &kind) {
             (Some(Piece { at: last, kind: Kind::Plain, .. }), Kind::Plain)
-                if prefix.is_empty() && blocks.binary_search(&(at as u32)).is_err() =>
+                if prefix.is_empty() && at < changes.cold && blocks.binary_search(&(at as u32)).is_err() =>
             {
                 last.end = end;
             }
@@ -311,6 +330,10 @@ pub(crate) fn pad(code: &mut Vec<u8>, mut len: usize) {
 mod tests {
     use super::*;
 
+    fn changed(code: &[u8], blocks: &[u32], gone: &[Range<usize>], cold: usize) -> Option<Compacted> {
+        compact(code, blocks, Changes { gone, prefixes: &[], cold }, |_| true)
+    }
+
     /// test; je over; jmp +0; table; nop; jmp back; constant
     fn example() -> Vec<u8> {
         let mut code = Vec::new();
@@ -331,7 +354,7 @@ mod tests {
 
     #[test]
     fn jumps_tables_and_constants_follow_what_they_lead_to() {
-        let compacted = compact(&example(), &[0..3, 3..9], &[], &[0, 9, 26, 34], |_| true).unwrap();
+        let compacted = changed(&example(), &[0, 9, 26, 34], &[0..3, 3..9], usize::MAX).unwrap();
         let code = &compacted.code;
         // The head of the loop is at 0 already.
         assert_eq!(code[..2], [0x48, 0x8d]);
@@ -355,18 +378,33 @@ mod tests {
         // The first byte of the constant would be an instruction.
         let mut code = former.clone();
         code[end + 2..].copy_from_slice(&0xffff_ffff_ffff_ffc3_u64.to_le_bytes());
-        let compacted =
-            compact(&code, &[0..3, 3..9], &[], &[0, 9, 26, 34, end as u32, end as u32 + 2], |_| true).unwrap();
+        let compacted = changed(&code, &[0, 9, 26, 34, end as u32, end as u32 + 2], &[0..3, 3..9], usize::MAX).unwrap();
         let constant = compacted.offset(end as u32 + 2).unwrap() as usize;
         assert_eq!(compacted.code[constant..constant + 8], code[end + 2..]);
     }
 
     #[test]
+    fn endings_of_cold_code_are_shared() {
+        // nop; nop; mov ecx, 1; mov eax, 2; jmp 0; mov ecx, 3; mov eax, 2; jmp 0; mov eax, 2; ret
+        let two = [0xb8, 2, 0, 0, 0];
+        let jump = |from: i32| [&[0xe9][..], &(-from - 5).to_le_bytes()].concat();
+        let first = [&[0xb9, 1, 0, 0, 0][..], &two, &jump(12)].concat();
+        let second = [&[0xb9, 3, 0, 0, 0][..], &two, &jump(27)].concat();
+        let code = [&[0x90, 0x90][..], &first, &second, &two, &[0xc3]].concat();
+        let compacted = changed(&code, &[0, 2, 17, 32], &[], 2).unwrap();
+        let offset = |former| compacted.offset(former).unwrap() as usize;
+        assert_eq!((offset(7), offset(22)), (7, 7), "the second jumps into the first");
+        let tail = &compacted.code[offset(17)..];
+        assert_eq!(tail[..7], [0xb9, 3, 0, 0, 0, 0xeb, 7_u8.wrapping_sub(offset(17) as u8 + 7)]);
+        assert_eq!(tail[7..], [&two[..], &[0xc3]].concat(), "what ends otherwise is left alone");
+    }
+
+    #[test]
     fn what_is_not_understood_is_left_alone() {
         // A short jump, which Cranelift does not write; half an instruction; something to leave out that is none.
-        assert!(compact(&[0xeb, 0xfe], &[], &[], &[0], |_| true).is_none());
-        assert!(compact(&[0x0f], &[], &[], &[0], |_| true).is_none());
-        assert!(compact(&[0x90, 0xc3], &[1..2, 5..6], &[], &[0], |_| true).is_none());
+        assert!(changed(&[0xeb, 0xfe], &[0], &[], usize::MAX).is_none());
+        assert!(changed(&[0x0f], &[0], &[], usize::MAX).is_none());
+        assert!(changed(&[0x90, 0xc3], &[0], &[1..2, 5..6], usize::MAX).is_none());
     }
 
     #[test]
@@ -375,7 +413,7 @@ mod tests {
         code.extend(vec![0x90; 200]);
         code.extend([0xe9]);
         code.extend((-205_i32).to_le_bytes()); // jmp 10
-        let compacted = compact(&code, &[], &[], &[0, 10], |_| true).unwrap();
+        let compacted = changed(&code, &[0, 10], &[], usize::MAX).unwrap();
         assert_eq!(compacted.offset(10), Some(HEAD_ALIGNMENT as u32));
         assert_eq!(compacted.code.len(), HEAD_ALIGNMENT + 205);
     }
