@@ -3,11 +3,12 @@
 //! Cranelift writes every jump with a distance of 32 bits. With what is taken out (branches to [landings](crate::landings))
 //! code gets smaller by a third and more, which the processor's front end is thankful for.
 
+mod layout;
 mod share;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use layout::{CONSTANT_ALIGNMENT, lay_out, position};
 use share::share;
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A stretch of the former code.
@@ -45,30 +46,19 @@ enum Kind {
     Constants,
 }
 
-/// Heads of loops begin at multiples of this, in bytes: a tiny loop that lies across lines of the cache is fetched in two
-/// steps.
-const HEAD_ALIGNMENT: usize = 64;
-
-/// What constants are aligned to, at most.
-const CONSTANT_ALIGNMENT: usize = 16;
-
-/// How far a short jump leads either way; a little less than the encoding has.
-const SHORT: usize = 120;
-
 /// Compacted code, and where the former offsets are in it.
 pub(crate) struct Compacted {
     pub code: Vec<u8>,
-    offsets: Vec<u32>,
+    pieces: Vec<Piece>,
+    positions: Vec<usize>,
 }
 
 impl Compacted {
     /// Where the instruction or table is that was at this offset.
     pub(crate) fn offset(&self, former: u32) -> Option<u32> {
-        self.offsets.get(former as usize).copied().filter(|&offset| offset != UNKNOWN)
+        u32::try_from(position(&self.pieces, &self.positions, former as usize)?).ok()
     }
 }
-
-const UNKNOWN: u32 = u32::MAX;
 
 /// What is to become of code.
 #[derive(Clone, Copy, Debug)]
@@ -89,64 +79,15 @@ pub(crate) fn compact(
     changes: Changes<'_>,
     is_expected: impl FnMut(&Instruction) -> bool,
 ) -> Option<Compacted> {
-    let Changes { prefixes, cold, .. } = changes;
     let mut pieces = pieces(code, blocks, changes, is_expected)?;
-    share(code, &mut pieces, cold);
-    let heads = heads(&pieces, cold);
-    shorten(&mut pieces, &heads, prefixes);
-    let mut offsets = vec![UNKNOWN; code.len() + 1];
-    let mut len: usize = 0;
-    for index in 0..pieces.len() {
-        let piece = &mut pieces[index];
-        if heads.binary_search(&piece.at.start).is_ok() {
-            piece.padding = len.next_multiple_of(HEAD_ALIGNMENT) - len;
-        }
-        if matches!(piece.kind, Kind::Constants) {
-            piece.padding = (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT;
-        }
-        len += piece.padding;
-        match piece.kind {
-            // Each instruction can be a target, and each constant.
-            Kind::Plain | Kind::Constants => {
-                let first = len + piece.prefix.len();
-                piece.at.clone().enumerate().for_each(|(index, at)| offsets[at] = (first + index) as u32);
-                offsets[piece.at.start] = len as u32;
-            }
-            // That comes earlier.
-            Kind::Shared { with } => offsets[pieces[index].at.start] = offsets[pieces[with].at.start],
-            _ => offsets[piece.at.start] = len as u32,
-        }
-        len += pieces[index].len();
+    share(code, &mut pieces, changes.cold);
+    let (positions, len) = lay_out(&mut pieces, changes.cold);
+    let mut compacted = Compacted { code: Vec::with_capacity(len), pieces: Vec::new(), positions };
+    for piece in &pieces {
+        compacted.write(code, &pieces, piece)?;
     }
-    offsets[code.len()] = len as u32;
-    let mut compacted = Compacted { code: Vec::with_capacity(len), offsets };
-    pieces.iter().try_for_each(|piece| compacted.write(code, piece))?;
+    compacted.pieces = pieces;
     Some(compacted)
-}
-
-/// Where loops begin: what jumps before offset `cold` lead back to, ascending.
-fn heads(pieces: &[Piece], cold: usize) -> Vec<usize> {
-    let back = pieces.iter().take_while(|piece| piece.at.start < cold).filter_map(|piece| match piece.kind {
-        Kind::Jump { target, .. } if target <= piece.at.start => Some(target),
-        _ => None,
-    });
-    let heads: BTreeSet<usize> = back.collect();
-    heads.into_iter().collect()
-}
-
-/// Makes jumps short that do not lead far. Distances only get shorter, but for the padding of heads and for prefixes in
-/// between.
-fn shorten(pieces: &mut [Piece], heads: &[usize], prefixes: &[Prefix]) {
-    for piece in pieces {
-        if let Kind::Jump { target, is_short, .. } = &mut piece.kind {
-            let (low, high) = (piece.at.end.min(*target), piece.at.end.max(*target));
-            let between = heads.partition_point(|&head| head <= high) - heads.partition_point(|&head| head < low);
-            let longer = &prefixes[prefixes.partition_point(|prefix| prefix.at < low)..];
-            let longer = &longer[..longer.partition_point(|prefix| prefix.at <= high)];
-            let longer: usize = longer.iter().map(|prefix| prefix.bytes.len()).sum();
-            *is_short = high - low + between * HEAD_ALIGNMENT + longer <= SHORT;
-        }
-    }
 }
 
 impl Piece {
@@ -162,13 +103,12 @@ impl Piece {
 }
 
 impl Compacted {
-    /// The distance from `from` to where `former` is now.
-    fn distance(&self, from: usize, former: usize) -> Option<i32> {
-        let to = self.offset(u32::try_from(former).ok()?)?;
-        i32::try_from(i64::from(to) - from as i64).ok()
-    }
-
-    fn write(&mut self, code: &[u8], piece: &Piece) -> Option<()> {
+    fn write(&mut self, code: &[u8], pieces: &[Piece], piece: &Piece) -> Option<()> {
+        // From a position to where an offset of the former code is now.
+        let distance = |from: usize, former: usize| {
+            let to = position(pieces, &self.positions, former)?;
+            i32::try_from(to as i64 - from as i64).ok()
+        };
         pad(&mut self.code, piece.padding);
         let start = self.code.len();
         let next = start + piece.len();
@@ -178,7 +118,7 @@ impl Compacted {
             Kind::Plain | Kind::Constants => self.code.extend_from_slice(former),
             Kind::Gone | Kind::Shared { .. } => {}
             Kind::Jump { target, condition, is_short } => {
-                let distance = self.distance(next, target)?;
+                let distance = distance(next, target)?;
                 match (condition, is_short) {
                     (Some(condition), true) => self.code.push(0x70 | condition),
                     (None, true) => self.code.push(0xeb),
@@ -191,7 +131,7 @@ impl Compacted {
                 }
             }
             Kind::Reference { target, field, .. } => {
-                let distance = self.distance(next, target)?;
+                let distance = distance(next, target)?;
                 self.code.extend_from_slice(former);
                 self.code[start + field..start + field + 4].copy_from_slice(&distance.to_le_bytes());
             }
@@ -199,7 +139,7 @@ impl Compacted {
                 let (entries, _) = former.as_chunks::<4>();
                 for entry in entries {
                     let target = piece.at.start.checked_add_signed(i32::from_le_bytes(*entry) as isize)?;
-                    let distance = self.distance(start, target)?;
+                    let distance = distance(start, target)?;
                     self.code.extend(distance.to_le_bytes());
                 }
             }
@@ -408,13 +348,15 @@ mod tests {
     }
 
     #[test]
-    fn far_jumps_stay_long_and_heads_are_aligned() {
-        let mut code = vec![0x90; 10];
-        code.extend(vec![0x90; 200]);
-        code.extend([0xe9]);
-        code.extend((-205_i32).to_le_bytes()); // jmp 10
-        let compacted = changed(&code, &[0, 10], &[], usize::MAX).unwrap();
-        assert_eq!(compacted.offset(10), Some(HEAD_ALIGNMENT as u32));
-        assert_eq!(compacted.code.len(), HEAD_ALIGNMENT + 205);
+    fn far_jumps_stay_long_and_loops_lie_in_few_lines() {
+        let in_front = |len: u32| {
+            let mut code = vec![0x90; len as usize + 200];
+            code.push(0xe9);
+            code.extend((-205_i32).to_le_bytes());
+            let compacted = changed(&code, &[0, len], &[], usize::MAX).unwrap();
+            (compacted.offset(len).unwrap(), compacted.code.len())
+        };
+        assert_eq!(in_front(10), (10, 215), "205 bytes from there lie in four lines, which is as few as can be");
+        assert_eq!(in_front(60), (64, 269), "and these would in five");
     }
 }

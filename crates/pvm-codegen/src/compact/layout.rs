@@ -1,0 +1,96 @@
+//! Where pieces of code come to lie: jumps are short where they can be, and small loops lie in few lines of the cache.
+
+use super::{Kind, Piece};
+use std::collections::BTreeMap;
+
+/// A line of the cache of instructions, in bytes.
+const LINE: usize = 64;
+/// Loops up to this length begin with a line if they lie in fewer lines then, in bytes. A tiny loop that lies across lines
+/// is fetched in two steps.
+const SMALL_LOOP: usize = 256;
+/// What constants are aligned to, at most.
+pub(super) const CONSTANT_ALIGNMENT: usize = 16;
+
+/// Sets the padding of pieces and which jumps are short; returns the position of each piece, behind its padding, and the
+/// length of all. Loops begin before offset `cold`.
+pub(super) fn lay_out(pieces: &mut [Piece], cold: usize) -> (Vec<usize>, usize) {
+    let loops = loops(pieces, cold);
+    for piece in &mut *pieces {
+        if let Kind::Jump { is_short, .. } = &mut piece.kind {
+            *is_short = true;
+        }
+    }
+    let mut positions = vec![0; pieces.len()];
+    // Jumps only ever become longer, so that there is a last round.
+    loop {
+        let len = place(pieces, &loops, &mut positions);
+        let mut changed = false;
+        for index in 0..pieces.len() {
+            let Kind::Jump { target, is_short: true, .. } = pieces[index].kind else { continue };
+            let next = positions[index] + pieces[index].len();
+            let distance = position(pieces, &positions, target).map_or(0, |to| to as i64 - next as i64);
+            if i8::try_from(distance).is_err() {
+                let Kind::Jump { is_short, .. } = &mut pieces[index].kind else { unreachable!("it was one") };
+                *is_short = false;
+                changed = true;
+            }
+        }
+        if !changed {
+            return (positions, len);
+        }
+    }
+}
+
+/// Where an offset of the former code is now, at the beginning of a piece or within one. Prefixes belong to the instruction
+/// that they are put before.
+pub(super) fn position(pieces: &[Piece], positions: &[usize], former: usize) -> Option<usize> {
+    let index = pieces.partition_point(|piece| piece.at.start <= former).checked_sub(1)?;
+    let piece = &pieces[index];
+    match (former - piece.at.start, &piece.kind) {
+        (0, _) => Some(positions[index]),
+        (within, _) if within == piece.at.len() && index + 1 == pieces.len() => Some(positions[index] + piece.len()),
+        (within, Kind::Plain | Kind::Constants) => Some(positions[index] + piece.prefix.len() + within),
+        _ => None,
+    }
+}
+
+/// The pieces at which loops begin, each with the last one that jumps back there.
+fn loops(pieces: &[Piece], cold: usize) -> BTreeMap<usize, usize> {
+    let hot = pieces.iter().enumerate().take_while(|(_, piece)| piece.at.start < cold);
+    let back = hot.filter_map(|(index, piece)| match piece.kind {
+        Kind::Jump { target, .. } if target <= piece.at.start => {
+            Some((pieces.binary_search_by_key(&target, |piece| piece.at.start).ok()?, index))
+        }
+        _ => None,
+    });
+    back.collect()
+}
+
+/// Places pieces one behind the other, given where they were in the last round; returns the length of all.
+fn place(pieces: &mut [Piece], loops: &BTreeMap<usize, usize>, positions: &mut [usize]) -> usize {
+    let mut len: usize = 0;
+    for index in 0..pieces.len() {
+        let piece = &pieces[index];
+        let padding = match (&piece.kind, loops.get(&index)) {
+            (Kind::Constants, _) => {
+                (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT
+            }
+            (_, Some(&last)) => {
+                let size = positions[last] + pieces[last].len() - positions[index];
+                let lines = (len % LINE + size).div_ceil(LINE);
+                let is_worse = size <= SMALL_LOOP && lines > size.div_ceil(LINE);
+                if is_worse { len.next_multiple_of(LINE) - len } else { 0 }
+            }
+            _ => 0,
+        };
+        pieces[index].padding = padding;
+        len += padding;
+        positions[index] = match pieces[index].kind {
+            // That comes earlier.
+            Kind::Shared { with } => positions[with],
+            _ => len,
+        };
+        len += pieces[index].len();
+    }
+    len
+}
