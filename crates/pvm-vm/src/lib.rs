@@ -10,6 +10,8 @@
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
 //! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
+//!
+//! On x86-64 Linux compiled code finds guest memory by a segment register (`segment`).
 
 mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
