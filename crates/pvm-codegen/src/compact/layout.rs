@@ -1,13 +1,11 @@
-//! Where pieces of code come to lie: jumps are short where they can be, and small loops lie in few lines of the cache.
+//! Where pieces of code come to lie: jumps are short where they can be, and loops are aligned.
 
 use super::{Kind, Piece};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-/// A line of the cache of instructions, in bytes.
-const LINE: usize = 64;
-/// Loops up to this length begin with a line if they lie in fewer lines then, in bytes. A tiny loop that lies across lines
-/// is fetched in two steps.
-const SMALL_LOOP: usize = 256;
+/// Loops begin at multiples of this, a line of the cache of instructions, in bytes: a tiny loop that lies across lines is
+/// fetched in two steps, and larger ones gain, too.
+const LOOP_ALIGNMENT: usize = 64;
 /// What constants are aligned to, at most.
 pub(super) const CONSTANT_ALIGNMENT: usize = 16;
 
@@ -54,38 +52,29 @@ pub(super) fn position(pieces: &[Piece], positions: &[usize], former: usize) -> 
     }
 }
 
-/// The pieces at which loops begin, each with the last one that jumps back there.
-fn loops(pieces: &[Piece], cold: usize) -> BTreeMap<usize, usize> {
-    let hot = pieces.iter().enumerate().take_while(|(_, piece)| piece.at.start < cold);
-    let back = hot.filter_map(|(index, piece)| match piece.kind {
+/// The pieces at which loops begin: what jumps before offset `cold` lead back to.
+fn loops(pieces: &[Piece], cold: usize) -> BTreeSet<usize> {
+    let back = pieces.iter().take_while(|piece| piece.at.start < cold).filter_map(|piece| match piece.kind {
         Kind::Jump { target, .. } if target <= piece.at.start => {
-            Some((pieces.binary_search_by_key(&target, |piece| piece.at.start).ok()?, index))
+            pieces.binary_search_by_key(&target, |piece| piece.at.start).ok()
         }
         _ => None,
     });
     back.collect()
 }
 
-/// Places pieces one behind the other, given where they were in the last round; returns the length of all.
-fn place(pieces: &mut [Piece], loops: &BTreeMap<usize, usize>, positions: &mut [usize]) -> usize {
+/// Places pieces one behind the other; returns the length of all.
+fn place(pieces: &mut [Piece], loops: &BTreeSet<usize>, positions: &mut [usize]) -> usize {
     let mut len: usize = 0;
     for index in 0..pieces.len() {
-        let piece = &pieces[index];
-        let padding = match (&piece.kind, loops.get(&index)) {
-            (Kind::Constants, _) => {
-                (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT
-            }
-            (_, Some(&last)) => {
-                let size = positions[last] + pieces[last].len() - positions[index];
-                let lines = (len % LINE + size).div_ceil(LINE);
-                let is_worse = size <= SMALL_LOOP && lines > size.div_ceil(LINE);
-                if is_worse { len.next_multiple_of(LINE) - len } else { 0 }
-            }
+        let piece = &mut pieces[index];
+        piece.padding = match piece.kind {
+            Kind::Constants => (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT,
+            _ if loops.contains(&index) => len.next_multiple_of(LOOP_ALIGNMENT) - len,
             _ => 0,
         };
-        pieces[index].padding = padding;
-        len += padding;
-        positions[index] = match pieces[index].kind {
+        len += piece.padding;
+        positions[index] = match piece.kind {
             // That comes earlier.
             Kind::Shared { with } => positions[with],
             _ => len,
