@@ -4,10 +4,23 @@ use crate::kernel::Kernel;
 use anyhow::Result;
 use std::time::Duration;
 
+/// Which form of a kernel an engine takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guest {
+    /// C, compiled for the host.
+    Source,
+    /// The `.polkavm` container.
+    Pvm,
+    /// The `.wasm` module.
+    Wasm,
+}
+
 /// An engine with its settings.
 pub struct Contender {
     /// What tables call it.
     pub name: &'static str,
+    /// What it runs.
+    pub guest: Guest,
     /// It does this fraction of the native work, so that slow engines take no longer than fast ones.
     pub share: u64,
     /// Loads a kernel, so that the first run can begin.

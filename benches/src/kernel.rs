@@ -18,7 +18,9 @@ pub struct Kernel {
     pub source: PathBuf,
     /// The `.polkavm` container.
     pub file: Vec<u8>,
-    /// The same, read.
+    /// The WebAssembly module from the same source, if there is one.
+    pub wasm: Option<Vec<u8>>,
+    /// What is in the container.
     pub program: Program,
     /// Where [`ENTRY`] begins.
     pub entry: u32,
@@ -31,7 +33,10 @@ impl Kernel {
         let program = Program::parse(&file).with_context(|| path.display().to_string())?;
         let export = program.exports.iter().find(|export| export.name == ENTRY);
         let entry = export.ok_or_else(|| anyhow!("{}: no export named `{ENTRY}`", path.display()))?.pc;
-        Ok(Kernel { name: name.to_owned(), source: folder.join(name).with_extension("c"), file, program, entry })
+        let wasm = folder.join(name).with_extension("wasm");
+        let wasm =
+            wasm.exists().then(|| std::fs::read(&wasm).with_context(|| wasm.display().to_string())).transpose()?;
+        Ok(Kernel { name: name.to_owned(), source: folder.join(name).with_extension("c"), file, wasm, program, entry })
     }
 }
 

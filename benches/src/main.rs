@@ -5,19 +5,12 @@
 //! every round; what the longer run takes more is the steady figure, without start and compiling. Of each length the
 //! least time counts, which noise can only raise.
 
-mod clock;
-mod contender;
-mod kernel;
-mod measure;
-mod native;
-mod ours;
-mod polkavm_peer;
-mod report;
-
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use contender::Contender;
-use report::Report;
+use pvm_benches::contender::{Contender, Guest};
+use pvm_benches::kernel::{self, Kernel};
+use pvm_benches::report::Report;
+use pvm_benches::{measure, native, ours, polkavm_peer};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,12 +21,17 @@ use std::time::Duration;
 struct Arguments {
     /// Kernels by name; all by default.
     kernels: Vec<String>,
-    /// Take kernels (NAME.c and NAME.polkavm) from this folder instead of our own.
+    /// Take kernels (NAME.c and NAME.polkavm) from this folder instead of our own. Engines for WebAssembly take part if
+    /// every kernel is there as NAME.wasm, too.
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Only contenders whose names contain one of these, separated by commas. Native code always takes part.
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    only: Vec<String>,
+    /// Only contenders whose names contain one of these, separated by commas, such as `ours-gas,wasmtime`. Native code
+    /// always takes part.
+    #[arg(long, visible_alias = "only", value_delimiter = ',', value_name = "NAMES")]
+    contenders: Vec<String>,
+    /// Print the names of all contenders, and do nothing else.
+    #[arg(long)]
+    list: bool,
     /// How many rounds.
     #[arg(long, default_value_t = 5, value_name = "N")]
     rounds: u32,
@@ -53,15 +51,15 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.list {
+        engines(&arguments)?.iter().for_each(|contender| println!("{}", contender.name));
+        return Ok(());
+    }
     let kernels = kernel::load(arguments.folder.as_deref(), &arguments.kernels)?;
     let toolchain = native::Toolchain::find(arguments.cc.as_deref())?;
     eprintln!("native code: {}, -O2", toolchain.version());
     let mut contenders = vec![native::contender(toolchain)];
-    let chosen = |contender: &Contender| {
-        arguments.only.is_empty() || arguments.only.iter().any(|name| contender.name.contains(name.as_str()))
-    };
-    let engines = ours::contenders(arguments.jit_threshold)?.into_iter().chain(polkavm_peer::contenders()?);
-    contenders.extend(engines.filter(chosen));
+    contenders.extend(choose(engines(&arguments)?, &arguments.contenders, &kernels)?);
 
     let mut report = Report::new(contenders.iter().map(|contender| contender.name).collect());
     for kernel in &kernels {
@@ -76,4 +74,37 @@ fn main() -> Result<()> {
         println!("{}", report.table());
     }
     Ok(())
+}
+
+/// All engines that this program was built with and that the host lets run.
+fn engines(arguments: &Arguments) -> Result<Vec<Contender>> {
+    let mut engines = ours::contenders(arguments.jit_threshold)?;
+    engines.extend(polkavm_peer::contenders()?);
+    #[cfg(feature = "peers")]
+    {
+        engines.extend(pvm_benches::wasmtime_peer::contenders()?);
+        engines.extend(pvm_benches::wasmi_peer::contenders());
+    }
+    #[cfg(not(feature = "peers"))]
+    eprintln!("left out: wasmtime and wasmi, as this program was built without `--features peers`");
+    Ok(engines)
+}
+
+/// Those that are asked for and can run these kernels.
+fn choose(engines: Vec<Contender>, names: &[String], kernels: &[Kernel]) -> Result<Vec<Contender>> {
+    for name in names {
+        let known = engines.iter().any(|contender| contender.name.contains(name.as_str()));
+        let all = || engines.iter().map(|contender| contender.name).collect::<Vec<_>>().join(", ");
+        ensure!(known, "no contender's name contains `{name}`: there are {}", all());
+    }
+    let without = kernels.iter().find(|kernel| kernel.wasm.is_none());
+    let chosen = engines.into_iter().filter(|contender| {
+        let asked = names.is_empty() || names.iter().any(|name| contender.name.contains(name.as_str()));
+        if let (true, Guest::Wasm, Some(kernel)) = (asked, contender.guest, without) {
+            eprintln!("left out: {}, as there is no {}.wasm", contender.name, kernel.name);
+            return false;
+        }
+        asked
+    });
+    Ok(chosen.collect())
 }

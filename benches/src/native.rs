@@ -2,7 +2,7 @@
 //!
 //! A kernel runs in a process of its own, which measures its own processor time, so nothing has to be loaded into this one.
 
-use crate::contender::{Contender, Runner, Sample};
+use crate::contender::{Contender, Guest, Runner, Sample};
 use crate::kernel::Kernel;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::io::{BufRead, BufReader, Write};
@@ -72,7 +72,7 @@ pub fn contender(toolchain: Toolchain) -> Contender {
         let mut process = Process::start(&toolchain.compile(kernel)?)?;
         Ok(Box::new(move |n| process.run(n)))
     };
-    Contender { name: "native", share: 1, prepare: Box::new(prepare) }
+    Contender { name: "native", guest: Guest::Source, share: 1, prepare: Box::new(prepare) }
 }
 
 /// A running kernel, waiting for numbers.

@@ -1,7 +1,7 @@
 //! This engine.
 
 use crate::clock::{Processes, Stopwatch};
-use crate::contender::{Contender, GAS, Runner, Sample};
+use crate::contender::{Contender, GAS, Guest, Runner, Sample};
 use crate::kernel::Kernel;
 use anyhow::{Result, bail};
 use pvm_runtime::{Config, Engine, Exit, GasModel, Instance, Jit, Module, Options};
@@ -33,7 +33,7 @@ fn contender(name: &'static str, share: u64, config: &Config, gas_model: GasMode
         let entry = kernel.entry;
         Ok(Box::new(move |n| run(&module, entry, n)))
     };
-    Ok(Contender { name, share, prepare: Box::new(prepare) })
+    Ok(Contender { name, guest: Guest::Pvm, share, prepare: Box::new(prepare) })
 }
 
 fn run(module: &Module, entry: u32, n: u64) -> Result<Sample> {

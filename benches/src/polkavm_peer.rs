@@ -1,7 +1,7 @@
 //! The `polkavm` crate, through its public interface.
 
 use crate::clock::{Processes, Stopwatch};
-use crate::contender::{Contender, GAS, Runner, Sample};
+use crate::contender::{Contender, GAS, Guest, Runner, Sample};
 use crate::kernel::{ENTRY, Kernel};
 use anyhow::{Result, anyhow, bail};
 use polkavm::{
@@ -61,7 +61,7 @@ fn contender(name: &'static str, share: u64, engine: &Rc<Engine>, gas: Gas, proc
         let module = Module::from_blob(&engine, &config, blob)?;
         Ok(Box::new(move |n| run(&module, n, processes)))
     };
-    Contender { name, share, prepare: Box::new(prepare) }
+    Contender { name, guest: Guest::Pvm, share, prepare: Box::new(prepare) }
 }
 
 fn run(module: &Module, n: u64, processes: Processes) -> Result<Sample> {
