@@ -11,6 +11,8 @@
 
 pub mod clock;
 pub mod contender;
+#[cfg(feature = "peers")]
+pub mod javm_peer;
 pub mod kernel;
 pub mod measure;
 pub mod native;

@@ -82,11 +82,12 @@ fn engines(arguments: &Arguments) -> Result<Vec<Contender>> {
     engines.extend(polkavm_peer::contenders()?);
     #[cfg(feature = "peers")]
     {
+        engines.extend(pvm_benches::javm_peer::contenders());
         engines.extend(pvm_benches::wasmtime_peer::contenders()?);
         engines.extend(pvm_benches::wasmi_peer::contenders());
     }
     #[cfg(not(feature = "peers"))]
-    eprintln!("left out: wasmtime and wasmi, as this program was built without `--features peers`");
+    eprintln!("left out: javm, wasmtime and wasmi, as this program was built without `--features peers`");
     Ok(engines)
 }
 
