@@ -45,6 +45,11 @@ fn used(processes: Processes) -> Duration {
 
 /// The processor time of all living descendants, from `/proc`; zero where there is no such thing.
 fn descendants_time() -> Duration {
+    descendants().into_iter().filter_map(time_of).sum()
+}
+
+/// All living descendants of this process, from `/proc`; none where there is no such thing.
+pub fn descendants() -> Vec<u32> {
     let parents = parents();
     let own = std::process::id();
     let is_descendant = |mut pid: u32| {
@@ -56,7 +61,7 @@ fn descendants_time() -> Duration {
         }
         false
     };
-    parents.keys().filter(|&&pid| is_descendant(pid)).filter_map(|&pid| time_of(pid)).sum()
+    parents.keys().copied().filter(|&pid| is_descendant(pid)).collect()
 }
 
 /// The parent of each process.

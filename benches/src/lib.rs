@@ -9,8 +9,10 @@
 //! | `plots` | nothing: it draws what the others have printed as JSON |
 //! | `cargo bench` | the parts, with Criterion |
 
+pub mod child;
 pub mod clock;
 pub mod contender;
+pub mod generator;
 #[cfg(feature = "peers")]
 pub mod javm_peer;
 pub mod kernel;
@@ -19,6 +21,7 @@ pub mod native;
 pub mod ours;
 pub mod polkavm_peer;
 pub mod report;
+pub mod resident;
 #[cfg(feature = "peers")]
 pub mod wasmi_peer;
 #[cfg(feature = "peers")]

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use pvm_runtime::{Config, Engine, Exit, GasModel, Instance, Jit, Module, Options};
 
 /// Where a C function takes its argument and leaves its result.
-const ARGUMENT: usize = 7;
+pub const ARGUMENT: usize = 7;
 
 /// This engine with each gas model, and its interpreter; `jit_threshold` is the default if it is not given.
 pub fn contenders(jit_threshold: Option<u32>) -> Result<Vec<Contender>> {

@@ -5,13 +5,14 @@ use crate::contender::{Contender, GAS, Guest, Runner, Sample};
 use crate::kernel::{ENTRY, Kernel};
 use anyhow::{Result, anyhow, bail};
 use polkavm::{
-    BackendKind, Config, Engine, GasMeteringKind, InterruptKind, Module, ModuleConfig, ProgramBlob, Reg, SandboxKind,
+    BackendKind, Config, Engine, GasMeteringKind, InterruptKind, Module, ModuleConfig, ProgramBlob, RawInstance, Reg,
+    SandboxKind,
 };
 use std::rc::Rc;
 
 /// How gas is charged.
 #[derive(Clone, Copy)]
-enum Gas {
+pub enum Gas {
     /// Not at all.
     None,
     /// Per block, checked when it is entered; what the recompiler can do.
@@ -43,7 +44,12 @@ pub fn contenders() -> Result<Vec<Contender>> {
     Ok(contenders)
 }
 
-fn engine(backend: BackendKind, sandbox: Option<SandboxKind>) -> Result<Rc<Engine>> {
+/// An engine of this kind.
+///
+/// # Errors
+///
+/// If the host does not let it run.
+pub fn engine(backend: BackendKind, sandbox: Option<SandboxKind>) -> Result<Rc<Engine>> {
     let mut config = Config::new();
     config.set_backend(Some(backend));
     config.set_sandbox(sandbox);
@@ -54,22 +60,41 @@ fn engine(backend: BackendKind, sandbox: Option<SandboxKind>) -> Result<Rc<Engin
 fn contender(name: &'static str, share: u64, engine: &Rc<Engine>, gas: Gas, processes: Processes) -> Contender {
     let engine = Rc::clone(engine);
     let prepare = move |kernel: &Kernel| -> Result<Runner> {
-        let mut config = ModuleConfig::new();
-        config.set_gas_metering((!matches!(gas, Gas::None)).then_some(GasMeteringKind::Sync));
-        config.set_per_instruction_metering(matches!(gas, Gas::Instruction));
-        let blob = ProgramBlob::parse(kernel.file.as_slice().into()).map_err(|error| anyhow!("{error:?}"))?;
-        let module = Module::from_blob(&engine, &config, blob)?;
+        let module = module(&engine, &kernel.file, gas)?;
         Ok(Box::new(move |n| run(&module, n, processes)))
     };
     Contender { name, guest: Guest::Pvm, share, prepare: Box::new(prepare) }
 }
 
-fn run(module: &Module, n: u64, processes: Processes) -> Result<Sample> {
+/// Compiles a `.polkavm` container.
+///
+/// # Errors
+///
+/// If it is refused.
+pub fn module(engine: &Engine, file: &[u8], gas: Gas) -> Result<Module> {
+    let mut config = ModuleConfig::new();
+    config.set_gas_metering((!matches!(gas, Gas::None)).then_some(GasMeteringKind::Sync));
+    config.set_per_instruction_metering(matches!(gas, Gas::Instruction));
+    let blob = ProgramBlob::parse(file.into()).map_err(|error| anyhow!("{error:?}"))?;
+    Ok(Module::from_blob(engine, &config, blob)?)
+}
+
+/// An instance whose next run is `kernel(n)`.
+///
+/// # Errors
+///
+/// If there is no such export, or the host has no room.
+pub fn call(module: &Module, n: u64) -> Result<RawInstance> {
     let export = module.exports().find(|export| export.symbol().as_bytes() == ENTRY.as_bytes());
     let entry = export.ok_or_else(|| anyhow!("no export named `{ENTRY}`"))?.program_counter();
     let mut instance = module.instantiate()?;
     instance.set_gas(GAS);
     instance.prepare_call_untyped(entry, &[n]);
+    Ok(instance)
+}
+
+fn run(module: &Module, n: u64, processes: Processes) -> Result<Sample> {
+    let mut instance = call(module, n)?;
     let stopwatch = Stopwatch::start(processes);
     let interrupt = instance.run()?;
     let time = stopwatch.elapsed();
