@@ -172,3 +172,39 @@ fn the_program_under_test_reaches_its_blocks() {
     assert_eq!((run(4).exit, run(4).pc), (Exit::Panic, 0));
     assert_eq!(run(0x1_ffff_0000).exit, Exit::Halt);
 }
+
+/// Both halves of a product, which are computed together, in either order and with results in place of factors.
+#[test]
+fn halves_of_products_agree() {
+    use pvm_ops::Reg::{R2, R3};
+    let engines = engines();
+    let multiplications = [Opcode::Mul64, Opcode::MulUpperUU, Opcode::MulUpperSS, Opcode::MulUpperSU];
+    let pairs = multiplications.iter().flat_map(|&one| multiplications.map(|other| (one, other)));
+    let mut programs = Vec::new();
+    for (first, second) in pairs {
+        for (d, second_factors) in [(R2, (A, B)), (R2, (B, A)), (R2, (A, A)), (A, (A, B)), (B, (B, A))] {
+            programs.push([(first, d, A, B), (second, R3, second_factors.0, second_factors.1)]);
+        }
+    }
+    for program in programs {
+        let mut builder = BlobBuilder::new(Profile::V0_7);
+        for (opcode, d, a, b) in program {
+            builder.push(Instruction { opcode, operands: Operands::RegRegReg { d, a, b } }).unwrap();
+        }
+        builder.push(Instruction { opcode: Opcode::Trap, operands: Operands::None }).unwrap();
+        let blob = builder.finish();
+        let guest = |engine| Guest::new(engine, &blob, Profile::V0_7, GasModel::Instruction, &PAGES);
+        let mut expected = guest(&engines.interpreter);
+        let mut found: Vec<_> = engines.compilers.iter().map(guest).collect();
+        for (a, b) in VALUES.iter().flat_map(|&a| VALUES.map(|b| (a, b))) {
+            let mut registers = [0; 13];
+            (registers[A.index()], registers[B.index()]) = (a, b);
+            let setup = Setup { registers, pc: 0, gas: 20 };
+            let want = expected.run(&setup);
+            for guest in &mut found {
+                let difference = first_difference(&want, &guest.run(&setup));
+                assert!(difference.is_none(), "{program:?} {a:#x} {b:#x}: {}", difference.unwrap());
+            }
+        }
+    }
+}
