@@ -24,7 +24,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Plot {
     /// Steady speed by kernel and contender: what `compare --json` prints.
-    Speed(Files),
+    Speed {
+        /// What is read and written.
+        #[command(flatten)]
+        files: Files,
+        /// Only these contenders, by their full names and in this order, separated by commas.
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        contenders: Vec<String>,
+    },
     /// Time and memory by program size: what `growth --json` prints.
     Growth(Files),
 }
@@ -41,9 +48,10 @@ struct Files {
 
 fn main() -> Result<()> {
     match Arguments::parse().plot {
-        Plot::Speed(Files { output, inputs }) => {
+        Plot::Speed { files: Files { output, inputs }, contenders } => {
             let runs: Vec<Comparison> = inputs.iter().map(|path| read(path)).collect::<Result<_>>()?;
-            speed(&output, &runs.into_iter().flat_map(|run| run.measurements).collect::<Vec<_>>())
+            let measurements: Vec<_> = runs.into_iter().flat_map(|run| run.measurements).collect();
+            speed(&output, &measurements, &contenders)
         }
         Plot::Growth(Files { output, inputs }) => {
             let runs: Vec<Vec<Size>> = inputs.iter().map(|path| read(path)).collect::<Result<_>>()?;
@@ -72,17 +80,24 @@ struct Measurement {
 }
 
 /// Bars from native code's time up (or down), on a logarithmic scale: kernels side by side, the geometric mean last.
-fn speed(output: &Path, measurements: &[Measurement]) -> Result<()> {
+fn speed(output: &Path, measurements: &[Measurement], chosen: &[String]) -> Result<()> {
     let kernels = distinct(measurements.iter().map(|measurement| measurement.kernel.as_str()));
-    let contenders = distinct(measurements.iter().map(|measurement| measurement.contender.as_str()));
-    let contenders: Vec<_> = contenders.into_iter().filter(|name| *name != "native").collect();
+    let all = distinct(measurements.iter().map(|measurement| measurement.contender.as_str()));
+    for name in chosen {
+        ensure!(all.contains(&name.as_str()), "no contender `{name}`: there are {}", all.join(", "));
+    }
+    let contenders: Vec<&str> = match chosen {
+        [] => all.into_iter().filter(|name| *name != "native").collect(),
+        chosen => chosen.iter().map(String::as_str).collect(),
+    };
     ensure!(!contenders.is_empty(), "nothing but native code");
     let ratio = |kernel: &str, contender: &str| {
         let found = measurements.iter().find(|one| one.kernel == kernel && one.contender == contender);
         found.map(|measurement| measurement.ratio)
     };
     let columns: Vec<&str> = kernels.iter().copied().chain(["mean"]).collect();
-    let highest = measurements.iter().map(|measurement| measurement.ratio).fold(2.0, f64::max);
+    let drawn = measurements.iter().filter(|measurement| contenders.contains(&measurement.contender.as_str()));
+    let highest = drawn.map(|measurement| measurement.ratio).fold(2.0, f64::max);
 
     let area = SVGBackend::new(output, SPEED_SIZE).into_drawing_area();
     let draw = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", output.display());
@@ -192,6 +207,7 @@ fn lines(area: &DrawingArea<SVGBackend<'_>, Shift>, caption: &str, lines: &[Line
         .light_line_style(WHITE)
         .label_style((FONT, 13))
         .x_label_formatter(&|bytes| format!("{bytes:.0}"))
+        .y_label_formatter(&|value| format!("{value}"))
         .draw()
         .map_err(|error| anyhow!("{error}"))?;
     for (index, (name, points)) in lines.iter().enumerate() {
