@@ -167,7 +167,7 @@ fn ours(name: &str, config: &Config, generated: &Generated) -> Result<Figures> {
         guest_bytes: generated.code_bytes,
         instructions: generated.instructions,
         prepare_seconds,
-        compile_seconds: compiled.then(|| stats.time.as_secs_f64()),
+        compile_seconds: compiled.then_some(stats.time.as_secs_f64()),
         compiled_instructions: compiled.then_some(stats.instructions),
         code_bytes: compiled.then_some(stats.code_bytes),
         side_table_bytes: compiled.then_some(stats.side_table_bytes),
