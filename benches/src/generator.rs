@@ -7,7 +7,6 @@ use crate::kernel::ENTRY;
 use anyhow::Result;
 use pvm_isa::{Instruction, Opcode, Operands, Profile};
 use pvm_program::{Blob, PolkaVmFile, Section, natural};
-
 use pvm_runtime::Program;
 use reg::Reg;
 
