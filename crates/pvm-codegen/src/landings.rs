@@ -1,13 +1,13 @@
 //! Where compiled code goes on when the host refuses an access.
 //!
-//! In the IR a branch that is never taken stands before each access that the host watches over. It leads to code that
-//! stores the guest's state as it is there, the *landing*; so Cranelift keeps that state and says where it is. Once there
+//! In the IR a branch stands before each access that the host watches over; what it compares does not matter. It leads to
+//! code that stores the guest's state as it is there, the *landing*; so Cranelift keeps that state and says where it is. Once there
 //! is machine code the branch has served: its target goes into a table for the signal handler, and it is taken out.
 //!
 //! ```text
-//! test r13, r13; jz landing  is taken out
-//! mov ecx, [rsp + 8]         rarely: what the register allocator moves before the access
-//! mov rax, [r13 + rcx]       the access
+//! test rbx, rbx; jz landing  is taken out
+//! mov rcx, [rsp + 8]         rarely: what the register allocator moves before the access
+//! mov rax, [rbx + 16]        the access
 //! ```
 //!
 //! The landing wants to find everything as it is at the branch. Instructions in between may only change what the landing
@@ -88,7 +88,7 @@ fn decode(code: &[u8], start: u32, end: u32) -> Vec<Instruction> {
     instructions
 }
 
-/// A branch to a landing: the test of the address of guest memory, which is never zero, and the jump that depends on it.
+/// A branch to a landing: the test of an address, and the jump that depends on it.
 struct Branch {
     test: Range<usize>,
     jump: Range<usize>,
@@ -121,7 +121,7 @@ fn landing(code: &[u8], access: u32, branch: Range<u32>, reads: &mut HashMap<u32
     (!between.overlap(read.as_ref()?)).then_some(target)
 }
 
-/// The instructions of a branch that is never taken.
+/// The instructions of a branch to a landing.
 fn idle(code: &[u8], branch: Range<u32>) -> impl Iterator<Item = Range<usize>> {
     let branch = Branch::find(&decode(code, branch.start, branch.end));
     branch.into_iter().flat_map(|Branch { test, jump, .. }| [test, jump])

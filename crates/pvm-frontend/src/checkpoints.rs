@@ -65,18 +65,6 @@ pub(crate) fn place(
         bounds[at] = cost[at] + successors[at].iter().map(|&to| bounds[to]).max().unwrap_or(0);
     }
     let pending = pending(&all_successors, &order, &cost, |at| loops.depth(at));
-    if std::env::var_os("PVM_CP").is_some() {
-        for at in 0..count {
-            eprintln!(
-                "{at} pc {} cost {} compares {} pending {} succ {:?}",
-                blocks.get(region.blocks[at]).start,
-                cost[at],
-                compares[at],
-                pending[at],
-                all_successors[at]
-            );
-        }
-    }
     (0..count)
         .map(|at| Checkpoint {
             bound: bounds[at],

@@ -20,7 +20,7 @@ pub enum Exit {
     Halt,
     /// The instruction here panics; a constant that a jump leaves in a register is written.
     Panic,
-    /// The interrupt flag was found set before the block here.
+    /// The run was found to be interrupted before the block here.
     Interrupt,
 }
 

@@ -18,8 +18,6 @@ pub struct Region {
     pub blocks: Vec<BlockId>,
     /// Those that can be entered from outside, ascending. Their positions here are the numbers of the function's entries.
     pub entries: Vec<BlockId>,
-    /// The positions of the blocks, each after those that it leads to, but for heads of loops.
-    pub(crate) postorder: Vec<usize>,
 }
 
 impl Region {
@@ -27,7 +25,7 @@ impl Region {
     /// are `taken` by other regions.
     pub fn form(id: u32, blocks: &Blocks, head: BlockId, max_len: usize, taken: impl Fn(BlockId) -> bool) -> Region {
         let members = collect(blocks, head, max_len, taken);
-        let mut region = Region { id, blocks: members, entries: Vec::new(), postorder: Vec::new() };
+        let mut region = Region { id, blocks: members, entries: Vec::new() };
         let is_entry = |id: BlockId| {
             let block = blocks.get(id);
             id == head
@@ -38,7 +36,6 @@ impl Region {
         let walk = loops::walk(&region.successors(blocks), |at| is_entry(region.blocks[at]));
         let entries = region.blocks.iter().zip(&walk.is_head).filter(|&(&id, &is_head)| is_head || is_entry(id));
         region.entries = entries.map(|(&id, _)| id).collect();
-        region.postorder = walk.postorder;
         region
     }
 

@@ -3,12 +3,12 @@
 //! ```text
 //! start:   load the registers that the region uses, and the gas; br_table over the entries
 //! entry:   compare gas  -> block
-//! block:   [compare gas at checkpoints]  subtract its cost  its instructions  its terminator
-//! cold:    pay back what was not executed                        -> funnel(exit, pc)
+//! block:   [compare gas]  its instructions  [subtract what is pending]  its terminator
+//! cold:    subtract what is pending, but for what was not executed  -> funnel(exit, pc)
 //! funnel:  store the registers that the region writes, gas, pc; return the exit
 //! ```
 //!
-//! Every way out leads through the one funnel, so that an exit costs two constants and a jump.
+//! Every way out leads through a funnel, one for each set of parked registers, so that an exit costs two constants and a jump.
 
 mod gas;
 mod instruction;
