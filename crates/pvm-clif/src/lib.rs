@@ -9,4 +9,4 @@ pub mod alu;
 mod constant;
 mod memory;
 
-pub use memory::{GuestMemory, HOST, Host, Place, Rights, TRIPWIRE, WATCHED};
+pub use memory::{GuestMemory, HOST, Host, NEAR_TRIPWIRE, Place, Rights, TRIPWIRE, WATCHED};

@@ -10,6 +10,9 @@ use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
 use pvm_vm::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};
 
+/// The address from which the tripwire is reached by an offset: the greatest constant that is short in machine code.
+pub const NEAR_TRIPWIRE: i64 = u32::MAX as i64;
+
 /// The rights that an access needs, as bits of the table of page rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights(pub u8);
@@ -97,14 +100,16 @@ impl GuestMemory {
     /// Whether the run is to stop: not zero if so.
     pub fn is_interrupted(&self, builder: &mut FunctionBuilder<'_>) -> Value {
         let flags = MemFlagsData::new().with_trap_code(Some(HOST));
-        let flag = builder.ins().load(I32, flags, self.host().bytes, INTERRUPT_OFFSET);
+        let at = builder.ins().iconst(I64, INTERRUPT_OFFSET);
+        let at = builder.ins().iadd(self.host().bytes, at);
+        let flag = builder.ins().load(I32, flags, at, 0);
         builder.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
     }
 
-    /// Reads from the tripwire, which the host refuses if the run is to stop. The address is zero, as a sum.
-    pub fn touch_tripwire(&self, builder: &mut FunctionBuilder<'_>, address: Value, offset: i32) {
+    /// Reads from the tripwire, which the host refuses if the run is to stop. The address is [`NEAR_TRIPWIRE`].
+    pub fn touch_tripwire(&self, builder: &mut FunctionBuilder<'_>, address: Value) {
         let flags = MemFlagsData::new().with_trap_code(Some(TRIPWIRE));
-        builder.ins().load(I32, flags, address, offset + TRIPWIRE_OFFSET);
+        builder.ins().load(I32, flags, address, (TRIPWIRE_OFFSET - NEAR_TRIPWIRE) as i32);
     }
 
     fn host(&self) -> Host {

@@ -125,7 +125,8 @@ impl Engines {
         let (setting, engine) = &self.compilers[number];
         let module = Ours::module(engine, case, blob);
         for _ in 0..ROUNDS {
-            let mut guest = Ours::of_module(&module, case);
+            let new = if setting.displaced { Ours::displaced } else { Ours::of_module };
+            let mut guest = new(&module, case);
             if setting.interrupted {
                 guest.disturb(&self.interrupter);
             }

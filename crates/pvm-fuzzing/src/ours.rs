@@ -17,6 +17,8 @@ pub struct Ours {
     all_interruptions: u64,
     /// Interruptions before which the guest had got on.
     interruptions: u64,
+    /// A guest that is only there for its memory to be where this one's would be.
+    _displacer: Option<Instance>,
 }
 
 /// So many interruptions come in no run that makes any progress between them.
@@ -48,7 +50,17 @@ impl Ours {
         if let Some((start, limit)) = case.heap {
             instance.memory_mut().set_heap(start, limit, false);
         }
-        Ours { instance, asked: false, disturbance: None, all_interruptions: 0, interruptions: 0 }
+        Ours { instance, asked: false, disturbance: None, all_interruptions: 0, interruptions: 0, _displacer: None }
+    }
+
+    /// The same, displaced by another guest.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for both.
+    pub fn displaced(module: &Module, case: &Case) -> Ours {
+        let _displacer = Some(Instance::new(module, &[]).expect("memory for a guest"));
+        Ours { _displacer, ..Ours::of_module(module, case) }
     }
 
     /// From now on another thread interrupts the guest, which runs on each time as if nothing had happened. What the

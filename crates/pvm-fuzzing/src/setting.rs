@@ -17,6 +17,8 @@ pub struct Setting {
     pub fault_detection: FaultDetection,
     /// Whether another thread interrupts the guest again and again.
     pub interrupted: bool,
+    /// Whether another guest has the place at which guest addresses are the host's.
+    pub displaced: bool,
 }
 
 /// Room for two small regions: code is evicted all the time.
@@ -29,7 +31,8 @@ impl Setting {
         let setting = |threshold, region_limit, opt_level| {
             let code_limit = Config::default().code_limit;
             let fault_detection = FaultDetection::best();
-            Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted: false }
+            let displaced = threshold == 2;
+            Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted: false, displaced }
         };
         for region_limit in [1, 10, 1000] {
             for threshold in [0, 1, 2, 7] {
@@ -60,9 +63,10 @@ impl Setting {
 
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted } = self;
+        let Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted, displaced } = self;
         write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}, code {code_limit}, ")?;
         write!(f, "faults by {fault_detection:?}")?;
+        f.write_str(if *displaced { ", displaced" } else { "" })?;
         f.write_str(if *interrupted { ", interrupted" } else { "" })
     }
 }

@@ -20,6 +20,7 @@ mod memory;
 mod reservation;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod segment;
+mod space;
 
 #[cfg(feature = "jit")]
 mod announcement;

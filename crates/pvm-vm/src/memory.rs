@@ -47,6 +47,16 @@ pub enum MemoryError {
         /// The first byte concerned.
         address: u32,
     },
+    /// Pages are to be accessible where none ever is.
+    #[error("{size:#x} bytes at {address:#x}: no page below {lowest:#x} can be accessible")]
+    TooLow {
+        /// The first byte.
+        address: u32,
+        /// The size in bytes.
+        size: u64,
+        /// The lowest address that can be accessible.
+        lowest: u32,
+    },
     /// A range that does not lie within 2^32 bytes, or not on page boundaries.
     #[error("{size:#x} bytes at {address:#x} are not whole pages below 2^32")]
     Range {
@@ -95,6 +105,8 @@ pub struct Memory {
     /// How many pages have a right.
     accessible_pages: u64,
     page_limit: u64,
+    /// Pages below are never accessible.
+    lowest: u32,
     heap_end: u64,
     heap_limit: u64,
     sbrk_returns_new_end: bool,
@@ -106,14 +118,16 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Memory in which no page is accessible, and at most `limit` bytes can ever be at once.
+    /// Memory in which no page is accessible, and at most `limit` bytes can ever be at once, none of them below `lowest`.
+    /// Where that is 64 KiB or more, compiled code may be faster.
     ///
     /// # Errors
     ///
     /// If the host refuses the reservation.
-    pub fn new(limit: u64, detection: FaultDetection) -> Result<Memory, MemoryError> {
+    pub fn new(limit: u64, detection: FaultDetection, lowest: u32) -> Result<Memory, MemoryError> {
         let refused = |bytes| move |error| MemoryError::Reserve { bytes, error };
-        let bytes = Reservation::new(detection == FaultDetection::Signals).map_err(refused(Reservation::SIZE))?;
+        let bytes =
+            Reservation::new(detection == FaultDetection::Signals, lowest).map_err(refused(Reservation::SIZE))?;
         let bytes = Arc::new(bytes);
         let rights = MmapOptions::new().len(PAGES).no_reserve_swap().map_anon().map_err(refused(PAGES as u64))?;
         Ok(Memory {
@@ -122,6 +136,7 @@ impl Memory {
             rights,
             accessible_pages: 0,
             page_limit: limit / u64::from(PAGE_SIZE),
+            lowest,
             heap_end: 0,
             heap_limit: 0,
             sbrk_returns_new_end: false,
@@ -151,7 +166,7 @@ impl Memory {
         self.sbrk_returns_new_end = sbrk_returns_new_end;
     }
 
-    /// The first byte of the address space, for compiled code. Stays the same for the life of the memory.
+    /// Where the byte of address 0 is, or would be, for compiled code. Stays the same for the life of the memory.
     #[inline]
     pub fn base(&mut self) -> *mut u8 {
         self.base
@@ -181,7 +196,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If the range is not whole pages below 2^32, or more pages than allowed would be accessible: nothing changes then.
+    /// If the range is not whole pages below 2^32, or begins too low, or more pages than allowed would be accessible: nothing
+    /// changes then.
     /// If the host cannot enforce the right, none of the pages is accessible.
     pub fn protect(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         let end = u64::from(address).checked_add(size).filter(|&end| end <= SPACE);
@@ -190,6 +206,9 @@ impl Memory {
         let Some(end) = end.filter(|_| aligned) else {
             return Err(MemoryError::Range { address, size });
         };
+        if address < self.lowest && access != Access::None && size > 0 {
+            return Err(MemoryError::TooLow { address, size, lowest: self.lowest });
+        }
         let pages = pages(u64::from(address)..end);
         let bits = match access {
             Access::None => 0,
@@ -409,7 +428,7 @@ impl pvm_ops::Memory for Memory {
         }
         // SAFETY: the bytes lie in one page that has the right, which the host allows, too; arrays of bytes have no
         // alignment.
-        Some(unsafe { self.base.add(address as usize).cast::<[u8; N]>().read() })
+        Some(unsafe { self.base.wrapping_add(address as usize).cast::<[u8; N]>().read() })
     }
 
     #[inline(always)]
@@ -417,7 +436,7 @@ impl pvm_ops::Memory for Memory {
         let is_plain = self.is_plain::<N>(address, WRITABLE);
         if is_plain {
             // SAFETY: as in `load_plain`.
-            unsafe { self.base.add(address as usize).cast::<[u8; N]>().write(bytes) };
+            unsafe { self.base.wrapping_add(address as usize).cast::<[u8; N]>().write(bytes) };
         }
         is_plain
     }
@@ -454,7 +473,7 @@ mod tests {
     const UNLIMITED: u64 = SPACE;
 
     fn memory(pages: &[(u32, Access)]) -> Memory {
-        let mut memory = Memory::new(UNLIMITED, FaultDetection::best()).unwrap();
+        let mut memory = Memory::new(UNLIMITED, FaultDetection::best(), 0).unwrap();
         for &(address, access) in pages {
             memory.map(address, 4096, access).unwrap();
         }
@@ -485,7 +504,7 @@ mod tests {
 
     #[test]
     fn the_limit_holds_and_reset_forgets() {
-        let mut memory = Memory::new(8192, FaultDetection::best()).unwrap();
+        let mut memory = Memory::new(8192, FaultDetection::best(), 0).unwrap();
         memory.map(0x10000, 8192, Access::ReadWrite).unwrap();
         assert!(matches!(
             memory.map(0x20000, 4096, Access::Read),
@@ -527,5 +546,35 @@ mod tests {
         assert_eq!(memory.sbrk(1), 0);
         let mut none = self::memory(&[]);
         assert_eq!((none.sbrk(0), none.sbrk(1)), (0, 0));
+    }
+
+    #[test]
+    fn only_one_guest_is_where_its_addresses_are_the_hosts() {
+        if FaultDetection::best() != FaultDetection::Signals {
+            return;
+        }
+        let lowest = 0x10000;
+        let mut memories: Vec<_> =
+            (0..3).map(|_| Memory::new(UNLIMITED, FaultDetection::Signals, lowest).unwrap()).collect();
+        // Another test may have the place just now.
+        assert!(memories.iter_mut().filter_map(|memory| memory.base().is_null().then_some(())).count() <= 1);
+        for (value, memory) in (1..).zip(&mut memories) {
+            for address in [lowest, 0xffff_f000] {
+                memory.map(address, 4096, Access::ReadWrite).unwrap();
+                memory.store(address + 4092, [value; 4]).unwrap();
+            }
+            let low = memory.protect(lowest - 4096, 8192, Access::Read);
+            assert!(matches!(low, Err(MemoryError::TooLow { lowest: 0x10000, .. })), "{low:?}");
+            memory.protect(0, 8192, Access::None).unwrap();
+        }
+        for (value, memory) in (1..).zip(&mut memories) {
+            assert_eq!(memory.load(lowest + 4092), Ok([value; 4]));
+            assert_eq!(memory.load(0xffff_fffc), Ok([value; 4]));
+            memory.reset().unwrap();
+            memory.map(lowest, 4096, Access::Read).unwrap();
+            assert_eq!(memory.load(lowest + 4092), Ok([0; 4]));
+        }
+        let mut high = Memory::new(UNLIMITED, FaultDetection::Signals, lowest - 1).unwrap();
+        assert!(!high.base().is_null(), "a guest that may use lower addresses is elsewhere");
     }
 }

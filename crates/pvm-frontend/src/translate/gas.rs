@@ -7,6 +7,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder};
 use cranelift_frontend::Variable;
+use pvm_clif::NEAR_TRIPWIRE;
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
 use pvm_vm::FaultDetection;
@@ -40,9 +41,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     self.leave_if(is_interrupted, cold);
                     return;
                 }
-                let at = self.builder.ins().iconst(I64, 1);
+                let at = self.builder.ins().iconst(I64, NEAR_TRIPWIRE);
                 self.landing(number, at, cold);
-                self.memory.touch_tripwire(self.builder, at, -1);
+                self.memory.touch_tripwire(self.builder, at);
                 self.builder.set_srcloc(Mark::Other.to_source_loc());
             }
             (GasModel::None, FaultDetection::Checks) => {

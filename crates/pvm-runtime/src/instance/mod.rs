@@ -87,7 +87,11 @@ impl Instance {
         if !arguments.is_empty() && !program.takes_arguments() {
             return Err(InstanceError::NoArguments { format: program.format });
         }
-        let mut memory = Memory::new(shared.engine.config().memory_limit, shared.engine.fault_detection())?;
+        // The lowest 64 KiB are never accessible (Gray Paper A.7), but in test vectors they may be.
+        let is_usual = program.image.segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
+        let lowest = if is_usual { LOWEST_ADDRESS } else { 0 };
+        let config = shared.engine.config();
+        let mut memory = Memory::new(config.memory_limit, shared.engine.fault_detection(), lowest)?;
         for segment in program.image.segments.iter().chain(&program.arguments(arguments)) {
             memory.map(segment.address, u64::from(segment.size), segment.access)?;
             memory.initialise(segment.address, &segment.data)?;
