@@ -144,11 +144,12 @@ impl<C: GuestCode> CodeCache<C> {
         self.read().find(pc).is_some()
     }
 
-    /// Compiles the region of the block at `pc`, unless that was done or tried before.
-    pub fn compile(&self, pc: u32) -> Attempt {
+    /// Compiles the region of the block at `pc`, unless that was done or tried before. `warm` says whether the block at a
+    /// program counter has run before, so that it is worth compiling with what it leads to.
+    pub fn compile(&self, pc: u32, warm: impl Fn(u32) -> bool) -> Attempt {
         let blocks = self.blocks();
         let Some(head) = blocks.find(pc) else { return Attempt::Never };
-        let plan = self.write().plan(blocks, head, self.settings.region_limit.max(1));
+        let plan = self.write().plan(blocks, head, self.settings.region_limit.max(1), warm);
         let region = match plan {
             Plan::Compile(region) => region,
             Plan::Later => return Attempt::Later,

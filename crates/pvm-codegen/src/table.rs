@@ -129,7 +129,13 @@ impl Table {
     }
 
     /// Decides what becomes of the block, and reserves the region's blocks.
-    pub(crate) fn plan(&mut self, blocks: &Blocks, head: BlockId, region_limit: usize) -> Plan {
+    pub(crate) fn plan(
+        &mut self,
+        blocks: &Blocks,
+        head: BlockId,
+        region_limit: usize,
+        warm: impl Fn(u32) -> bool,
+    ) -> Plan {
         if self.next_region == u32::MAX {
             return Plan::Never;
         }
@@ -141,7 +147,8 @@ impl Table {
         if self.taken.contains(&head) {
             return Plan::Later;
         }
-        let region = Region::form(id, blocks, head, region_limit, |id| self.taken.contains(&id));
+        let warm = |id| warm(blocks.get(id).start);
+        let region = Region::form(id, blocks, head, region_limit, |id| self.taken.contains(&id), warm);
         self.next_region += 1;
         self.taken.extend(&region.blocks);
         Plan::Compile(region)

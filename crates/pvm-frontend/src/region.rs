@@ -22,9 +22,17 @@ pub struct Region {
 
 impl Region {
     /// Collects blocks from `head` on, nearest first, until `max_len` instructions are reached, leaving out those that
-    /// are `taken` by other regions.
-    pub fn form(id: u32, blocks: &Blocks, head: BlockId, max_len: usize, taken: impl Fn(BlockId) -> bool) -> Region {
-        let members = collect(blocks, head, max_len, taken);
+    /// are `taken` by other regions. From a block on lie those that it leads to and, so that a function gets into one region
+    /// with the loop that calls it, those that lead to it, if they are `warm`: have run before.
+    pub fn form(
+        id: u32,
+        blocks: &Blocks,
+        head: BlockId,
+        max_len: usize,
+        taken: impl Fn(BlockId) -> bool,
+        warm: impl Fn(BlockId) -> bool,
+    ) -> Region {
+        let members = collect(blocks, head, max_len, taken, warm);
         let mut region = Region { id, blocks: members, entries: Vec::new() };
         let is_entry = |id: BlockId| {
             let block = blocks.get(id);
@@ -57,13 +65,19 @@ impl Region {
 }
 
 /// Blocks from `head` on, nearest first, up to `max_len` instructions; ascending.
-fn collect(blocks: &Blocks, head: BlockId, max_len: usize, excluded: impl Fn(BlockId) -> bool) -> Vec<BlockId> {
+fn collect(
+    blocks: &Blocks,
+    head: BlockId,
+    max_len: usize,
+    excluded: impl Fn(BlockId) -> bool,
+    warm: impl Fn(BlockId) -> bool,
+) -> Vec<BlockId> {
     let mut members = vec![head];
     let mut seen = HashSet::from([head]);
     let mut len = blocks.get(head).len as usize;
     let mut queue = VecDeque::from([head]);
     while let Some(from) = queue.pop_front() {
-        for to in neighbours(blocks, from) {
+        for to in neighbours(blocks, from, &warm) {
             if len + blocks.get(to).len as usize > max_len || excluded(to) || !seen.insert(to) {
                 continue;
             }
@@ -77,11 +91,11 @@ fn collect(blocks: &Blocks, head: BlockId, max_len: usize, excluded: impl Fn(Blo
 }
 
 /// What belongs to a block: where it leads to; the block behind it, if a dynamic jump may go there, as that is where the
-/// guest comes back to after a call; and blocks that lead here and that only dynamic jumps may lead to, like the cases of a
-/// switch in a loop.
-fn neighbours(blocks: &Blocks, id: BlockId) -> impl Iterator<Item = BlockId> {
+/// guest comes back to after a call; and blocks that lead here and are warm, or that only dynamic jumps may lead to, like the
+/// cases of a switch in a loop.
+fn neighbours(blocks: &Blocks, id: BlockId, warm: impl Fn(BlockId) -> bool) -> impl Iterator<Item = BlockId> {
     let is_target = move |id: &BlockId| blocks.get(*id).is_jump_target;
     let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len()).filter(is_target);
-    let cases = blocks.predecessors(id).iter().copied().filter(is_target);
-    blocks.get(id).successors.into_iter().flatten().chain(behind).chain(cases)
+    let before = blocks.predecessors(id).iter().copied().filter(move |&from| is_target(&from) || warm(from));
+    blocks.get(id).successors.into_iter().flatten().chain(behind).chain(before)
 }

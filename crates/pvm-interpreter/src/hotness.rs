@@ -2,6 +2,9 @@
 
 use crate::Cells;
 
+/// A block is warm when it has been entered this part of the times that make it hot.
+const WARM: u32 = 64;
+
 /// How often blocks have been entered, and how often is often.
 #[derive(Debug)]
 pub struct Hotness {
@@ -23,6 +26,13 @@ impl Hotness {
             *count = count.wrapping_add(1);
             *count == self.threshold
         })
+    }
+
+    /// Whether the block at `pc` has been entered a small part of the times that make it hot. Never where that is often at
+    /// once.
+    pub fn is_warm(&self, cells: &Cells, pc: u32) -> bool {
+        let part = self.threshold / WARM;
+        part > 0 && cells.find(pc).is_some_and(|index| self.entered[index as usize] >= part)
     }
 
     /// Counts the block at `pc` from zero again.

@@ -100,7 +100,7 @@ impl Module {
         #[cfg(feature = "cranelift")]
         if let Some(cache) = &self.shared.cache {
             for pc in self.shared.code.block_starts() {
-                cache.compile(pc);
+                cache.compile(pc, |_| false);
             }
         }
     }

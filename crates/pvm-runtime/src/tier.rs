@@ -152,7 +152,8 @@ impl Tier {
         }
         // Room may be needed.
         self.release();
-        match cache.compile(pc) {
+        let hotness = &self.hotness;
+        match cache.compile(pc, |pc| hotness.is_warm(cells, pc)) {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}
