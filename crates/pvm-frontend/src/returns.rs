@@ -2,8 +2,9 @@
 //!
 //! Guests have no calls: a jump leaves an address of the jump table in a register, and a dynamic jump goes there later.
 //! Seen as calls and returns, each function is what can be reached from the target of such a jump when every call is
-//! taken to come back behind itself. A dynamic jump in there returns to one of the calls. That is a guess, which costs a
-//! comparison where it is wrong.
+//! taken to come back behind itself. A dynamic jump in there returns to one of the calls; where none of them is known, it
+//! is in a function that is called by its address, and returns to one of the calls that are dynamic jumps themselves. That
+//! is a guess, which costs a comparison where it is wrong.
 
 use crate::blocks::{BlockId, instructions};
 use crate::{Blocks, Region};
@@ -24,7 +25,8 @@ const MOST: usize = 4;
 
 /// A call, as guests write them.
 struct Call {
-    callee: BlockId,
+    /// Unknown if the call is a dynamic jump.
+    callee: Option<BlockId>,
     comes_back: Return,
 }
 
@@ -32,36 +34,57 @@ struct Call {
 pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> BTreeMap<BlockId, Vec<Return>> {
     let calls: BTreeMap<BlockId, Call> =
         region.blocks.iter().filter_map(|&id| Some((id, call(code, blocks, region, id)?))).collect();
-    let mut by_callee: BTreeMap<BlockId, Vec<Return>> = BTreeMap::new();
+    let mut by_callee: BTreeMap<Option<BlockId>, Vec<Return>> = BTreeMap::new();
     for call in calls.values() {
         by_callee.entry(call.callee).or_default().push(call.comes_back);
     }
-    let mut guesses: BTreeMap<BlockId, Vec<Return>> = BTreeMap::new();
-    for (&callee, comes_back) in by_callee.iter().filter(|(_, comes_back)| comes_back.len() <= MOST) {
-        let mut seen = HashSet::from([callee]);
-        let mut stack = vec![callee];
+    by_callee.retain(|_, comes_back| comes_back.len() <= MOST);
+    let onwards = |at| match calls.get(&at) {
+        Some(call) => [Some(call.comes_back.to), None],
+        None => blocks.get(at).successors,
+    };
+    // The returns of the functions that begin with these blocks.
+    let returns_from = |callees: Vec<BlockId>| {
+        let mut seen: HashSet<BlockId> = callees.iter().copied().collect();
+        let (mut stack, mut returns) = (callees, Vec::new());
         while let Some(at) = stack.pop() {
-            if ends_dynamically(code, blocks, at) {
-                let all = guesses.entry(at).or_default();
-                let new: Vec<_> = comes_back.iter().filter(|one| !all.contains(one)).copied().collect();
-                all.extend(new);
+            if !calls.contains_key(&at) && ends_dynamically(code, blocks, at) {
+                returns.push(at);
             }
-            let onwards = match calls.get(&at) {
-                Some(call) => [Some(call.comes_back.to), None],
-                None => blocks.get(at).successors,
-            };
-            stack.extend(onwards.into_iter().flatten().filter(|&to| region.position(to).is_some() && seen.insert(to)));
+            let is_new = |&to: &BlockId| region.position(to).is_some() && seen.insert(to);
+            stack.extend(onwards(at).into_iter().flatten().filter(is_new));
+        }
+        returns
+    };
+    let mut guesses: BTreeMap<BlockId, Vec<Return>> = BTreeMap::new();
+    for (&callee, comes_back) in &by_callee {
+        for at in callee.map_or_else(Vec::new, |callee| returns_from(vec![callee])) {
+            let all = guesses.entry(at).or_default();
+            let new: Vec<_> = comes_back.iter().filter(|one| !all.contains(one)).copied().collect();
+            all.extend(new);
         }
     }
     guesses.retain(|_, returns| returns.len() <= MOST);
+    if let Some(comes_back) = by_callee.get(&None) {
+        let comes_back_to = |id| calls.values().any(|call| call.comes_back.to == id);
+        let is_function = |&id: &BlockId| blocks.get(id).is_jump_target && !comes_back_to(id);
+        for at in returns_from(region.entries.iter().copied().filter(is_function).collect()) {
+            guesses.entry(at).or_insert_with(|| comes_back.clone());
+        }
+    }
     guesses
 }
 
 /// The block as a call, if it ends with one within the region.
 fn call<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, id: BlockId) -> Option<Call> {
     let (_, last) = instructions(code, blocks.get(id)).last()?;
-    let Inst::Jump { link: Some(Link { value, .. }), .. } = last else { return None };
-    let callee = blocks.get(id).successors.into_iter().flatten().next()?;
+    let (callee, value) = match last {
+        Inst::Jump { link: Some(Link { value, .. }), .. } => {
+            (Some(blocks.get(id).successors.into_iter().flatten().next()?), value)
+        }
+        Inst::JumpIndirect { link: Some(Link { value, .. }), .. } => (None, value),
+        _ => return None,
+    };
     let address = value as u32;
     let entry = (address / 2).checked_sub(1).filter(|_| address.is_multiple_of(2))?;
     let to = blocks.find(*code.jump_table().get(entry as usize)?)?;
