@@ -87,12 +87,12 @@ impl Executable {
 }
 
 fn flags(access: Access, executable: bool) -> elf::ProgramFlags {
-    let access = match access {
+    let rights = match access {
         Access::None => elf::ProgramFlags(0),
-        Access::Read => elf::PF_R,
-        Access::ReadWrite => elf::PF_R | elf::PF_W,
+        Access::Read | Access::ReadExecute => elf::PF_R,
+        Access::ReadWrite | Access::ReadWriteExecute => elf::PF_R | elf::PF_W,
     };
-    if executable { access | elf::PF_X } else { access }
+    if executable || access.is_executable() { rights | elf::PF_X } else { rights }
 }
 
 /// The contents of the two tables. The first symbol and the first name are empty.

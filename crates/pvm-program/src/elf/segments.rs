@@ -123,7 +123,9 @@ fn load<'a>(bytes: &'a [u8], header: &ProgramHeader32<LE>, at: usize) -> Result<
         return error(field.0, field.1, Problem::TooLarge { value: end, limit: SPACE });
     }
     let flags = header.p_flags.get(LE);
-    let (writable, executable) = (flags.contains(elf::PF_W), flags.contains(elf::PF_X));
+    // Linker scripts of bare-metal programs leave out rights, riscv-tests' for one: without any, everything is allowed.
+    let is_any = flags == elf::ProgramFlags(0);
+    let (writable, executable) = (is_any || flags.contains(elf::PF_W), is_any || flags.contains(elf::PF_X));
     Ok(Load { at, start, end, data, writable, executable })
 }
 
