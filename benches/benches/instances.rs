@@ -27,7 +27,7 @@ fn memory(criterion: &mut Criterion) {
     // The sieve has enough writable memory.
     let module = module("sieve");
     let mut instance = Instance::new(&module, &[]).expect("there is memory for it");
-    let segments = &module.program().image.segments;
+    let segments = &module.program().expect("kernels are PVM programs").image.segments;
     let address = segments.iter().find(|segment| segment.name == "rw-data").expect("it has data").address;
     let mut group = criterion.benchmark_group("memory");
     for size in SIZES {

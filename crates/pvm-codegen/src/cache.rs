@@ -7,12 +7,14 @@
 //! memory to give; the interpreter takes over.
 
 use crate::compiler::MachineCode;
-use crate::table::{Compiled, Held, Plan, Table};
+use crate::table::{Compiled, Held, Plan, Row, Table};
 use crate::{CacheStats, CompileError, Compiler, HeldPlace, Place, Profiler};
-use pvm_frontend::{Block, Blocks, Exit, Metering, Region, translate};
+use pvm_frontend::{Block, BlockId, Blocks, Exit, Metering, Region, translate};
 use pvm_gas::GasModel;
-use pvm_ops::GuestCode;
-use pvm_vm::{Context, Landing, Memory};
+use pvm_ops::{DynamicJumps, GuestCode};
+use pvm_vm::{Context, JumpEntries, Landing, Memory};
+use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -32,11 +34,9 @@ pub struct Settings {
 }
 
 /// Compiled regions of one program.
-pub struct CodeCache<C> {
+pub struct CodeCache {
     compiler: Arc<Compiler>,
-    code: Arc<C>,
-    /// Where blocks start; asked for once, when the first region is compiled. With the blocks, how long that took.
-    block_starts: fn(&C) -> Vec<u32>,
+    /// With the blocks of code that is known ahead, how long it took to find them.
     blocks: OnceLock<(Blocks, Duration)>,
     costs: Costs,
     settings: Settings,
@@ -44,12 +44,16 @@ pub struct CodeCache<C> {
     table: RwLock<Table>,
     /// Executable memory in use, in bytes, that of evicted regions in which a thread is still running included.
     in_use: Arc<AtomicUsize>,
-    /// Two words for each entry of the guest's jump table, as compiled code reads them: where the target is in compiled
-    /// code, and its program counter.
-    jump_entries: Box<[AtomicU64]>,
+    /// Words for each entry of the guest's jump table, as compiled code reads them: where the target is in compiled code,
+    /// and its program counter unless jumps are direct.
+    jump_entries: JumpEntries,
+    words_per_entry: usize,
     /// Whether it has been said that a region could not be compiled, and that memory for code cannot be had.
     has_complained: [AtomicBool; 2],
 }
+
+/// The number of guest addresses.
+const SPACE: u64 = 1 << 32;
 
 /// What came of a request to compile a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,25 +66,33 @@ pub enum Attempt {
     Never,
 }
 
-impl<C: GuestCode> CodeCache<C> {
-    /// An empty cache for `code`.
+impl CodeCache {
+    /// An empty cache for code with such dynamic jumps. It is the same whenever something is compiled, or changes where that
+    /// is told ([`CodeCache::forget`]). `is_block_start` says which entries of a jump table may be jumped to.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no address space for the targets of dynamic jumps.
     pub fn new(
         compiler: Arc<Compiler>,
-        code: Arc<C>,
-        block_starts: fn(&C) -> Vec<u32>,
+        jumps: DynamicJumps<'_>,
+        is_block_start: impl Fn(u32) -> bool,
         costs: Costs,
         settings: Settings,
-    ) -> CodeCache<C> {
-        let jump_entries = code
-            .jump_table()
-            .iter()
-            .flat_map(|&pc| [0, if code.is_block_start(pc) { u64::from(pc) } else { u64::MAX }])
-            .map(AtomicU64::new)
-            .collect();
-        CodeCache {
+    ) -> io::Result<CodeCache> {
+        let (jump_entries, words_per_entry) = match jumps {
+            DynamicJumps::Table { entries, .. } => {
+                let words = JumpEntries::new(2 * entries.len())?;
+                for (entry, &pc) in words.chunks_exact(2).zip(entries) {
+                    let pc = if is_block_start(pc) { u64::from(pc) } else { u64::MAX };
+                    entry[1].store(pc, Ordering::Relaxed);
+                }
+                (words, 2)
+            }
+            DynamicJumps::Direct { count, .. } => (JumpEntries::new(count as usize)?, 1),
+        };
+        Ok(CodeCache {
             compiler,
-            code,
-            block_starts,
             blocks: OnceLock::new(),
             costs,
             settings,
@@ -88,20 +100,21 @@ impl<C: GuestCode> CodeCache<C> {
             table: RwLock::default(),
             in_use: Arc::default(),
             jump_entries,
+            words_per_entry,
             has_complained: Default::default(),
-        }
+        })
     }
 
     /// The cache, made to tell profilers of what it compiles.
-    pub fn with_profiler(self, profiler: Profiler) -> CodeCache<C> {
+    pub fn with_profiler(self, profiler: Profiler) -> CodeCache {
         CodeCache { profiler: Some(profiler), ..self }
     }
 
-    fn blocks(&self) -> &Blocks {
+    /// The blocks of code that is known ahead, found when the first region is compiled.
+    fn blocks(&self, code: &impl GuestCode, starts: impl FnOnce() -> Vec<u32>) -> &Blocks {
         let (blocks, _) = self.blocks.get_or_init(|| {
             let started = Instant::now();
-            let starts = (self.block_starts)(&self.code);
-            let blocks = Blocks::new(&*self.code, starts.into_iter(), self.settings.region_limit.max(1));
+            let blocks = Blocks::new(code, starts().into_iter(), self.settings.region_limit.max(1));
             (blocks, started.elapsed())
         });
         blocks
@@ -119,9 +132,12 @@ impl<C: GuestCode> CodeCache<C> {
     pub fn stats(&self) -> CacheStats {
         let stats = self.read().stats;
         let landing_bytes = stats.landings * size_of::<Landing>() as u64;
+        // Where jumps are direct, most of the table is never written, and takes no memory.
+        let is_listed = self.words_per_entry == 2;
+        let table_bytes = if is_listed { size_of_val(&*self.jump_entries) as u64 } else { 8 * stats.blocks };
         CacheStats {
             memory_bytes: self.in_use.load(Ordering::Relaxed) as u64,
-            side_table_bytes: landing_bytes + size_of_val(&*self.jump_entries) as u64,
+            side_table_bytes: landing_bytes + table_bytes,
             blocks_time: self.blocks.get().map_or(Duration::ZERO, |&(_, time)| time),
             ..stats
         }
@@ -144,37 +160,61 @@ impl<C: GuestCode> CodeCache<C> {
         self.read().find(pc).is_some()
     }
 
-    /// Compiles the region of the block at `pc`, unless that was done or tried before. `warm` says whether the block at a
-    /// program counter has run before, so that it is worth compiling with what it leads to.
-    pub fn compile(&self, pc: u32, warm: impl Fn(u32) -> bool) -> Attempt {
-        let blocks = self.blocks();
+    /// Compiles the region of the block at `pc`, unless that was done or tried before. `starts` says where blocks start,
+    /// ascending; it is asked once, for code that is known ahead. There `warm` says whether the block at a program counter has
+    /// run before, so that it is worth compiling with what it leads to.
+    pub fn compile(
+        &self,
+        code: &impl GuestCode,
+        pc: u32,
+        starts: impl FnOnce() -> Vec<u32>,
+        warm: impl Fn(u32) -> bool,
+    ) -> Attempt {
+        let limit = self.settings.region_limit.max(1);
+        let around;
+        let (blocks, is_known_ahead) = match code.dynamic_jumps() {
+            DynamicJumps::Table { .. } => (self.blocks(code, starts), true),
+            DynamicJumps::Direct { .. } => {
+                around = Blocks::around(code, pc, limit);
+                (&around, false)
+            }
+        };
         let Some(head) = blocks.find(pc) else { return Attempt::Never };
-        let plan = self.write().plan(blocks, head, self.settings.region_limit.max(1), warm);
-        let region = match plan {
-            Plan::Compile(region) => region,
+        let plan = self.write().plan(pc, |id, is_taken| {
+            if !is_known_ahead {
+                return (Region::whole(id, blocks, head), vec![pc]);
+            }
+            let [is_taken, warm] = [is_taken, &warm].map(|asked| move |id| asked(blocks.get(id).start));
+            let region = Region::form(id, blocks, head, limit, is_taken, warm);
+            let owned = region.blocks.iter().map(|&id| blocks.get(id).start).collect();
+            (region, owned)
+        });
+        let (region, owned) = match plan {
+            Plan::Compile(region, owned) => (region, owned),
             Plan::Later => return Attempt::Later,
             Plan::Never => return Attempt::Never,
         };
         let started = Instant::now();
-        let code = self.compiler.compile(|func, builder_context, config, faults| {
+        let machine_code = self.compiler.compile(|func, builder_context, config, faults| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
-            translate(func, builder_context, config, &*self.code, blocks, &region, metering, faults, cost);
+            translate(func, builder_context, config, code, blocks, &region, metering, faults, cost);
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
-        let placed = code.and_then(|code| self.place(&mut table, blocks, pc, &code).map(|compiled| (code, compiled)));
+        let placed = machine_code.and_then(|code| self.place(&mut table, pc, &code).map(|compiled| (code, compiled)));
         match placed {
-            Ok((code, Some(compiled))) => {
-                tracing::debug!(pc, blocks = region.blocks.len(), bytes = code.len(), "compiled");
-                Attempt::Compiled(self.publish(&mut table, blocks, region, compiled, &code))
+            Ok((machine_code, Some(compiled))) => {
+                tracing::debug!(pc, blocks = region.blocks.len(), bytes = machine_code.len(), "compiled");
+                let row = self.row(&mut table, code, blocks, &region, compiled, &machine_code, owned);
+                Attempt::Compiled(self.publish(&mut table, blocks, &region, row))
             }
             Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {
-                table.abandon(&region, head);
+                table.abandon(&owned, pc);
                 Attempt::Never
             }
             Ok((_, None)) => {
-                table.postpone(&region, head);
+                table.postpone(&owned, pc);
                 Attempt::Later
             }
             Err(error) => {
@@ -185,14 +225,20 @@ impl<C: GuestCode> CodeCache<C> {
                     tracing::warn!(pc, %error, "left to the interpreter (further cases are not warned of)");
                 }
                 if is_shortage {
-                    table.note_shortage(&region, head);
+                    table.note_shortage(&owned, pc);
                     Attempt::Later
                 } else {
-                    table.abandon(&region, head);
+                    table.abandon(&owned, pc);
                     Attempt::Never
                 }
             }
         }
+    }
+
+    /// Forgets what was compiled of code in these bytes, below 2^32: it has changed.
+    pub fn forget(&self, range: &Range<u64>) {
+        let mut table = self.write();
+        table.forget(range).iter().for_each(|row| self.cut(row));
     }
 
     /// What entering a block charges.
@@ -207,20 +253,14 @@ impl<C: GuestCode> CodeCache<C> {
 
     /// Puts the machine code of the region of the block at `pc` into executable memory, after making room for it. `None` if
     /// there is no room to be made.
-    fn place(
-        &self,
-        table: &mut Table,
-        blocks: &Blocks,
-        pc: u32,
-        code: &MachineCode,
-    ) -> Result<Option<Arc<Compiled>>, CompileError> {
+    fn place(&self, table: &mut Table, pc: u32, code: &MachineCode) -> Result<Option<Arc<Compiled>>, CompileError> {
         let bytes = code.memory_bytes();
         if bytes > self.settings.code_limit {
             return Ok(None);
         }
         while self.in_use.load(Ordering::Relaxed) + bytes > self.settings.code_limit {
-            let Some(evicted) = table.evict(blocks) else { return Ok(None) };
-            self.set_jump_entries(blocks, &evicted, |_| 0);
+            let Some(evicted) = table.evict() else { return Ok(None) };
+            self.cut(&evicted);
         }
         let name = self.profiler.as_ref().map_or_else(|| "region".to_owned(), |profiler| profiler.name(pc));
         let function = self.compiler.publish(code, self.jump_entries.len(), &name)?;
@@ -231,37 +271,83 @@ impl<C: GuestCode> CodeCache<C> {
         Ok(Some(Arc::new(Compiled { function, used: AtomicBool::new(true), _held: held })))
     }
 
-    fn publish(
+    /// What the table keeps of a region, which is counted.
+    #[allow(clippy::too_many_arguments)] // a region and what was made of it
+    fn row(
         &self,
         table: &mut Table,
+        code: &impl GuestCode,
         blocks: &Blocks,
-        region: Region,
+        region: &Region,
         compiled: Arc<Compiled>,
-        code: &MachineCode,
-    ) -> Vec<u32> {
+        machine_code: &MachineCode,
+        mut owned: Vec<u32>,
+    ) -> Row {
         let stats = &mut table.stats;
         stats.regions += 1;
-        stats.code_bytes += code.len() as u64;
-        stats.hot_bytes += code.hot_bytes() as u64;
+        stats.code_bytes += machine_code.len() as u64;
+        stats.hot_bytes += machine_code.hot_bytes() as u64;
         stats.landings += compiled.function.landings() as u64;
+        let can_change = matches!(code.dynamic_jumps(), DynamicJumps::Direct { .. });
+        let mut bytes = Vec::new();
         for &id in &region.blocks {
             let block = blocks.get(id);
+            let len = blocks.end(id, code).wrapping_sub(block.start);
             stats.blocks += 1;
             stats.instructions += u64::from(block.len);
-            stats.guest_bytes += u64::from(blocks.end(id, &*self.code) - block.start);
-        }
-        // Compiled code asks only whether a target is in its own region, so it does not matter when it sees this.
-        self.set_jump_entries(blocks, &region, |entry| (u64::from(region.id) + 1) << 32 | entry as u64);
-        table.insert(blocks, region, compiled)
-    }
-
-    /// Sets where the region's entries are, for the dynamic jumps that lead to them.
-    fn set_jump_entries(&self, blocks: &Blocks, region: &Region, word: impl Fn(usize) -> u64) {
-        for (entry, &id) in region.entries.iter().enumerate() {
-            for &index in blocks.jump_entries(id) {
-                self.jump_entries[2 * index as usize].store(word(entry), Ordering::Relaxed);
+            stats.guest_bytes += u64::from(len);
+            if can_change {
+                // Code goes on at 0 behind the last address.
+                let (start, end) = (u64::from(block.start), u64::from(block.start) + u64::from(len));
+                bytes.push(start..end.min(SPACE));
+                bytes.extend((end > SPACE).then(|| 0..end - SPACE));
             }
         }
+        if can_change {
+            // Only while it was being compiled.
+            table.disown(&owned);
+            owned.clear();
+        }
+        Row {
+            compiled,
+            id: region.id,
+            entries: region.entries.iter().map(|&id| blocks.get(id).start).collect(),
+            owned,
+            jump_entries: region.entries.iter().flat_map(|&id| blocks.jump_entries(id)).copied().collect(),
+            bytes,
+        }
+    }
+
+    fn publish(&self, table: &mut Table, blocks: &Blocks, region: &Region, row: Row) -> Vec<u32> {
+        // Compiled code asks only whether a target is in its own region, so it does not matter when it sees this.
+        for (entry, &id) in region.entries.iter().enumerate() {
+            for &index in blocks.jump_entries(id) {
+                let word = (u64::from(region.id) + 1) << 32 | entry as u64;
+                self.jump_entry(index).store(word, Ordering::Relaxed);
+            }
+        }
+        let compiled = Arc::clone(&row.compiled);
+        let place = |(entry, &id): (usize, &BlockId)| Place {
+            compiled: Arc::downgrade(&compiled),
+            entry: entry as u32,
+            is_continuation: blocks.get(id).is_continuation,
+        };
+        table.insert(row, region.entries.iter().enumerate().map(place))
+    }
+
+    /// Cuts what leads to a region that is gone.
+    fn cut(&self, row: &Row) {
+        for &index in &row.jump_entries {
+            let word = self.jump_entry(index);
+            // Another region may have taken over the entry.
+            if word.load(Ordering::Relaxed) >> 32 == u64::from(row.id) + 1 {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn jump_entry(&self, index: u32) -> &AtomicU64 {
+        &self.jump_entries[self.words_per_entry * index as usize]
     }
 
     /// Runs from `place` until compiled code returns.
@@ -272,7 +358,7 @@ impl<C: GuestCode> CodeCache<C> {
     }
 }
 
-impl<C> std::fmt::Debug for CodeCache<C> {
+impl std::fmt::Debug for CodeCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stats = self.table.read().unwrap_or_else(PoisonError::into_inner).stats;
         f.debug_struct("CodeCache").field("settings", &self.settings).field("stats", &stats).finish_non_exhaustive()

@@ -1,9 +1,12 @@
 //! Which regions there are, where they can be entered, and which go when there is no room for more.
 
 use crate::backoff::Backoff;
-use pvm_frontend::{BlockId, Blocks, Region};
+use pvm_frontend::Region;
+use pvm_ops::PAGE_SIZE;
 use pvm_vm::CompiledFunction;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
+use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -91,9 +94,18 @@ pub struct CacheStats {
 
 /// A region in the table.
 #[derive(Debug)]
-struct Row {
-    compiled: Arc<Compiled>,
-    region: Region,
+pub(crate) struct Row {
+    pub compiled: Arc<Compiled>,
+    /// The number of the region.
+    pub id: u32,
+    /// The program counters at which it can be entered.
+    pub entries: Vec<u32>,
+    /// The program counters of the blocks that no other region may have.
+    pub owned: Vec<u32>,
+    /// The jump entries that lead to it.
+    pub jump_entries: Vec<u32>,
+    /// The bytes of its blocks, where code may change.
+    pub bytes: Vec<Range<u64>>,
 }
 
 /// The regions of a program.
@@ -101,22 +113,25 @@ struct Row {
 pub(crate) struct Table {
     entries: HashMap<u32, Place>,
     /// Blocks that belong to a region, compiled or being compiled, or whose region could not be compiled.
-    taken: HashSet<BlockId>,
+    taken: HashSet<u32>,
     /// Blocks that were evicted: each time they must be asked for twice as often before they are compiled again. Without
     /// that, a loop over more code than there is room for would compile all of it on every round.
-    cooling: HashMap<BlockId, Backoff>,
+    cooling: HashMap<u32, Backoff>,
     /// The same for the program as a whole, when memory for code cannot be had.
     shortage: Backoff,
-    /// Oldest first.
-    rows: VecDeque<Row>,
+    rows: HashMap<u32, Row>,
+    /// The regions, oldest first, and some that are gone.
+    order: VecDeque<u32>,
+    /// The regions that have bytes in a page, where code may change.
+    pages: HashMap<u32, Vec<u32>>,
     next_region: u32,
     pub stats: CacheStats,
 }
 
 /// What a block's request to be compiled leads to.
 pub(crate) enum Plan {
-    /// This region is to be compiled.
-    Compile(Region),
+    /// This region is to be compiled, and owns these blocks.
+    Compile(Region, Vec<u32>),
     /// Not now; the block should get hot again first.
     Later,
     /// Never.
@@ -128,96 +143,138 @@ impl Table {
         self.entries.get(&pc)
     }
 
-    /// Decides what becomes of the block, and reserves the region's blocks.
-    pub(crate) fn plan(
-        &mut self,
-        blocks: &Blocks,
-        head: BlockId,
-        region_limit: usize,
-        warm: impl Fn(u32) -> bool,
-    ) -> Plan {
+    /// Decides what becomes of the block at `pc`, and reserves what `form` says the region owns; it is given a number for the
+    /// region and what others own.
+    pub(crate) fn plan(&mut self, pc: u32, form: impl FnOnce(u32, &dyn Fn(u32) -> bool) -> (Region, Vec<u32>)) -> Plan {
         if self.next_region == u32::MAX {
             return Plan::Never;
         }
-        if self.cooling.get_mut(&head).is_some_and(Backoff::refuses) || self.shortage.refuses() {
+        if self.cooling.get_mut(&pc).is_some_and(Backoff::refuses) || self.shortage.refuses() {
             return Plan::Later;
         }
         let id = self.next_region;
         // Another thread is compiling it, or a region has it that cannot be entered there.
-        if self.taken.contains(&head) {
+        if self.taken.contains(&pc) {
             return Plan::Later;
         }
-        let warm = |id| warm(blocks.get(id).start);
-        let region = Region::form(id, blocks, head, region_limit, |id| self.taken.contains(&id), warm);
+        let (region, owned) = form(id, &|pc| self.taken.contains(&pc));
         self.next_region += 1;
-        self.taken.extend(&region.blocks);
-        Plan::Compile(region)
+        self.taken.extend(&owned);
+        Plan::Compile(region, owned)
     }
 
     /// Gives up on a planned region. Its head stays taken, so that it is not tried again.
-    pub(crate) fn abandon(&mut self, region: &Region, head: BlockId) {
-        for id in region.blocks.iter().filter(|&&id| id != head) {
-            self.taken.remove(id);
+    pub(crate) fn abandon(&mut self, owned: &[u32], head: u32) {
+        for pc in owned.iter().filter(|&&pc| pc != head) {
+            self.taken.remove(pc);
         }
     }
 
     /// Gives up on a planned region because memory cannot be had, which will be the same for others.
-    pub(crate) fn note_shortage(&mut self, region: &Region, head: BlockId) {
-        self.release(region, head);
+    pub(crate) fn note_shortage(&mut self, owned: &[u32], head: u32) {
+        self.release(owned, head);
         self.shortage.fail();
     }
 
     /// Gives up on a planned region for now, as other threads run in so much evicted code that there is no room.
-    pub(crate) fn postpone(&mut self, region: &Region, head: BlockId) {
-        self.release(region, head);
+    pub(crate) fn postpone(&mut self, owned: &[u32], head: u32) {
+        self.release(owned, head);
         self.cooling.entry(head).or_default().fail();
     }
 
-    fn release(&mut self, region: &Region, head: BlockId) {
-        self.abandon(region, head);
+    /// Lets others have these blocks, too.
+    pub(crate) fn disown(&mut self, owned: &[u32]) {
+        for pc in owned {
+            self.taken.remove(pc);
+        }
+    }
+
+    fn release(&mut self, owned: &[u32], head: u32) {
+        self.abandon(owned, head);
         self.taken.remove(&head);
     }
 
-    /// Enters a compiled region; returns the program counters at which it can be entered.
-    pub(crate) fn insert(&mut self, blocks: &Blocks, region: Region, compiled: Arc<Compiled>) -> Vec<u32> {
-        let mut pcs = Vec::with_capacity(region.entries.len());
-        for (entry, &id) in region.entries.iter().enumerate() {
-            let block = blocks.get(id);
-            let place = Place {
-                compiled: Arc::downgrade(&compiled),
-                entry: entry as u32,
-                is_continuation: block.is_continuation,
-            };
-            self.entries.insert(block.start, place);
-            pcs.push(block.start);
+    /// Enters a compiled region, `places` being where it can be entered; returns their program counters.
+    pub(crate) fn insert(&mut self, row: Row, places: impl IntoIterator<Item = Place>) -> Vec<u32> {
+        let pcs = row.entries.clone();
+        self.entries.extend(pcs.iter().copied().zip(places));
+        for page in pages(&row.bytes) {
+            self.pages.entry(page).or_default().push(row.id);
         }
-        self.rows.push_back(Row { compiled, region });
+        self.order.push_back(row.id);
+        self.rows.insert(row.id, row);
         self.shortage = Backoff::default();
         pcs
     }
 
     /// Takes the oldest region that was not used since it was last passed over out of the table and returns it, so that
     /// what leads to it can be cut. Its memory is given back when nobody runs in it any more.
-    pub(crate) fn evict(&mut self, blocks: &Blocks) -> Option<Region> {
+    pub(crate) fn evict(&mut self) -> Option<Row> {
         let mut passed = 0;
-        let row = loop {
-            let row = self.rows.pop_front()?;
-            if passed < self.rows.len() + 1 && row.compiled.used.swap(false, Ordering::Relaxed) {
+        let id = loop {
+            let id = self.order.pop_front()?;
+            let Some(row) = self.rows.get(&id) else { continue };
+            if passed < self.rows.len() && row.compiled.used.swap(false, Ordering::Relaxed) {
                 passed += 1;
-                self.rows.push_back(row);
+                self.order.push_back(id);
                 continue;
             }
-            break row;
+            break id;
         };
-        for &id in &row.region.entries {
-            let pc = blocks.get(id).start;
-            self.entries.remove(&pc);
-            self.cooling.entry(id).or_default().fail();
+        self.remove(id)
+    }
+
+    /// Takes out the regions that have bytes in the range, below 2^32.
+    pub(crate) fn forget(&mut self, range: &Range<u64>) -> Vec<Row> {
+        let mut ids: Vec<u32> = pages(slice::from_ref(range))
+            .iter()
+            .flat_map(|page| self.pages.get(page).into_iter().flatten().copied())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let is_touched = |bytes: &Range<u64>| bytes.start < range.end && range.start < bytes.end;
+        ids.retain(|id| self.rows.get(id).is_some_and(|row| row.bytes.iter().any(is_touched)));
+        let rows = ids.into_iter().filter_map(|id| self.remove(id)).collect();
+        if self.order.len() > 2 * self.rows.len() + MOST_GONE {
+            self.order.retain(|id| self.rows.contains_key(id));
         }
-        for id in &row.region.blocks {
-            self.taken.remove(id);
+        rows
+    }
+
+    fn remove(&mut self, id: u32) -> Option<Row> {
+        let row = self.rows.remove(&id)?;
+        for pc in &row.entries {
+            // Another region may have taken over the entry.
+            if self.entries.get(pc).is_some_and(|place| place.compiled.as_ptr() == Arc::as_ptr(&row.compiled)) {
+                self.entries.remove(pc);
+            }
+            self.cooling.entry(*pc).or_default().fail();
+        }
+        for pc in &row.owned {
+            self.taken.remove(pc);
+        }
+        for page in pages(&row.bytes) {
+            if let Some(ids) = self.pages.get_mut(&page) {
+                ids.retain(|&one| one != id);
+            }
         }
         self.stats.evicted += 1;
-        Some(row.region)
+        Some(row)
     }
+}
+
+/// More regions that are gone are not kept in the order than this, and twice as many as there are.
+const MOST_GONE: usize = 64;
+
+/// The numbers of the pages that have these bytes, ascending.
+fn pages(bytes: &[Range<u64>]) -> Vec<u32> {
+    let page = u64::from(PAGE_SIZE);
+    let mut pages: Vec<u32> = bytes
+        .iter()
+        .filter(|bytes| !bytes.is_empty())
+        .flat_map(|bytes| (bytes.start / page) as u32..=((bytes.end - 1) / page) as u32)
+        .collect();
+    pages.sort_unstable();
+    pages.dedup();
+    pages
 }

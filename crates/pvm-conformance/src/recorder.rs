@@ -58,7 +58,7 @@ impl<W: io::Write> Recorder<W> {
             Exit::OutOfGas => Some(EndKind::OutOfGas),
             Exit::Panic => Some(EndKind::Panic { argument: "0".to_owned() }),
             Exit::PageFault { address } => Some(EndKind::Panic { argument: format!("{address:#010x}") }),
-            Exit::HostCall { .. } | Exit::Interrupted => None,
+            Exit::HostCall { .. } | Exit::Interrupted | Exit::Ecall | Exit::Trap { .. } => None,
         };
         self.write(|writer| match kind {
             Some(kind) => writer.record(&Record::End(Cow::Owned(End { kind, state: state(instance) }))),

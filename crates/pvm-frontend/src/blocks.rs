@@ -16,7 +16,7 @@ pub enum Ending {
     Terminator,
     /// After a host call or heap request, its last instruction.
     Suspension,
-    /// At the length limit; the next block continues it.
+    /// At the length limit, or where another block begins; the next block goes on.
     Cut,
 }
 
@@ -87,7 +87,7 @@ impl Blocks {
             find_pieces(code, start, max_len, &mut blocks);
         }
         let mut jump_entries = Vec::new();
-        for (index, pc) in code.jump_table().iter().enumerate() {
+        for (index, pc) in code.dynamic_jumps().entries().iter().enumerate() {
             if let Ok(id) = blocks.binary_search_by_key(pc, |block: &Block| block.start)
                 && !blocks[id].is_continuation
             {
@@ -98,6 +98,15 @@ impl Blocks {
         let jump_entries = Lists::new(blocks.len(), &jump_entries);
         let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
         all.link(code);
+        all
+    }
+
+    /// Blocks that are known with what they lead to, by ascending program counter, and the entries of the jump table that
+    /// lead to them.
+    pub(crate) fn linked(blocks: Vec<Block>, jump_entries: &[(BlockId, u32)]) -> Blocks {
+        let jump_entries = Lists::new(blocks.len(), jump_entries);
+        let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
+        all.link_back();
         all
     }
 
@@ -157,6 +166,10 @@ impl Blocks {
                 (Ending::Terminator, None) => [None, None],
             };
         }
+        self.link_back();
+    }
+
+    fn link_back(&mut self) {
         let edges: Vec<_> = (0..)
             .zip(&self.blocks)
             .flat_map(|(from, block)| block.successors.into_iter().flatten().map(move |to| (to, from)))
@@ -205,7 +218,7 @@ fn find_pieces(code: &impl GuestCode, start: u32, max_len: usize, blocks: &mut V
         len += 1;
         let ending = match fetched.inst {
             inst if inst.ends_block() => Some(Ending::Terminator),
-            Inst::HostCall { .. } | Inst::Sbrk { .. } => Some(Ending::Suspension),
+            inst if inst.suspends() => Some(Ending::Suspension),
             _ if len as usize >= max_len => Some(Ending::Cut),
             _ => None,
         };

@@ -16,6 +16,8 @@ pub enum Exit {
     HostCall,
     /// A heap request. It is charged.
     Sbrk,
+    /// The run-time system has to do what the instruction here says. It is charged.
+    System,
     /// The guest has halted by the jump here.
     Halt,
     /// The instruction here panics; a constant that a jump leaves in a register is written.
@@ -25,13 +27,14 @@ pub enum Exit {
 }
 
 impl Exit {
-    const ALL: [Exit; 9] = [
+    const ALL: [Exit; 10] = [
         Exit::Enter,
         Exit::EnterPaid,
         Exit::Interpret,
         Exit::InterpretPaid,
         Exit::HostCall,
         Exit::Sbrk,
+        Exit::System,
         Exit::Halt,
         Exit::Panic,
         Exit::Interrupt,

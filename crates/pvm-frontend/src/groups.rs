@@ -4,7 +4,7 @@
 //! pages at most: the first and the last byte tell for all. The check is made at the first of them, for all of them. It
 //! may refuse what would not have failed before a later instruction, which is fine: the interpreter then decides.
 
-use pvm_ops::{Address, Inst, PAGE_SIZE, Reg};
+use pvm_ops::{Address, Inst, PAGE_SIZE, Reg, Size};
 use pvm_vm::{READABLE, WRITABLE};
 
 /// Accesses that are checked together.
@@ -73,7 +73,9 @@ impl Groups {
 pub(crate) fn access(inst: &Inst) -> Option<Group> {
     let (Address { base, offset }, size, right) = match *inst {
         Inst::Load { kind, address, .. } => (address, kind.size, READABLE),
+        Inst::Probe { size, address } => (address, size, READABLE),
         Inst::Store { size, address, .. } => (address, size, WRITABLE),
+        Inst::Atomic { address, .. } => (address, Size::B4, WRITABLE),
         _ => return None,
     };
     // An absolute address is not relative to anything: its offset is the unsigned address.

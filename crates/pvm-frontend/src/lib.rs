@@ -6,6 +6,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`Blocks`] | which blocks does the code have, and where does each lead? |
+//! | `explore` | the same, where blocks are not known ahead |
 //! | [`Region`] | which blocks are compiled together, and where can they be entered? |
 //! | `checkpoints` | where is gas compared, and with how much? |
 //! | `groups` | which memory accesses share one check of page rights? |
@@ -23,6 +24,7 @@
 mod blocks;
 mod checkpoints;
 mod exit;
+mod explore;
 mod groups;
 mod loops;
 mod mark;

@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 
 /// Blocks that are compiled into one function.
 ///
-/// A block belongs to one region at most. *Entries* are where a region can be entered from elsewhere: its first block,
+/// A block belongs to one region at most, where blocks are known ahead. *Entries* are where a region can be entered from elsewhere: its first block,
 /// targets of dynamic jumps, blocks after host calls, blocks that a block outside leads to, and heads of loops, to which a
 /// run comes back that was stopped within the loop.
 #[derive(Clone, Debug)]
@@ -32,7 +32,15 @@ impl Region {
         taken: impl Fn(BlockId) -> bool,
         warm: impl Fn(BlockId) -> bool,
     ) -> Region {
-        let members = collect(blocks, head, max_len, taken, warm);
+        Region::of(id, blocks, head, collect(blocks, head, max_len, taken, warm))
+    }
+
+    /// All of `blocks`, which were found from `head` on.
+    pub fn whole(id: u32, blocks: &Blocks, head: BlockId) -> Region {
+        Region::of(id, blocks, head, (0..blocks.len() as BlockId).collect())
+    }
+
+    fn of(id: u32, blocks: &Blocks, head: BlockId, members: Vec<BlockId>) -> Region {
         let mut region = Region { id, blocks: members, entries: Vec::new() };
         let is_entry = |id: BlockId| {
             let block = blocks.get(id);

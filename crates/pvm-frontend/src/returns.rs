@@ -8,7 +8,7 @@
 
 use crate::blocks::{BlockId, instructions};
 use crate::{Blocks, Region};
-use pvm_ops::{GuestCode, Inst, Link};
+use pvm_ops::{DynamicJumps, GuestCode, Inst, Link};
 use std::collections::{BTreeMap, HashSet};
 
 /// A likely target of a dynamic jump.
@@ -86,8 +86,14 @@ fn call<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, id: BlockId) -
         _ => return None,
     };
     let address = value as u32;
-    let entry = (address / 2).checked_sub(1).filter(|_| address.is_multiple_of(2))?;
-    let to = blocks.find(*code.jump_table().get(entry as usize)?)?;
+    let pc = match code.dynamic_jumps() {
+        DynamicJumps::Table { entries, .. } => {
+            let entry = (address / 2).checked_sub(1).filter(|_| address.is_multiple_of(2))?;
+            *entries.get(entry as usize)?
+        }
+        DynamicJumps::Direct { .. } => address,
+    };
+    let to = blocks.find(pc)?;
     let is_target = blocks.get(to).is_jump_target && region.position(to).is_some();
     is_target.then_some(Call { callee, comes_back: Return { address, to } })
 }

@@ -43,6 +43,8 @@ pub(crate) mod access {
             Access::None => "none",
             Access::Read => "read",
             Access::ReadWrite => "write",
+            // Scripts are for the PVM, which has no others.
+            other => other.name(),
         }
     }
 

@@ -182,8 +182,8 @@ impl Machine for Peer<'_> {
     fn map(&mut self, page: u32, access: Access) {
         let protection = match access {
             Access::None => return self.instance.free_pages(page, PAGE_SIZE).expect("a page can be freed"),
-            Access::Read => MemoryProtection::Read,
-            Access::ReadWrite => MemoryProtection::ReadWrite,
+            access if access.is_writable() => MemoryProtection::ReadWrite,
+            _ => MemoryProtection::Read,
         };
         let mapped = self.instance.zero_memory_with_memory_protection(page, PAGE_SIZE, protection);
         mapped.expect("a page can be mapped");
@@ -192,8 +192,8 @@ impl Machine for Peer<'_> {
     fn protect(&mut self, page: u32, access: Access) {
         let done = match access {
             Access::None => return self.map(page, access),
-            Access::Read => self.instance.protect_memory(page, PAGE_SIZE),
-            Access::ReadWrite => self.instance.unprotect_memory(page, PAGE_SIZE),
+            access if access.is_writable() => self.instance.unprotect_memory(page, PAGE_SIZE),
+            _ => self.instance.protect_memory(page, PAGE_SIZE),
         };
         done.expect("a mapped page can be protected");
     }

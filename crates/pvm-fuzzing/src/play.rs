@@ -114,7 +114,7 @@ fn react(step: &Step, exit: Exit, machine: &mut impl Machine, pages: &mut BTreeS
             Some(pc) => machine.set_pc(pc),
             None => return false,
         },
-        Exit::HostCall { .. } | Exit::Interrupted => {}
+        Exit::HostCall { .. } | Exit::Interrupted | Exit::Ecall | Exit::Trap { .. } => {}
     }
     for action in &step.actions {
         match *action {

@@ -1,10 +1,11 @@
 //! Translation of code into cells.
 
-use crate::cell::{Cell, Decoded, Form, Op};
+use crate::cell::{Cell, Decoded, Op};
 use crate::machine::WINDOW;
 use crate::pairs::for_each_code;
+use crate::places::Places;
 use pvm_gas::GasModel;
-use pvm_ops::{Address, Fetched, GuestCode, Inst, Link, LoadKind, Operand, Reg, Size, Target};
+use pvm_ops::{DynamicJumps, Fetched, GuestCode, Inst, Reg};
 
 /// The index of no cell.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -14,12 +15,27 @@ pub(crate) const MOST_ENTRIES: u32 = (1 << 31) - 1;
 
 /// Sixty-four program counters: which of them have cells, and how many cells come before.
 #[derive(Clone, Copy, Debug, Default)]
-struct Rank {
+pub(crate) struct Rank {
     cells: u64,
     before: u32,
 }
 
-/// Code, ready to be interpreted. Immutable, so that many guests can share it.
+/// Where instructions start.
+#[derive(Debug)]
+pub(crate) enum Starts {
+    /// All are known ahead.
+    Listed {
+        ranks: Vec<Rank>,
+        /// The entries of the jump table that are not listed lead to one cell, the one at 0.
+        unlisted_jump: u32,
+        /// How many entries the jump table has in all.
+        jump_count: u64,
+    },
+    /// Those that the guest has come to are known; see [`crate::learn`].
+    Found(Box<Places>),
+}
+
+/// Code, ready to be interpreted. Many guests can share it, if all of it is known ahead.
 #[derive(Debug)]
 pub struct Cells {
     pub(crate) cells: Vec<Cell>,
@@ -27,12 +43,12 @@ pub struct Cells {
     pub(crate) pcs: Vec<u32>,
     /// The cell of each entry of the jump table, [`NONE`] where it may not be jumped to.
     pub(crate) jump_table: Vec<u32>,
-    /// The entries of the jump table that are not listed lead to one cell, the one at 0.
-    pub(crate) unlisted_jump: u32,
-    /// How many entries the jump table has in all.
-    pub(crate) jump_count: u64,
+    pub(crate) starts: Starts,
     pub(crate) model: GasModel,
-    ranks: Vec<Rank>,
+    /// A register that always holds zero: the guest neither writes nor reads it.
+    pub(crate) zero: Reg,
+    /// Cells of code that was forgotten.
+    pub(crate) dead: usize,
 }
 
 impl Cells {
@@ -63,41 +79,51 @@ impl Cells {
             cells: vec![Cell::TRAP; pcs.len() + WINDOW + 1],
             pcs,
             jump_table: Vec::new(),
-            unlisted_jump: NONE,
-            jump_count: code.jump_count(),
+            starts: Starts::Listed { ranks, unlisted_jump: NONE, jump_count: 0 },
             model,
-            ranks,
+            zero,
+            dead: 0,
         };
         let mut ops = Vec::with_capacity(cells.pcs.len());
         for (index, inst) in insts.iter().enumerate() {
-            let Decoded { op, operands } = cells.decode(inst, zero);
+            let Decoded { op, operands } = cells.decode(inst);
             ops.push(op);
             cells.cells[index + 1] = operands;
         }
         cells.set_gas(&ops, code, cost_from);
         for_each_code(&ops, |index, code| cells.cells[index].code = code);
         let block = |pc| cells.find(pc).filter(|_| code.is_block_start(pc)).unwrap_or(NONE);
-        let unlisted_jump = block(0);
-        let jump_table = code.jump_table().iter().take(MOST_ENTRIES as usize).map(|&pc| block(pc)).collect();
-        (cells.unlisted_jump, cells.jump_table) = (unlisted_jump, jump_table);
+        let DynamicJumps::Table { entries, count } = code.dynamic_jumps() else {
+            unreachable!("where jumps are direct, starts are not known ahead");
+        };
+        let unlisted = block(0);
+        cells.jump_table = entries.iter().take(MOST_ENTRIES as usize).map(|&pc| block(pc)).collect();
+        if let Starts::Listed { unlisted_jump, jump_count, .. } = &mut cells.starts {
+            (*unlisted_jump, *jump_count) = (unlisted, count);
+        }
         cells
     }
 
     /// The cell at `pc`, if an instruction starts there.
     pub(crate) fn find(&self, pc: u32) -> Option<u32> {
-        let rank = self.ranks.get(pc as usize / 64)?;
-        let bit = 1 << (pc % 64);
-        (rank.cells & bit != 0).then(|| rank.before + (rank.cells & (bit - 1)).count_ones())
+        match &self.starts {
+            Starts::Listed { ranks, .. } => {
+                let rank = ranks.get(pc as usize / 64)?;
+                let bit = 1 << (pc % 64);
+                (rank.cells & bit != 0).then(|| rank.before + (rank.cells & (bit - 1)).count_ones())
+            }
+            Starts::Found(places) => places.find(pc),
+        }
     }
 
     /// The number of cells.
     pub fn len(&self) -> usize {
-        self.pcs.len()
+        self.cells.len()
     }
 
     /// Whether there are no cells. There always are: the trap at the end of the code has one.
     pub fn is_empty(&self) -> bool {
-        self.pcs.is_empty()
+        self.cells.is_empty()
     }
 
     /// What entering at each cell charges, from the last to the first.
@@ -118,96 +144,11 @@ impl Cells {
             self.cells[index].gas = rest;
         }
     }
-
-    fn decode(&self, inst: &Inst, zero: Reg) -> Decoded {
-        match *inst {
-            Inst::Trap => Decoded { op: Op::Trap, operands: Cell::TRAP },
-            Inst::Nop => Decoded { op: Op::Nop, operands: Cell::TRAP },
-            Inst::Fallthrough => Decoded { op: Op::Fallthrough, operands: Cell::TRAP },
-            Inst::HostCall { id } => Decoded { op: Op::HostCall, operands: Cell { x: id, ..Cell::TRAP } },
-            Inst::Sbrk { dst, size } => Decoded { op: Op::Sbrk, operands: Cell { dst, a: size, ..Cell::TRAP } },
-            Inst::LoadImm { dst, value } => Decoded {
-                op: Op::LoadImm,
-                operands: Cell { dst, x: value as i32, y: (value >> 32) as i32, ..Cell::TRAP },
-            },
-            Inst::Unary { op, width, dst, src } => {
-                Decoded { op: Op::unary(op, width), operands: Cell { dst, a: src, ..Cell::TRAP } }
-            }
-            Inst::Binary { op, width, dst, lhs, rhs } => {
-                let (form, a, b, x) = match (lhs, rhs) {
-                    (Operand::Reg(a), Operand::Reg(b)) => (Form::RegReg, a, b, 0),
-                    (Operand::Reg(a), Operand::Imm(x)) => (Form::RegImm, a, zero, x),
-                    (Operand::Imm(x), Operand::Reg(b)) => (Form::ImmReg, zero, b, x),
-                    (Operand::Imm(a), Operand::Imm(b)) => {
-                        // No instruction set has this; if one did, it would be a constant.
-                        let value = op.eval(width, a as u64, b as u64);
-                        return self.decode(&Inst::LoadImm { dst, value }, zero);
-                    }
-                };
-                Decoded { op: Op::binary(op, width, form), operands: Cell { dst, a, b, x, ..Cell::TRAP } }
-            }
-            Inst::CondMove { if_zero, dst, value, test } => {
-                let op = match (if_zero, value) {
-                    (true, Operand::Reg(_)) => Op::MoveIfZero,
-                    (false, Operand::Reg(_)) => Op::MoveIfNotZero,
-                    (true, Operand::Imm(_)) => Op::MoveImmIfZero,
-                    (false, Operand::Imm(_)) => Op::MoveImmIfNotZero,
-                };
-                let (a, x) = split(value, zero);
-                Decoded { op, operands: Cell { dst, a, b: test, x, ..Cell::TRAP } }
-            }
-            Inst::Load { kind, dst, address } => {
-                let Address { base, offset } = address;
-                Decoded { op: load(kind), operands: Cell { dst, a: base.unwrap_or(zero), x: offset, ..Cell::TRAP } }
-            }
-            Inst::Store { size, value, address } => {
-                let Address { base, offset } = address;
-                let (b, y) = split(value, zero);
-                Decoded {
-                    op: store(size, value),
-                    operands: Cell { a: base.unwrap_or(zero), b, x: offset, y, ..Cell::TRAP },
-                }
-            }
-            Inst::Jump { link, target } => self.jump(link, target),
-            Inst::JumpIndirect { link, base, offset } => match link {
-                None => Decoded { op: Op::JumpIndirect, operands: Cell { a: base, x: offset, ..Cell::TRAP } },
-                Some(Link { dst, value }) => Decoded {
-                    op: Op::JumpIndirectLink,
-                    operands: Cell { dst, a: base, x: offset, y: value, ..Cell::TRAP },
-                },
-            },
-            Inst::Branch { cond, lhs, rhs, target } => {
-                let form = if rhs.reg().is_some() { Form::RegReg } else { Form::RegImm };
-                let (b, x) = split(rhs, zero);
-                Decoded {
-                    op: Op::branch(cond, form),
-                    operands: Cell { a: lhs, b, x, y: self.target(target), ..Cell::TRAP },
-                }
-            }
-        }
-    }
-
-    fn jump(&self, link: Option<Link>, target: Target) -> Decoded {
-        let y = self.target(target);
-        match link {
-            None => Decoded { op: Op::Jump, operands: Cell { y, ..Cell::TRAP } },
-            Some(Link { dst, value }) => {
-                Decoded { op: Op::JumpLink, operands: Cell { dst, x: value, y, ..Cell::TRAP } }
-            }
-        }
-    }
-
-    fn target(&self, target: Target) -> i32 {
-        match target {
-            Target::Block(pc) => self.find(pc).unwrap_or(NONE) as i32,
-            Target::Invalid => NONE as i32,
-        }
-    }
 }
 
 /// Whether what follows the cell is charged separately.
-fn ends_segment(op: Op, model: GasModel) -> bool {
-    op.ends_block() || op == Op::HostCall && !model.charges_blocks()
+pub(crate) fn ends_segment(op: Op, model: GasModel) -> bool {
+    op.ends_block() || matches!(op, Op::HostCall | Op::System) && !model.charges_blocks()
 }
 
 /// All instructions with their program counters: those that start somewhere, and traps where an instruction leads to
@@ -228,36 +169,4 @@ fn fetch_all(code: &impl GuestCode, starts: impl Iterator<Item = u32>) -> (Vec<u
     pcs.push(landing);
     insts.push(code.fetch(landing).inst);
     (pcs, insts)
-}
-
-fn split(operand: Operand, zero: Reg) -> (Reg, i32) {
-    match operand {
-        Operand::Reg(reg) => (reg, 0),
-        Operand::Imm(imm) => (zero, imm),
-    }
-}
-
-fn load(kind: LoadKind) -> Op {
-    match (kind.size, kind.signed) {
-        (Size::B1, false) => Op::LoadU8,
-        (Size::B1, true) => Op::LoadI8,
-        (Size::B2, false) => Op::LoadU16,
-        (Size::B2, true) => Op::LoadI16,
-        (Size::B4, false) => Op::LoadU32,
-        (Size::B4, true) => Op::LoadI32,
-        (Size::B8, _) => Op::LoadU64,
-    }
-}
-
-fn store(size: Size, value: Operand) -> Op {
-    match (size, value) {
-        (Size::B1, Operand::Reg(_)) => Op::StoreU8,
-        (Size::B2, Operand::Reg(_)) => Op::StoreU16,
-        (Size::B4, Operand::Reg(_)) => Op::StoreU32,
-        (Size::B8, Operand::Reg(_)) => Op::StoreU64,
-        (Size::B1, Operand::Imm(_)) => Op::StoreImmU8,
-        (Size::B2, Operand::Imm(_)) => Op::StoreImmU16,
-        (Size::B4, Operand::Imm(_)) => Op::StoreImmU32,
-        (Size::B8, Operand::Imm(_)) => Op::StoreImmU64,
-    }
 }

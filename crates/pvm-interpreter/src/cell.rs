@@ -291,6 +291,8 @@ operations! {
         LoadU8 LoadI8 LoadU16 LoadI16 LoadU32 LoadI32 LoadU64
         StoreU8 StoreU16 StoreU32 StoreU64 StoreImmU8 StoreImmU16 StoreImmU32 StoreImmU64
         LoadImm MoveIfZero MoveIfNotZero MoveImmIfZero MoveImmIfNotZero Nop Sbrk
+        ProbeU8 ProbeU16 ProbeU32 ProbeU64
+        AtomicSwap AtomicAdd AtomicAnd AtomicOr AtomicXor AtomicMinS AtomicMinU AtomicMaxS AtomicMaxU
     }
-    end { Trap Fallthrough HostCall Jump JumpLink JumpIndirect JumpIndirectLink }
+    end { Trap Fallthrough HostCall System Jump JumpLink JumpIndirect JumpIndirectLink Continue Unknown }
 }

@@ -7,7 +7,7 @@
 //! many of them. What a handler sees of the code is a *window*, and what it sees of the gas is a *burst*; at the end of
 //! either it returns, and [`Cells::run`](crate::Cells::run) goes on from there.
 
-use crate::build::{MOST_ENTRIES, NONE};
+use crate::build::{MOST_ENTRIES, NONE, Starts};
 use crate::cell::Cell;
 use crate::machine::{Event, Machine, leave, leave_at, leave_at_unpaid, leave_unpaid};
 use crate::pairs::CODES;
@@ -172,12 +172,18 @@ impl<E: End> Part for Last<E> {
         table: &'static Table<M>,
     ) {
         let Some((cell, behind)) = rest.split_first() else { return leave(rest, machine, Event::Pause) };
-        machine.count::<COUNTING>();
+        if E::COUNTS {
+            machine.count::<COUNTING>();
+        }
         match E::end(cell, regs) {
             Way::Next => enter_next(cell, behind, regs, memory, machine, table),
             Way::Cell(index) => enter(index, rest, regs, memory, machine, table),
             Way::Address(address) => enter_address(address, rest, regs, memory, machine, table),
             Way::Stop(stop) => leave(rest, machine, Event::Stop(stop)),
+            Way::Unknown => {
+                let pc = machine.code.pcs[machine.index_of(rest)];
+                leave(rest, machine, Event::Unknown { pc })
+            }
         }
     }
 }
@@ -234,29 +240,38 @@ fn enter_address<'a, M: Memory>(
     machine: &mut Machine<'a>,
     table: &'static Table<M>,
 ) {
-    if address == HALT_ADDRESS {
-        return leave(at, machine, Event::Stop(Stop::Halt));
-    }
     // Odd addresses, and 0, become numbers of entries that no table lists.
     let entry = address.rotate_right(1).wrapping_sub(1);
     match machine.jump_table.get(entry as usize) {
         Some(&index) => enter(index, at, regs, memory, machine, table),
-        None => enter_unlisted(entry, at, regs, memory, machine, table),
+        None => enter_unlisted(address, at, regs, memory, machine, table),
     }
 }
 
-/// Enters where a dynamic jump by an entry goes that the table does not list, or does not have.
+/// Enters where a dynamic jump to `address` goes that the table does not list, or does not have, or where there is none.
 #[cold]
 #[inline(never)]
 fn enter_unlisted<'a, M: Memory>(
-    entry: u32,
+    address: u32,
     at: &'a [Cell],
     regs: &mut Registers,
     memory: &mut M,
     machine: &mut Machine<'a>,
     table: &'static Table<M>,
 ) {
-    let is_entry = entry < MOST_ENTRIES && u64::from(entry) < machine.code.jump_count;
-    let index = if is_entry { machine.code.unlisted_jump } else { NONE };
-    enter(index, at, regs, memory, machine, table)
+    match &machine.code.starts {
+        Starts::Listed { .. } if address == HALT_ADDRESS => leave(at, machine, Event::Stop(Stop::Halt)),
+        Starts::Listed { unlisted_jump, jump_count, .. } => {
+            let entry = address.rotate_right(1).wrapping_sub(1);
+            let is_entry = entry < MOST_ENTRIES && u64::from(entry) < *jump_count;
+            enter(if is_entry { *unlisted_jump } else { NONE }, at, regs, memory, machine, table)
+        }
+        Starts::Found(places) => {
+            let pc = address & !1;
+            match places.jump(machine.code.pcs[machine.index_of(at)], pc) {
+                Some(index) => enter(index, at, regs, memory, machine, table),
+                None => leave(at, machine, Event::Unknown { pc }),
+            }
+        }
+    }
 }

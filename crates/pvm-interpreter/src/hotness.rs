@@ -19,6 +19,14 @@ impl Hotness {
         Hotness { entered: vec![0; cells.len()], threshold: threshold.max(1) }
     }
 
+    /// Follows `cells`, which have learned or forgotten.
+    pub fn follow(&mut self, cells: &Cells) {
+        if cells.len() < self.entered.len() {
+            self.entered.clear();
+        }
+        self.entered.resize(cells.len(), 0);
+    }
+
     /// Counts an entry of the block at `pc` that the interpreter does not see; whether it has become hot by that.
     pub fn enter(&mut self, cells: &Cells, pc: u32) -> bool {
         cells.find(pc).is_some_and(|index| {

@@ -11,7 +11,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `build` | translates code into cells |
+//! | `build` | translates code into cells, all of it ahead |
+//! | `learn` | translates code that the guest comes to, and forgets code that has changed |
+//! | `places` | where the guest has come to |
+//! | `decode` | one instruction as a cell |
 //! | `cell` | cells; the list of operations |
 //! | `step` | what single instructions do |
 //! | `handlers` | how they go on: steps, ends of blocks, and several in one |
@@ -19,6 +22,9 @@
 //! | `machine` | what handlers share |
 //! | `run` | starting handlers, again and again, until something stops the guest; low gas |
 //! | `hotness` | counts of blocks |
+//!
+//! Where every address may be the start of an instruction (RISC-V), code is translated as the guest comes to it, in *runs*
+//! ([`Cells::learn`]), and translated again when it has changed ([`Cells::forget`]).
 //!
 //! # Gas
 //!
@@ -31,10 +37,13 @@
 
 mod build;
 mod cell;
+mod decode;
 mod handlers;
 mod hotness;
+mod learn;
 mod machine;
 mod pairs;
+mod places;
 mod run;
 mod step;
 

@@ -13,6 +13,8 @@ pub(crate) const WINDOW: usize = 128;
 pub(crate) enum Event {
     /// What the caller is told.
     Stop(Stop),
+    /// The guest goes on at this program counter, where nothing has been decoded; nothing is paid for it.
+    Unknown { pc: u32 },
     /// The gas of the burst does not suffice to enter the segment.
     LowGas,
     /// The end of the window.

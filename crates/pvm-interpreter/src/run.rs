@@ -1,5 +1,6 @@
 //! Running cells: the part around the handlers, with all that is rare.
 
+use crate::build::Starts;
 use crate::cell::Cell;
 use crate::handlers::{Handlers, go_on};
 use crate::machine::{Event, Machine, WINDOW};
@@ -23,8 +24,12 @@ pub enum Stop {
     },
     /// The gas does not suffice for the instruction, or for its block where blocks are paid whole.
     OutOfGas,
+    /// The run-time system has to do what the instruction says.
+    System,
     /// The block that is about to be entered has been entered often enough.
     Hot,
+    /// The instruction that is next has not been decoded: [`Cells::learn`] has to be called. Nothing of it is paid.
+    Unknown,
 }
 
 /// The gas that handlers are given at once; see [`crate::handlers`]. Each jump takes some, so that there is an end to how
@@ -45,7 +50,10 @@ impl Cells {
         hotness: Option<&mut Hotness>,
     ) -> Stop {
         let Some(index) = self.find(state.pc) else {
-            return self.run_no_instruction::<COUNTING>(state);
+            return match self.starts {
+                Starts::Listed { .. } => self.run_no_instruction::<COUNTING>(state),
+                Starts::Found(_) => Stop::Unknown,
+            };
         };
         let index = index as usize;
         if !std::mem::take(&mut state.paid) {
@@ -80,6 +88,10 @@ impl Cells {
             index = machine.index;
             match machine.event {
                 Event::Pause => {}
+                Event::Unknown { pc } => {
+                    state.pc = pc;
+                    return Stop::Unknown;
+                }
                 Event::LowGas => {
                     let cost = u64::from(self.cells[index].gas);
                     if state.gas < cost {
@@ -99,8 +111,8 @@ impl Cells {
     /// Pays back what was charged for instructions that do not run, or notes that they are paid.
     fn settle(&self, state: &mut State, index: usize, stop: Stop) {
         match stop {
-            // The block that is hot has not been entered.
-            Stop::Hot => {}
+            // The block that is next has not been entered.
+            Stop::Hot | Stop::Unknown => {}
             _ if !self.model.charges_blocks() => state.gas += u64::from(self.cells[index].gas) - 1,
             Stop::Fault(_) => state.paid = true,
             _ => {}

@@ -3,7 +3,7 @@
 
 use crate::cell::Cell;
 use crate::run::Stop;
-use pvm_ops::{Memory, MemoryFault};
+use pvm_ops::{AtomicOp, BinaryOp, Memory, MemoryFault};
 
 pub(crate) type Registers = [u64; 32];
 
@@ -26,6 +26,9 @@ pub(crate) trait Test {
 
 /// An instruction that is no branch, and that others follow only by way of a jump, or at a price of their own.
 pub(crate) trait End {
+    /// Whether it is an instruction of the guest.
+    const COUNTS: bool = true;
+
     /// Does it, and says what is next.
     fn end(cell: &Cell, regs: &mut Registers) -> Way;
 }
@@ -40,6 +43,8 @@ pub(crate) enum Way {
     Address(u32),
     /// Nothing.
     Stop(Stop),
+    /// What the guest has at this place; it has not been decoded.
+    Unknown,
 }
 
 #[inline(always)]
@@ -114,6 +119,71 @@ stores! {
     StoreU64 StoreImmU64 u64;
 }
 
+macro_rules! probes {
+    ($($name:ident $bytes:literal;)*) => {$(
+        pub(crate) struct $name;
+        impl Step for $name {
+            #[inline(always)]
+            fn fast<M: Memory>(cell: &Cell, regs: &mut Registers, memory: &mut M) -> bool {
+                memory.load_plain::<$bytes>(address(cell, regs)).is_some()
+            }
+
+            fn slow<M: Memory>(cell: &Cell, regs: &mut Registers, memory: &mut M) -> Result<(), MemoryFault> {
+                memory.load::<$bytes>(address(cell, regs)).map(|_| ())
+            }
+        }
+    )*};
+}
+
+probes! {
+    ProbeU8 1;
+    ProbeU16 2;
+    ProbeU32 4;
+    ProbeU64 8;
+}
+
+/// Does what an atomic instruction does.
+fn atomic<M: Memory>(op: AtomicOp, cell: &Cell, regs: &mut Registers, memory: &mut M) -> Result<(), MemoryFault> {
+    let address = address(cell, regs);
+    if !address.is_multiple_of(4) {
+        return Err(MemoryFault { address });
+    }
+    let old = u32::from_le_bytes(memory.load(address)?);
+    memory.store(address, op.eval(old, regs[cell.b.index()] as u32).to_le_bytes())?;
+    if cell.y != 0 {
+        regs[cell.dst.index()] = old as i32 as u64;
+    }
+    Ok(())
+}
+
+macro_rules! atomics {
+    ($($name:ident $op:expr;)*) => {$(
+        pub(crate) struct $name;
+        impl Step for $name {
+            #[inline(always)]
+            fn fast<M: Memory>(_: &Cell, _: &mut Registers, _: &mut M) -> bool {
+                false
+            }
+
+            fn slow<M: Memory>(cell: &Cell, regs: &mut Registers, memory: &mut M) -> Result<(), MemoryFault> {
+                atomic($op, cell, regs, memory)
+            }
+        }
+    )*};
+}
+
+atomics! {
+    AtomicSwap AtomicOp::Swap;
+    AtomicAdd AtomicOp::Binary(BinaryOp::Add);
+    AtomicAnd AtomicOp::Binary(BinaryOp::And);
+    AtomicOr AtomicOp::Binary(BinaryOp::Or);
+    AtomicXor AtomicOp::Binary(BinaryOp::Xor);
+    AtomicMinS AtomicOp::Binary(BinaryOp::MinS);
+    AtomicMinU AtomicOp::Binary(BinaryOp::MinU);
+    AtomicMaxS AtomicOp::Binary(BinaryOp::MaxS);
+    AtomicMaxU AtomicOp::Binary(BinaryOp::MaxU);
+}
+
 macro_rules! moves {
     ($($name:ident |$cell:ident, $regs:ident| $condition:expr => $value:expr;)*) => {$(
         pub(crate) struct $name;
@@ -169,6 +239,7 @@ macro_rules! ends {
 ends! {
     Trap |_, _| Way::Stop(Stop::Panic);
     HostCall |cell, _| Way::Stop(Stop::HostCall { id: cell.x });
+    System |_, _| Way::Stop(Stop::System);
     Fallthrough |_, _| Way::Next;
     Jump |cell, _| Way::Cell(cell.y as u32);
     JumpLink |cell, regs| {
@@ -181,4 +252,26 @@ ends! {
         regs[cell.dst.index()] = cell.y as u64;
         Way::Address(address)
     };
+}
+
+/// Not an instruction: leads on to where the next one is.
+pub(crate) struct Continue;
+impl End for Continue {
+    const COUNTS: bool = false;
+
+    #[inline(always)]
+    fn end(cell: &Cell, _: &mut Registers) -> Way {
+        Way::Cell(cell.y as u32)
+    }
+}
+
+/// Not an instruction: one that is still to be decoded.
+pub(crate) struct Unknown;
+impl End for Unknown {
+    const COUNTS: bool = false;
+
+    #[inline(always)]
+    fn end(_: &Cell, _: &mut Registers) -> Way {
+        Way::Unknown
+    }
 }

@@ -12,11 +12,13 @@ struct Program {
     jump_count: u64,
 }
 
-impl GuestCode for Program {
+impl Program {
     fn end(&self) -> u32 {
         self.insts.len() as u32
     }
+}
 
+impl GuestCode for Program {
     fn fetch(&self, pc: u32) -> Fetched {
         Fetched { inst: self.insts.get(pc as usize).copied().unwrap_or(Inst::Trap), next: pc.saturating_add(1) }
     }
@@ -25,12 +27,12 @@ impl GuestCode for Program {
         pc < self.end() && (pc == 0 || self.insts[pc as usize - 1].ends_block())
     }
 
-    fn jump_table(&self) -> &[u32] {
-        &self.jump_table
+    fn dynamic_jumps(&self) -> DynamicJumps<'_> {
+        DynamicJumps::Table { entries: &self.jump_table, count: self.jump_count }
     }
 
-    fn jump_count(&self) -> u64 {
-        self.jump_count
+    fn width(&self) -> Width {
+        Width::W64
     }
 }
 
@@ -206,6 +208,7 @@ fn play<const COUNTING: bool>(cells: &Cells, model: GasModel, gas: u64, legs: us
             Stop::Fault(fault) => state.registers.iter_mut().for_each(|reg| *reg ^= u64::from(fault.address)),
             Stop::Hot => {}
             Stop::Halt | Stop::Panic => break,
+            Stop::System | Stop::Unknown => unreachable!("no instruction here does that"),
         }
     }
     stops

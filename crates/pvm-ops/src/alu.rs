@@ -234,6 +234,26 @@ impl BinaryOp {
     }
 }
 
+/// What an atomic instruction makes of the value in memory and its operand, of 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AtomicOp {
+    /// The operand alone.
+    Swap,
+    /// What the operation makes of both.
+    Binary(BinaryOp),
+}
+
+impl AtomicOp {
+    /// The new value in memory.
+    #[inline]
+    pub const fn eval(self, old: u32, operand: u32) -> u32 {
+        match self {
+            AtomicOp::Swap => operand,
+            AtomicOp::Binary(op) => op.eval32(old, operand),
+        }
+    }
+}
+
 /// An operation on one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnaryOp {

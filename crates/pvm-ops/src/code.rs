@@ -1,6 +1,6 @@
 //! Guest code as the interpreter and the compiler see it, whatever instruction set it is written in.
 
-use crate::Inst;
+use crate::{Inst, Width};
 
 /// An instruction and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,33 +15,65 @@ pub struct Fetched {
 ///
 /// Every program counter has an instruction: where the guest has none, it is the trap that running there would be.
 pub trait GuestCode {
-    /// The end of the code: program counters from here on are traps.
-    fn end(&self) -> u32;
-
     /// The instruction at `pc`.
     fn fetch(&self, pc: u32) -> Fetched;
 
     /// Whether a jump may go to `pc`.
     fn is_block_start(&self, pc: u32) -> bool;
 
-    /// The jump table: a dynamic jump to address `2 * (i + 1)` goes to entry `i`, if that is the start of a block
-    /// (Gray Paper A.4). Entries that are no block starts may not be jumped to.
-    fn jump_table(&self) -> &[u32];
+    /// Where dynamic jumps go.
+    fn dynamic_jumps(&self) -> DynamicJumps<'_>;
 
-    /// How many entries the jump table has. Those that [`GuestCode::jump_table`] does not list are 0: a table whose
-    /// entries take no bytes can be longer than any memory.
-    fn jump_count(&self) -> u64 {
-        self.jump_table().len() as u64
+    /// Where the dynamic jump at `pc` is likely to go, as far as anybody knows.
+    fn likely_targets(&self, _pc: u32) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// The width of registers. Those of 32 bits hold sign-extended values.
+    fn width(&self) -> Width;
+}
+
+/// The guest's rule for dynamic jumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DynamicJumps<'a> {
+    /// A jump to address `2 * (i + 1)` goes to entry `i` of a table, if that is the start of a block; a jump to
+    /// [`HALT_ADDRESS`] ends the program (Gray Paper A.4).
+    Table {
+        /// The entries. Those that are no block starts may not be jumped to.
+        entries: &'a [u32],
+        /// How many there are. Those that are not listed are 0: a table whose entries take no bytes can be longer than
+        /// any memory.
+        count: u64,
+    },
+    /// A jump goes to the address itself, the lowest bit cleared (RISC-V).
+    Direct {
+        /// Compiled code finds targets by a table of the even addresses from this one on...
+        first: u32,
+        /// ... if they are among so many. Others cost more.
+        count: u32,
+    },
+}
+
+impl<'a> DynamicJumps<'a> {
+    /// The entries of the table that are listed; none if jumps are direct.
+    pub const fn entries(self) -> &'a [u32] {
+        match self {
+            DynamicJumps::Table { entries, .. } => entries,
+            DynamicJumps::Direct { .. } => &[],
+        }
     }
 }
 
 /// The address that ends the program when a dynamic jump goes there (Gray Paper A.4).
 pub const HALT_ADDRESS: u32 = 0xffff_0000;
 
+/// What [`State::reserved`] holds if no address is reserved.
+pub const NO_ADDRESS: u64 = u64::MAX;
+
 /// What the interpreter and compiled code change as they run: all of the machine but its memory.
 ///
 /// The layout is fixed, as compiled code works on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct State {
     /// The registers; a guest that has fewer leaves the others alone.
@@ -50,9 +82,17 @@ pub struct State {
     pub gas: u64,
     /// Instructions executed so far, where they are counted.
     pub instructions: u64,
+    /// The address that a load has reserved for a conditional store, or [`NO_ADDRESS`].
+    pub reserved: u64,
     /// The instruction that runs next, or that stopped the run.
     pub pc: u32,
     /// Whether the gas from `pc` to the end of its segment has been charged already. It has when a run goes on in the
     /// middle of a basic block that was charged as a whole.
     pub paid: bool,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { registers: [0; 32], gas: 0, instructions: 0, reserved: NO_ADDRESS, pc: 0, paid: false }
+    }
 }

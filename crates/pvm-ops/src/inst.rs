@@ -1,6 +1,6 @@
 //! Instructions as data: one variant per kind of meaning, with its operands.
 
-use crate::{BinaryOp, Cond, LoadKind, Reg, Size, UnaryOp, Width};
+use crate::{AtomicOp, BinaryOp, Cond, LoadKind, Reg, Size, Trap, UnaryOp, Width};
 
 /// A register or a constant. Constants are sign-extended to 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +47,17 @@ pub struct Link {
     pub value: i32,
 }
 
+/// How an access to a control register changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ControlOp {
+    /// It is set to the operand.
+    Write,
+    /// Bits of the operand are set in it.
+    Set,
+    /// Bits of the operand are cleared in it.
+    Clear,
+}
+
 /// One guest instruction by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Inst {
@@ -61,6 +72,30 @@ pub enum Inst {
         /// The number of the call.
         id: i32,
     },
+    /// Stop with a trap of the guest's own. Ends a block.
+    Raise {
+        /// What is wrong.
+        trap: Trap,
+        /// More about it: an address, or the bits of the instruction.
+        value: u32,
+    },
+    /// Read a control register, and change it.
+    Control {
+        /// How it is changed.
+        op: ControlOp,
+        /// Which one.
+        number: u16,
+        /// The register that receives its former value, if any.
+        dst: Option<Reg>,
+        /// What it is changed with.
+        value: Operand,
+        /// Whether it is changed at all.
+        writes: bool,
+    },
+    /// Have instructions that are fetched from now on be those that memory holds now.
+    CodeFence,
+    /// Go on where a trap has interrupted. Ends a block.
+    TrapReturn,
     /// Grow the heap by the bytes that `size` holds and put the former end into `dst`, or 0 if that cannot be done.
     Sbrk {
         /// Receives the former end of the heap.
@@ -119,6 +154,13 @@ pub enum Inst {
         /// The address of the first byte.
         address: Address,
     },
+    /// Read memory, to fault if that cannot be done, and drop what was read.
+    Probe {
+        /// How many bytes are read.
+        size: Size,
+        /// The address of the first byte.
+        address: Address,
+    },
     /// `memory[address] = value`.
     Store {
         /// How many low bytes of the value are written.
@@ -126,6 +168,35 @@ pub enum Inst {
         /// The value.
         value: Operand,
         /// The address of the first byte.
+        address: Address,
+    },
+    /// `dst = memory[address]; memory[address] = op(dst, value)`, of 32 bits, at once. An address that is no multiple of
+    /// four is refused, as if the access was.
+    Atomic {
+        /// The operation.
+        op: AtomicOp,
+        /// The register that receives the former value, sign-extended, if any.
+        dst: Option<Reg>,
+        /// The right operand.
+        value: Operand,
+        /// The address.
+        address: Address,
+    },
+    /// `dst = memory[address]`, of 32 bits, and reserve the address. It is aligned as that of [`Inst::Atomic`].
+    LoadReserved {
+        /// The register that receives the value, sign-extended, if any.
+        dst: Option<Reg>,
+        /// The address.
+        address: Address,
+    },
+    /// `memory[address] = value; dst = 0` if the address is reserved, else `dst = 1`; no address is reserved then. It is
+    /// aligned as that of [`Inst::Atomic`].
+    StoreConditional {
+        /// The register that tells the outcome, if any.
+        dst: Option<Reg>,
+        /// The value.
+        value: Operand,
+        /// The address.
         address: Address,
     },
     /// Go to a constant place. Ends a block.
@@ -185,8 +256,12 @@ impl RegUse {
         self
     }
 
+    fn write_some(self, reg: Option<Reg>) -> Self {
+        reg.map_or(self, |reg| self.write(reg))
+    }
+
     fn link(self, link: Option<Link>) -> Self {
-        link.map_or(self, |link| self.write(link.dst))
+        self.write_some(link.map(|link| link.dst))
     }
 }
 
@@ -195,8 +270,25 @@ impl Inst {
     pub const fn ends_block(&self) -> bool {
         matches!(
             self,
-            Inst::Trap | Inst::Fallthrough | Inst::Jump { .. } | Inst::JumpIndirect { .. } | Inst::Branch { .. }
+            Inst::Trap
+                | Inst::Raise { .. }
+                | Inst::TrapReturn
+                | Inst::Fallthrough
+                | Inst::Jump { .. }
+                | Inst::JumpIndirect { .. }
+                | Inst::Branch { .. }
         )
+    }
+
+    /// Whether the run-time system does what it says, outside of the code that runs: the run stops before it.
+    pub const fn is_for_system(&self) -> bool {
+        matches!(self, Inst::Raise { .. } | Inst::TrapReturn | Inst::Control { .. } | Inst::CodeFence)
+            || matches!(self, Inst::LoadReserved { .. } | Inst::StoreConditional { .. })
+    }
+
+    /// Whether the run stops here, and goes on behind it once it is done.
+    pub const fn suspends(&self) -> bool {
+        matches!(self, Inst::HostCall { .. } | Inst::Sbrk { .. }) || self.is_for_system() && !self.ends_block()
     }
 
     /// The registers that it reads and writes. A conditional move reads its destination, too: it may keep it.
@@ -204,13 +296,20 @@ impl Inst {
         let none = RegUse::default();
         match *self {
             Inst::Trap | Inst::Nop | Inst::Fallthrough | Inst::HostCall { .. } => none,
+            Inst::Raise { .. } | Inst::CodeFence | Inst::TrapReturn => none,
+            Inst::Control { dst, value, .. } => none.read_operand(value).write_some(dst),
             Inst::Sbrk { dst, size } => none.read(size).write(dst),
             Inst::LoadImm { dst, .. } => none.write(dst),
             Inst::Unary { dst, src, .. } => none.read(src).write(dst),
             Inst::Binary { dst, lhs, rhs, .. } => none.read_operand(lhs).read_operand(rhs).write(dst),
             Inst::CondMove { dst, value, test, .. } => none.read(dst).read_operand(value).read(test).write(dst),
             Inst::Load { dst, address, .. } => none.read_address(address).write(dst),
+            Inst::Probe { address, .. } => none.read_address(address),
             Inst::Store { value, address, .. } => none.read_operand(value).read_address(address),
+            Inst::LoadReserved { dst, address } => none.read_address(address).write_some(dst),
+            Inst::Atomic { dst, value, address, .. } | Inst::StoreConditional { dst, value, address } => {
+                none.read_operand(value).read_address(address).write_some(dst)
+            }
             Inst::Jump { link, .. } => none.link(link),
             Inst::JumpIndirect { link, base, .. } => none.read(base).link(link),
             Inst::Branch { lhs, rhs, .. } => none.read(lhs).read_operand(rhs),

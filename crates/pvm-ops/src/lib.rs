@@ -4,7 +4,7 @@
 //! registers, load a byte, branch if less. This crate names those meanings once, as plain data ([`Inst`]), and says what
 //! each computes, as pure functions ([`BinaryOp::eval`], [`UnaryOp::eval`], [`Cond::eval`], [`LoadKind::extend`]).
 //!
-//! * An instruction set lowers to [`Inst`] (PVM in `pvm-program`).
+//! * An instruction set lowers to [`Inst`] (PVM in `pvm-isa`, RISC-V in `pvm-rv32`).
 //! * The interpreter executes [`Inst`] through `eval`.
 //! * The compiler emits Cranelift IR for [`Inst`] in `pvm-clif`, the twin of `eval`; an exhaustive test holds the two
 //!   together.
@@ -19,10 +19,12 @@ mod cond;
 mod inst;
 mod memory;
 mod reg;
+mod trap;
 
-pub use alu::{BinaryOp, UnaryOp, Width};
-pub use code::{Fetched, GuestCode, HALT_ADDRESS, State};
+pub use alu::{AtomicOp, BinaryOp, UnaryOp, Width};
+pub use code::{DynamicJumps, Fetched, GuestCode, HALT_ADDRESS, NO_ADDRESS, State};
 pub use cond::Cond;
-pub use inst::{Address, Inst, Link, Operand, RegUse, Target};
-pub use memory::{Access, LoadKind, Memory, MemoryFault, PAGE_SIZE, Size};
+pub use inst::{Address, ControlOp, Inst, Link, Operand, RegUse, Target};
+pub use memory::{Access, CodeMemory, LoadKind, Memory, MemoryFault, PAGE_SIZE, Size};
 pub use reg::Reg;
+pub use trap::Trap;

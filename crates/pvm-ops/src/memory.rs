@@ -74,6 +74,42 @@ pub enum Access {
     Read,
     /// Read and write.
     ReadWrite,
+    /// Read, and run as code.
+    ReadExecute,
+    /// Read and write, and run as code.
+    ReadWriteExecute,
+}
+
+impl Access {
+    /// Whether the guest may write.
+    pub const fn is_writable(self) -> bool {
+        matches!(self, Access::ReadWrite | Access::ReadWriteExecute)
+    }
+
+    /// Whether the guest may run what is there.
+    pub const fn is_executable(self) -> bool {
+        matches!(self, Access::ReadExecute | Access::ReadWriteExecute)
+    }
+
+    /// The name: what the guest may do.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Access::None => "none",
+            Access::Read => "read",
+            Access::ReadWrite => "read-write",
+            Access::ReadExecute => "read-execute",
+            Access::ReadWriteExecute => "read-write-execute",
+        }
+    }
+}
+
+/// Guest memory as the source of code.
+///
+/// What is fetched is what memory held when stores to code were made visible last ([`Inst::CodeFence`](crate::Inst)), so
+/// that it does not matter when code is decoded.
+pub trait CodeMemory {
+    /// The two bytes at `address`, which is even; `None` if code may not be fetched from there.
+    fn fetch(&self, address: u32) -> Option<[u8; 2]>;
 }
 
 /// Guest memory as instructions see it: 2^32 bytes in pages, each with a right.

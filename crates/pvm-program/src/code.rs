@@ -2,7 +2,7 @@
 
 use crate::Blob;
 use pvm_isa::{Instruction, MAX_SKIP, Opcode, Profile};
-use pvm_ops::{Fetched, GuestCode, Inst, Target};
+use pvm_ops::{DynamicJumps, Fetched, GuestCode, Inst, Target, Width};
 
 /// The code of a program, ready to be decoded at any program counter.
 #[derive(Debug)]
@@ -117,10 +117,6 @@ impl Code {
 }
 
 impl GuestCode for Code {
-    fn end(&self) -> u32 {
-        self.bytes.len() as u32
-    }
-
     fn fetch(&self, pc: u32) -> Fetched {
         let next = self.next(pc);
         let resolve = |target: i64| match u32::try_from(target) {
@@ -137,12 +133,13 @@ impl GuestCode for Code {
         self.blocks.get(pc as usize / 8).is_some_and(|byte| byte >> (pc % 8) & 1 == 1)
     }
 
-    fn jump_table(&self) -> &[u32] {
-        &self.jump_table
+    fn dynamic_jumps(&self) -> DynamicJumps<'_> {
+        let count = self.zero_jump_entries.max(self.jump_table.len() as u64);
+        DynamicJumps::Table { entries: &self.jump_table, count }
     }
 
-    fn jump_count(&self) -> u64 {
-        self.zero_jump_entries.max(self.jump_table.len() as u64)
+    fn width(&self) -> Width {
+        Width::W64
     }
 }
 
@@ -186,6 +183,6 @@ mod tests {
     fn entries_of_no_bytes_are_all_zero() {
         let blob = Blob { jump_count: 3, ..Blob::default() };
         let code = Code::new(&blob, Profile::V0_7);
-        assert_eq!((code.jump_table(), code.jump_count()), ([].as_slice(), 3));
+        assert_eq!(code.dynamic_jumps(), DynamicJumps::Table { entries: &[], count: 3 });
     }
 }

@@ -52,6 +52,36 @@ pub enum Problem {
         /// What it should begin with.
         expected: &'static str,
     },
+    /// A field that says that the file is for something else.
+    #[error("{value} ({meaning}) instead of {expected}")]
+    Mismatch {
+        /// What is there.
+        value: u64,
+        /// What that means.
+        meaning: &'static str,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// Two areas of memory have bytes in common.
+    #[error("the area from {start:#x} to {end:#x} overlaps the one from {other_start:#x} to {other_end:#x}")]
+    Overlap {
+        /// The first byte.
+        start: u64,
+        /// The byte behind the last one.
+        end: u64,
+        /// The first byte of the other area.
+        other_start: u64,
+        /// The byte behind its last one.
+        other_end: u64,
+    },
+    /// An address that leads nowhere.
+    #[error("{address:#x} is not {place}")]
+    Address {
+        /// The address.
+        address: u64,
+        /// Where it should lead.
+        place: &'static str,
+    },
     /// A part is there twice or in the wrong place.
     #[error("section {id} is out of order")]
     SectionOrder {

@@ -1,4 +1,4 @@
-//! PVM programs: from bytes on disk to code and a memory layout.
+//! Programs: from bytes on disk to code and a memory layout.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | [`StandardProgram`], [`ServiceFile`] | the standard program and the JAM service file around it |
 //! | [`PolkaVmFile`] | the `.polkavm` container |
 //! | [`Program`] | any of them, recognised by content |
+//! | [`Executable`] | a RISC-V program: a static ELF file, or a flat binary |
 //! | [`MemoryImage`] | what guest memory holds before the first instruction |
 //! | [`Code`] | instructions by program counter, and where basic blocks start |
 //!
@@ -16,6 +17,7 @@
 
 mod blob;
 mod code;
+mod elf;
 mod error;
 mod image;
 mod metadata;
@@ -28,6 +30,7 @@ mod standard;
 
 pub use blob::Blob;
 pub use code::Code;
+pub use elf::{Executable, FLOAT_ABI, ProgramHeaders, Symbol, SymbolKind};
 pub use error::{LoadError, Problem};
 pub use image::{Heap, MemoryImage, Segment};
 pub use metadata::Metadata;

@@ -1,5 +1,6 @@
 //! Errors of the API. What a guest does wrong is an [`crate::Exit`], not an error.
 
+use pvm_gas::GasModel;
 use pvm_program::{MAX_ARGUMENTS, Unrecognised};
 use pvm_vm::MemoryError;
 
@@ -18,6 +19,16 @@ pub enum ModuleError {
     /// The bytes are no program.
     #[error(transparent)]
     Unrecognised(#[from] Unrecognised),
+    /// The program's guest is not metered like that.
+    #[error("a RISC-V program cannot be metered by the model `{model}`: there are `instruction` and `none`")]
+    GasModel {
+        /// What was asked for.
+        model: GasModel,
+    },
+    /// The host has no address space for the targets of dynamic jumps.
+    #[cfg(feature = "cranelift")]
+    #[error("no address space for the targets of dynamic jumps: {0}")]
+    JumpEntries(std::io::Error),
 }
 
 /// Why there is no instance.
@@ -32,6 +43,9 @@ pub enum InstanceError {
         /// How many there are.
         len: usize,
     },
+    /// Argument data for a RISC-V program, which finds its arguments in memory.
+    #[error("a RISC-V program takes no argument data: its arguments are put onto its stack")]
+    RiscvArguments,
     /// Arguments for a program that takes none.
     #[error("a {format} program takes no argument data")]
     NoArguments {

@@ -1,4 +1,4 @@
-//! Run PVM programs, interpreted and compiled.
+//! Run PVM and RISC-V programs, interpreted and compiled.
 //!
 //! * [`Engine`] is set up once, from a [`Config`].
 //! * [`Module`] is a program, validated and prepared; it is compiled as it gets hot, once for all its guests.
@@ -29,6 +29,8 @@ mod engine;
 mod error;
 mod instance;
 mod module;
+mod riscv;
+mod source;
 #[cfg(feature = "cranelift")]
 mod tier;
 
@@ -41,6 +43,6 @@ pub use module::{CompileStats, Module};
 pub use pvm_codegen::{OptLevel, Profiling};
 pub use pvm_gas::GasModel;
 pub use pvm_isa::{Profile, REG_COUNT};
-pub use pvm_ops::{Access, MemoryFault};
-pub use pvm_program::{Format, Program};
+pub use pvm_ops::{Access, MemoryFault, Trap};
+pub use pvm_program::{Executable, Format, Program};
 pub use pvm_vm::{FaultDetection, Memory, MemoryError};

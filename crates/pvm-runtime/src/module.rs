@@ -1,11 +1,12 @@
 //! Modules: programs, prepared to run.
 
+use crate::source::CodeArea;
 use crate::{Engine, ModuleError, Options};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Cells;
 use pvm_isa::Profile;
 use pvm_ops::Reg;
-use pvm_program::{Code, Program};
+use pvm_program::{Code, Executable, MemoryImage, Program};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,19 +20,59 @@ pub struct Module {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub engine: Engine,
+    pub guest: Guest,
+    pub gas_model: GasModel,
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<Arc<pvm_codegen::CodeCache>>,
+}
+
+/// What kind of guest a program is for.
+#[derive(Debug)]
+pub(crate) enum Guest {
+    Pvm(Box<Pvm>),
+    Riscv(Box<Riscv>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Pvm {
     pub program: Program,
     pub code: Arc<Code>,
-    pub gas_model: GasModel,
     pub cells: Cells,
-    #[cfg(feature = "cranelift")]
-    pub cache: Option<pvm_codegen::CodeCache<Code>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Riscv {
+    pub executable: Executable,
+    pub area: CodeArea,
+}
+
+impl Guest {
+    /// The memory that the program starts with.
+    pub(crate) fn image(&self) -> &MemoryImage {
+        match self {
+            Guest::Pvm(pvm) => &pvm.program.image,
+            Guest::Riscv(riscv) => &riscv.executable.image,
+        }
+    }
+
+    /// The cells of a program that is known ahead.
+    ///
+    /// # Panics
+    ///
+    /// If it is for RISC-V: each instance has its own.
+    pub(crate) fn cells(&self) -> &Cells {
+        match self {
+            Guest::Pvm(pvm) => &pvm.cells,
+            Guest::Riscv(_) => unreachable!("instances of RISC-V programs have cells of their own"),
+        }
+    }
 }
 
 /// PVM programs do not know registers above 12: this one always holds zero.
 const ZERO: Reg = Reg::R31;
 
 impl Module {
-    /// Prepares the program in `bytes`, whatever its container.
+    /// Prepares the program in `bytes`, whatever its container. For RISC-V there is [`Module::from_executable`].
     ///
     /// # Errors
     ///
@@ -48,27 +89,65 @@ impl Module {
         let costs = |pc| cost_from(gas_model, &code, pc);
         let cells = Cells::new(&*code, code.instruction_starts(), gas_model, costs, ZERO);
         #[cfg(feature = "cranelift")]
-        let cache = crate::tier::cache(engine, &program, &code, gas_model);
+        let cache = crate::tier::cache(engine, &program, &code, gas_model).map(Arc::new);
         let shared = Shared {
             engine: engine.clone(),
-            program,
-            code,
+            guest: Guest::Pvm(Box::new(Pvm { program, code, cells })),
             gas_model,
-            cells,
             #[cfg(feature = "cranelift")]
             cache,
         };
         Module { shared: Arc::new(shared) }
     }
 
-    /// The program.
-    pub fn program(&self) -> &Program {
-        &self.shared.program
+    /// Prepares a RISC-V program. Its code is looked at as it runs.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be metered as the options say.
+    pub fn from_executable(engine: &Engine, executable: Executable, options: Options) -> Result<Module, ModuleError> {
+        let gas_model = options.gas_model.unwrap_or(GasModel::None);
+        if gas_model.charges_blocks() {
+            return Err(ModuleError::GasModel { model: gas_model });
+        }
+        let area = CodeArea::of(&executable);
+        #[cfg(feature = "cranelift")]
+        let cache = crate::tier::riscv_cache(engine, &executable, area, gas_model)
+            .map_err(ModuleError::JumpEntries)?
+            .map(Arc::new);
+        let shared = Shared {
+            engine: engine.clone(),
+            guest: Guest::Riscv(Box::new(Riscv { executable, area })),
+            gas_model,
+            #[cfg(feature = "cranelift")]
+            cache,
+        };
+        Ok(Module { shared: Arc::new(shared) })
     }
 
-    /// The program's code.
-    pub fn code(&self) -> &Code {
-        &self.shared.code
+    fn pvm(&self) -> Option<&Pvm> {
+        match &self.shared.guest {
+            Guest::Pvm(pvm) => Some(pvm),
+            Guest::Riscv(_) => None,
+        }
+    }
+
+    /// The program, if it is one for the PVM.
+    pub fn program(&self) -> Option<&Program> {
+        self.pvm().map(|pvm| &pvm.program)
+    }
+
+    /// The program's code, if it is one for the PVM.
+    pub fn code(&self) -> Option<&Code> {
+        self.pvm().map(|pvm| &*pvm.code)
+    }
+
+    /// The program, if it is one for RISC-V.
+    pub fn executable(&self) -> Option<&Executable> {
+        match &self.shared.guest {
+            Guest::Pvm(_) => None,
+            Guest::Riscv(riscv) => Some(&riscv.executable),
+        }
     }
 
     /// The engine.
@@ -76,9 +155,9 @@ impl Module {
         &self.shared.engine
     }
 
-    /// The opcode numbering.
-    pub fn profile(&self) -> Profile {
-        self.shared.code.profile()
+    /// The opcode numbering of a PVM program.
+    pub fn profile(&self) -> Option<Profile> {
+        self.code().map(Code::profile)
     }
 
     /// The gas model.
@@ -95,12 +174,13 @@ impl Module {
         CompileStats::default()
     }
 
-    /// Compiles everything that can be reached from a jump or the start of the code, instead of what gets hot.
+    /// Compiles everything that can be reached from a jump or the start of the code, instead of what gets hot. Of a RISC-V
+    /// program that is not known ahead: nothing happens.
     pub fn compile_all(&self) {
         #[cfg(feature = "cranelift")]
-        if let Some(cache) = &self.shared.cache {
-            for pc in self.shared.code.block_starts() {
-                cache.compile(pc, |_| false);
+        if let (Some(cache), Some(code)) = (&self.shared.cache, self.code()) {
+            for pc in code.block_starts() {
+                cache.compile(code, pc, || code.block_starts().collect(), |_| false);
             }
         }
     }

@@ -1,33 +1,60 @@
 //! The compiled tier, as modules and instances use it.
 
+use crate::source::{CodeArea, Source};
 use crate::{CompileStats, Engine};
-use pvm_codegen::{Attempt, CodeCache, HeldPlace, Place, Profiler, Profiling, Settings};
+use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
-use pvm_ops::{GuestCode, Inst, Target};
-use pvm_program::{Code, Program};
+use pvm_ops::{DynamicJumps, GuestCode, Inst, Target};
+use pvm_program::{Code, Executable, Program};
 use pvm_vm::{Context, Memory};
+use std::io;
 use std::sync::Arc;
 
-/// The code cache of a module, if the engine compiles.
-pub(crate) fn cache(engine: &Engine, program: &Program, code: &Arc<Code>, model: GasModel) -> Option<CodeCache<Code>> {
-    let compiler = engine.compiler()?;
+/// The code cache of a PVM module, if the engine compiles.
+pub(crate) fn cache(engine: &Engine, program: &Program, code: &Arc<Code>, model: GasModel) -> Option<CodeCache> {
+    let for_costs = Arc::clone(code);
+    let costs = Box::new(move |pc| cost_from(model, &for_costs, pc));
+    let symbols = || symbols(program, code);
+    match new_cache(engine, code.dynamic_jumps(), |pc| code.is_block_start(pc), costs, model, symbols) {
+        Ok(cache) => cache,
+        Err(error) => {
+            tracing::warn!(%error, "no address space for the targets of dynamic jumps: the program is interpreted");
+            None
+        }
+    }
+}
+
+/// The code cache of a RISC-V module, or of an instance whose code has changed, if the engine compiles.
+pub(crate) fn riscv_cache(
+    engine: &Engine,
+    executable: &Executable,
+    area: CodeArea,
+    model: GasModel,
+) -> io::Result<Option<CodeCache>> {
+    let symbols = || executable.symbols.iter().map(|symbol| (symbol.address, symbol.name.clone())).collect();
+    // Instructions cost one each, which nobody needs to be asked for.
+    new_cache(engine, area.dynamic_jumps(), |_| true, Box::new(|_| 0), model, symbols)
+}
+
+fn new_cache(
+    engine: &Engine,
+    jumps: DynamicJumps<'_>,
+    is_block_start: impl Fn(u32) -> bool,
+    costs: Costs,
+    model: GasModel,
+    symbols: impl FnOnce() -> Vec<(u32, String)>,
+) -> io::Result<Option<CodeCache>> {
+    let Some(compiler) = engine.compiler() else { return Ok(None) };
     let config = engine.config();
     let metering = Metering { model, count_instructions: config.count_instructions };
     let settings = Settings { metering, region_limit: config.region_limit, code_limit: config.code_limit };
-    let for_costs = Arc::clone(code);
-    let cache = CodeCache::new(
-        Arc::clone(compiler),
-        Arc::clone(code),
-        |code| code.block_starts().collect(),
-        Box::new(move |pc| cost_from(model, &for_costs, pc)),
-        settings,
-    );
-    Some(match config.profiling {
+    let cache = CodeCache::new(Arc::clone(compiler), jumps, is_block_start, costs, settings)?;
+    Ok(Some(match config.profiling {
         Profiling::Off => cache,
-        profiling => cache.with_profiler(Profiler::new(profiling, symbols(program, code))),
-    })
+        profiling => cache.with_profiler(Profiler::new(profiling, symbols())),
+    }))
 }
 
 /// The exports. The entries of a service are jumps in a row at its beginning: where such a jump leads has the name, too, or
@@ -43,7 +70,7 @@ fn symbols(program: &Program, code: &Code) -> Vec<(u32, String)> {
     symbols
 }
 
-pub(crate) fn stats(cache: &CodeCache<Code>) -> CompileStats {
+pub(crate) fn stats(cache: &CodeCache) -> CompileStats {
     let stats = cache.stats();
     CompileStats {
         regions: stats.regions,
@@ -95,8 +122,9 @@ impl Tier {
     #[inline]
     pub(crate) fn run(
         &mut self,
-        cache: &CodeCache<Code>,
+        cache: &CodeCache,
         cells: &Cells,
+        source: Source<'_>,
         context: &mut Context,
         memory: &mut Memory,
         entered: bool,
@@ -114,7 +142,7 @@ impl Tier {
                 return Some(cache.run(place, context, memory));
             }
         }
-        let place = self.find(cache, cells, pc, paid, entered)?;
+        let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
         let held = place.hold();
         let exit = cache.run(held.as_ref()?, context, memory);
         self.recent[slot] = Some(Recent { pc, paid, place, held });
@@ -131,21 +159,31 @@ impl Tier {
         }
     }
 
-    fn find(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32, paid: bool, entered: bool) -> Option<Place> {
+    #[allow(clippy::too_many_arguments)] // where code comes from, where it goes, and where the guest is
+    fn find(
+        &mut self,
+        cache: &CodeCache,
+        cells: &Cells,
+        source: Source<'_>,
+        memory: &Memory,
+        pc: u32,
+        paid: bool,
+        entered: bool,
+    ) -> Option<Place> {
         if let Some(place) = cache.find(pc, paid) {
             self.hotness.stop_at(cells, pc);
             return Some(place);
         }
         let is_hot = self.threshold == 0 || entered && self.hotness.enter(cells, pc);
         if is_hot {
-            self.compile(cache, cells, pc);
+            self.compile(cache, cells, source, memory, pc);
             return cache.find(pc, paid);
         }
         None
     }
 
     /// Compiles the block at `pc`, and what goes with it, unless it has been.
-    pub(crate) fn compile(&mut self, cache: &CodeCache<Code>, cells: &Cells, pc: u32) {
+    pub(crate) fn compile(&mut self, cache: &CodeCache, cells: &Cells, source: Source<'_>, memory: &Memory, pc: u32) {
         if cache.contains(pc) {
             self.hotness.stop_at(cells, pc);
             return;
@@ -153,7 +191,7 @@ impl Tier {
         // Room may be needed.
         self.release();
         let hotness = &self.hotness;
-        match cache.compile(pc, |pc| hotness.is_warm(cells, pc)) {
+        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc)) {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}

@@ -43,6 +43,8 @@ impl Context {
     pub const GAS: i32 = std::mem::offset_of!(Context, state.gas) as i32;
     /// The offset of [`State::instructions`].
     pub const INSTRUCTIONS: i32 = std::mem::offset_of!(Context, state.instructions) as i32;
+    /// The offset of [`State::reserved`].
+    pub const RESERVED: i32 = std::mem::offset_of!(Context, state.reserved) as i32;
     /// The offset of the pointer to the first byte of guest memory.
     pub const MEMORY: i32 = std::mem::offset_of!(Context, memory) as i32;
     /// The offset of the pointer to the rights of the first page ([`crate::READABLE`], [`crate::WRITABLE`]).

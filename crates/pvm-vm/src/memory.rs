@@ -6,6 +6,7 @@
 //! code that looks nothing up.
 
 use crate::FaultDetection;
+use crate::code_pages::CodePages;
 use crate::reservation::{Reservation, SPACE};
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
@@ -17,6 +18,10 @@ use std::sync::{Arc, Weak};
 pub const READABLE: u8 = 1;
 /// The bit of a page's rights that allows writing.
 pub const WRITABLE: u8 = 2;
+/// The bit of a page's rights that allows running what is there.
+pub(crate) const EXECUTABLE: u8 = 4;
+/// The bit of a page's rights that allows writing once the code there is saved ([`CodePages`]).
+pub(crate) const WATCHED: u8 = 8;
 
 /// Compiled code looks up the page of an access's last byte without wrapping at 2^32: the page behind the last one must
 /// be in the table and have no rights.
@@ -98,7 +103,7 @@ impl Interrupter {
 /// The memory of one guest.
 #[derive(Debug)]
 pub struct Memory {
-    bytes: Arc<Reservation>,
+    pub(crate) bytes: Arc<Reservation>,
     /// The byte of address 0, in the reservation.
     base: *mut u8,
     rights: MmapMut,
@@ -110,6 +115,7 @@ pub struct Memory {
     heap_end: u64,
     heap_limit: u64,
     sbrk_returns_new_end: bool,
+    pub(crate) code: CodePages,
 }
 
 // SAFETY: the pointer leads into the reservation, which moves along. What others share of that is what interrupts a run.
@@ -140,6 +146,7 @@ impl Memory {
             heap_end: 0,
             heap_limit: 0,
             sbrk_returns_new_end: false,
+            code: CodePages::default(),
         })
     }
 
@@ -185,10 +192,13 @@ impl Memory {
 
     /// What the guest may do with the page of `address`.
     pub fn access(&self, address: u32) -> Access {
-        match self.right_bits(address) {
-            bits if bits & WRITABLE != 0 => Access::ReadWrite,
-            bits if bits & READABLE != 0 => Access::Read,
-            _ => Access::None,
+        let bits = self.right_bits(address);
+        match (bits & (WRITABLE | WATCHED) != 0, bits & EXECUTABLE != 0) {
+            (true, true) => Access::ReadWriteExecute,
+            (true, false) => Access::ReadWrite,
+            (false, true) => Access::ReadExecute,
+            (false, false) if bits & READABLE != 0 => Access::Read,
+            (false, false) => Access::None,
         }
     }
 
@@ -214,6 +224,8 @@ impl Memory {
             Access::None => 0,
             Access::Read => READABLE,
             Access::ReadWrite => READABLE | WRITABLE,
+            Access::ReadExecute => READABLE | EXECUTABLE,
+            Access::ReadWriteExecute => READABLE | EXECUTABLE | WATCHED,
         };
         let before = self.rights[pages.clone()].iter().filter(|&&bits| bits != 0).count() as u64;
         let after = if bits == 0 { 0 } else { pages.len() as u64 };
@@ -221,15 +233,47 @@ impl Memory {
         if after > before && accessible > self.page_limit {
             return Err(MemoryError::Limit { wanted: accessible * page, limit: self.page_limit * page });
         }
-        if let Err(error) = self.bytes.protect(u64::from(address)..end, access) {
-            // Part of the pages may have the new right: what the table allows, the host must allow, too.
-            self.rights[pages].fill(0);
-            self.accessible_pages -= before;
-            return Err(MemoryError::Protect { address, size, error });
-        }
-        self.rights[pages].fill(bits);
+        self.note_code(u64::from(address)..end, |former| (former ^ bits) & EXECUTABLE != 0);
+        self.set_rights(u64::from(address)..end, bits)?;
         self.accessible_pages = accessible;
         Ok(())
+    }
+
+    /// Sets the bits of whole pages, which were accessible before unless the caller counts them.
+    pub(crate) fn set_rights(&mut self, range: Range<u64>, bits: u8) -> Result<(), MemoryError> {
+        let access = match bits {
+            bits if bits & WRITABLE != 0 => Access::ReadWrite,
+            bits if bits & READABLE != 0 => Access::Read,
+            _ => Access::None,
+        };
+        let pages = pages(range.clone());
+        if let Err(error) = self.bytes.protect(range.clone(), access) {
+            // Part of the pages may have the new right: what the table allows, the host must allow, too.
+            self.accessible_pages -= self.rights[pages.clone()].iter().filter(|&&bits| bits != 0).count() as u64;
+            self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
+            self.rights[pages].fill(0);
+            return Err(MemoryError::Protect { address: range.start as u32, size: range.end - range.start, error });
+        }
+        self.rights[pages].fill(bits);
+        Ok(())
+    }
+
+    /// Sets the bits of the page of `address` in the table alone.
+    pub(crate) fn set_bits(&mut self, address: u32, bits: u8) {
+        self.rights[(address / PAGE_SIZE) as usize] = bits;
+    }
+
+    /// Notes that code changes in the pages of the range for whose bits this holds.
+    fn note_code(&mut self, range: Range<u64>, changes: impl Fn(u8) -> bool) {
+        let page = u64::from(PAGE_SIZE);
+        let mut start = range.start;
+        for run in self.rights[pages(range)].chunk_by(|&a, &b| changes(a) == changes(b)) {
+            let end = start + run.len() as u64 * page;
+            if changes(run[0]) {
+                self.code.replace(start..end);
+            }
+            start = end;
+        }
     }
 
     /// Makes whole pages accessible and fills them with zeros.
@@ -239,6 +283,7 @@ impl Memory {
     /// As [`Memory::protect`].
     pub fn map(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         self.protect(address, size, access)?;
+        self.note_code(u64::from(address)..u64::from(address) + size, |bits| bits & EXECUTABLE != 0);
         self.discard(address, size)
     }
 
@@ -255,6 +300,7 @@ impl Memory {
     pub fn reset(&mut self) -> Result<(), MemoryError> {
         self.set_heap(0, 0, false);
         self.accessible_pages = 0;
+        self.note_code(0..SPACE, |bits| bits & EXECUTABLE != 0);
         // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be; `&mut` means that
         // nothing holds a reference into the table.
         unsafe { self.rights.unchecked_advise(UncheckedAdvice::DontNeed) }.map_err(MemoryError::Discard)?;
@@ -283,7 +329,8 @@ impl Memory {
     ///
     /// If the guest may not write a byte of it; the fault names the first. Nothing is written then.
     pub fn write(&mut self, address: u32, from: &[u8]) -> Result<(), MemoryFault> {
-        self.check(address, from.len() as u64, WRITABLE)?;
+        self.check(address, from.len() as u64, WRITABLE | WATCHED)?;
+        self.save_code(address, from.len() as u64)?;
         self.bytes.write(address, from);
         Ok(())
     }
@@ -300,19 +347,25 @@ impl Memory {
             .map_err(|MemoryFault { address }| MemoryError::Inaccessible { address })?;
         let around = u64::from(address) / page * page..end.next_multiple_of(page);
         let before = self.rights[pages(around.clone())].to_vec();
-        if before.iter().all(|bits| bits & WRITABLE != 0) {
+        if before.iter().all(|bits| bits & (WRITABLE | EXECUTABLE) == WRITABLE) {
             self.bytes.write(address, from);
             return Ok(());
         }
-        let (first, size) = (around.start as u32, around.end - around.start);
-        self.protect(first, size, Access::ReadWrite)?;
+        // Code from the host is seen at once.
+        self.note_code(around.clone(), |bits| bits & EXECUTABLE != 0);
+        self.set_rights(around.clone(), READABLE | WRITABLE)?;
         self.bytes.write(address, from);
         let mut at = around.start;
         for run in before.chunk_by(|a, b| a == b) {
-            let size = run.len() as u64 * page;
-            let access = if run[0] & WRITABLE != 0 { Access::ReadWrite } else { Access::Read };
-            self.protect(at as u32, size, access)?;
-            at += size;
+            let next = at + run.len() as u64 * page;
+            // What was written and not made visible is visible by now.
+            let bits = if run[0] & (EXECUTABLE | WRITABLE) == EXECUTABLE | WRITABLE {
+                run[0] & !WRITABLE | WATCHED
+            } else {
+                run[0]
+            };
+            self.set_rights(at..next, bits)?;
+            at = next;
         }
         Ok(())
     }
@@ -332,7 +385,7 @@ impl Memory {
     ///
     /// With the first byte that it may not.
     pub fn check_writable(&self, address: u32, len: u64) -> Result<(), MemoryFault> {
-        self.check(address, len, WRITABLE)
+        self.check(address, len, WRITABLE | WATCHED)
     }
 
     /// Finds the first of `len` bytes whose page has none of the rights in `wanted`. The range does not wrap: behind
@@ -353,7 +406,7 @@ impl Memory {
     }
 
     #[inline(always)]
-    fn right_bits(&self, address: u32) -> u8 {
+    pub(crate) fn right_bits(&self, address: u32) -> u8 {
         // SAFETY: an address has 2^20 pages, and the table has an entry for each.
         unsafe { *self.rights.as_ptr().add((address / PAGE_SIZE) as usize) }
     }
@@ -391,9 +444,12 @@ impl Memory {
 
     #[cold]
     fn store_split<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> Result<(), MemoryFault> {
-        if let Some(fault) = self.first_fault::<N>(address, WRITABLE) {
+        if let Some(fault) = self.first_fault::<N>(address, WRITABLE | WATCHED) {
             return Err(fault);
         }
+        // An access that wraps has its last byte at the beginning.
+        self.save_code(address, 1)?;
+        self.save_code(address.wrapping_add(N as u32 - 1), 1)?;
         for (k, byte) in bytes.into_iter().enumerate() {
             self.bytes.write(address.wrapping_add(k as u32), &[byte]);
         }

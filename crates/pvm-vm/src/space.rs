@@ -69,8 +69,9 @@ impl Space {
         }
         let flags = match access {
             Access::None => MprotectFlags::empty(),
-            Access::Read => MprotectFlags::READ,
-            Access::ReadWrite => MprotectFlags::READ | MprotectFlags::WRITE,
+            // The host never runs guest code itself.
+            Access::Read | Access::ReadExecute => MprotectFlags::READ,
+            Access::ReadWrite | Access::ReadWriteExecute => MprotectFlags::READ | MprotectFlags::WRITE,
         };
         let start = self.base().wrapping_add(range.start);
         // SAFETY: the range lies in the mapping, which is never seen through a reference, so taking rights away breaks no

@@ -7,7 +7,7 @@ use crate::units::to_hex;
 use crate::{Io, exit, input, setup};
 use anyhow::{Context, Result};
 use pvm_program::{Metadata, Program};
-use pvm_runtime::{Access, Module};
+use pvm_runtime::Module;
 use serde::Serialize;
 
 /// What is in a program, with the names that it has in JSON.
@@ -109,13 +109,12 @@ pub fn info(args: &InfoArgs, io: &mut Io<'_>) -> Result<u8> {
 
 impl Info {
     fn new(kind: &'static str, file_bytes: usize, module: &Module, args: &EngineArgs) -> Info {
-        let program = module.program();
-        let code = module.code();
+        let (program, code) = module.program().zip(module.code()).expect("it was made of a PVM program");
         Info {
             kind,
             file_bytes,
             format: program.format.name(),
-            profile: module.profile().name(),
+            profile: code.profile().name(),
             gas_model: module.gas_model().name(),
             metadata: program.metadata.as_deref().map(MetadataInfo::new),
             memory: areas(program),
@@ -148,18 +147,13 @@ impl MetadataInfo {
 }
 
 fn areas(program: &Program) -> Vec<Area> {
-    let access = |access| match access {
-        Access::None => "none",
-        Access::Read => "read",
-        Access::ReadWrite => "read-write",
-    };
     let segments = program.image.segments.iter();
     segments
         .map(|segment| Area {
             name: segment.name,
             address: segment.address,
             size: segment.size,
-            access: access(segment.access),
+            access: segment.access.name(),
             initial_bytes: segment.data.len(),
         })
         .collect()

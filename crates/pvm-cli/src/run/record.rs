@@ -29,10 +29,10 @@ impl Session<'_> {
         let comment = format!(
             "pvmrun {} --isa={} --gas-model={}",
             env!("CARGO_PKG_VERSION"),
-            module.profile(),
+            module.profile().map_or("", |profile| profile.name()),
             module.gas_model()
         );
-        let segment = module.program().arguments(arguments);
+        let segment = module.program().and_then(|program| program.arguments(arguments));
         let mut recorder = Recorder::start(out, &comment, program, segment.as_ref(), instance).with_context(name)?;
         let exit = execute(instance, self.args, Some(&mut recorder), io)?;
         recorder.finish(instance, exit).with_context(name)?;

@@ -7,6 +7,7 @@ use crate::stats::{Report, Times};
 use crate::units::to_hex;
 use anyhow::Result;
 use pvm_host::escape;
+use pvm_program::Program;
 use pvm_runtime::{Exit, Instance, REG_COUNT};
 use serde::Serialize;
 
@@ -47,13 +48,13 @@ impl Outcome {
         let instance = guest.instance;
         let module = instance.module();
         // Only standard programs return something (Gray Paper A.44); the registers of others mean what they like.
-        let has_output = exit == Exit::Halt && module.program().takes_arguments();
+        let has_output = exit == Exit::Halt && module.program().is_some_and(Program::takes_arguments);
         let output = if has_output { to_hex(&instance.output()) } else { String::new() };
         let host_call = match exit {
             Exit::HostCall { id } => Some(id),
             _ => None,
         };
-        let name = |id| module.program().imports.get(usize::try_from(id).ok()?).cloned();
+        let name = |id| module.program()?.imports.get(usize::try_from(id).ok()?).cloned();
         Outcome {
             status: status(exit),
             pc: instance.pc(),
@@ -102,6 +103,8 @@ impl Outcome {
                 None => format!("host call {id} is not served"),
             },
             Exit::Interrupted => "the time is up".to_owned(),
+            Exit::Ecall => "unserved call of the environment".to_owned(),
+            Exit::Trap { trap, value } => format!("{trap} ({value:#x}) at {:#010x}", self.pc),
         };
         Some(format!("pvmrun: {what} (pc {pc}, gas used {gas})"))
     }
@@ -114,6 +117,8 @@ impl Outcome {
             Exit::OutOfGas => exit::OUT_OF_GAS,
             Exit::HostCall { .. } => exit::HOST_CALL,
             Exit::Interrupted => exit::TIMEOUT,
+            Exit::Ecall => exit::HOST_CALL,
+            Exit::Trap { .. } => exit::PANIC,
         }
     }
 }
@@ -126,6 +131,8 @@ const fn status(exit: Exit) -> &'static str {
         Exit::OutOfGas => "out-of-gas",
         Exit::HostCall { .. } => "host-call",
         Exit::Interrupted => "timeout",
+        Exit::Ecall => "host-call",
+        Exit::Trap { .. } => "trap",
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu};
-use pvm_ops::{Address, BinaryOp, GuestCode, Inst, Operand, Size, Target, UnaryOp, Width};
+use pvm_ops::{Address, AtomicOp, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -44,6 +44,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let value = alu::binary(self.builder, BinaryOp::Sub, value, negated);
                 self.write(dst, value);
             }
+            Inst::Binary { op: BinaryOp::Add, width: Width::W32, dst, lhs, rhs: Operand::Imm(imm) }
+                if self.is_narrow && lhs == Operand::Reg(dst) =>
+            {
+                let (half, negated) = (self.read_half(dst), self.operand_half(Operand::Imm(imm.wrapping_neg())));
+                let half = alu::binary(self.builder, BinaryOp::Sub, half, negated);
+                self.write_half(dst, half);
+            }
             Inst::Binary { op, width, dst, lhs, rhs } => match self.halves(op, width, lhs, rhs) {
                 Some((lhs, rhs)) => {
                     let half = alu::binary(self.builder, op, lhs, rhs);
@@ -76,8 +83,19 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     this.memory.store(this.builder, size, value, place);
                 });
             }
+            Inst::Probe { size, address } => {
+                let kind = LoadKind { size, signed: false };
+                self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
+            }
+            Inst::Atomic { op, dst, value, address } => self.atomic(current, index, op, dst, value, address),
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
             Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
+            Inst::Raise { .. }
+            | Inst::TrapReturn
+            | Inst::Control { .. }
+            | Inst::CodeFence
+            | Inst::LoadReserved { .. }
+            | Inst::StoreConditional { .. } => self.exit(Exit::System, pc),
             Inst::Trap => self.exit(Exit::Panic, pc),
             Inst::Fallthrough => {
                 self.settle(current);
@@ -95,7 +113,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.settle(current);
                 // Sign extension keeps the order, of signed and unsigned values.
                 let is_owed = self.is_owed(lhs) || rhs.reg().is_some_and(|reg| self.is_owed(reg));
-                let halves = if is_owed { self.half(lhs).zip(self.known_half(rhs)) } else { None };
+                let halves = match is_owed {
+                    _ if self.is_narrow => Some((self.read_half(lhs), self.operand_half(rhs))),
+                    true => self.half(lhs).zip(self.known_half(rhs)),
+                    false => None,
+                };
                 self.extend_all();
                 let (lhs, rhs) = halves.unwrap_or_else(|| (self.read(lhs), self.operand(rhs)));
                 let next = self.code.fetch(pc).next;
@@ -116,9 +138,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.finish_ways();
             }
             // A table whose entries take no bytes is not listed; the interpreter knows it.
-            Inst::JumpIndirect { .. } if self.code.jump_count() > self.code.jump_table().len() as u64 => {
-                self.interpret(current, index);
-            }
+            Inst::JumpIndirect { .. } if self.has_unlisted_jumps() => self.interpret(current, index),
             Inst::JumpIndirect { link, base, offset } => {
                 let base = self.half(base).unwrap_or_else(|| self.read(base));
                 let address = self.memory.low_address(self.builder, base, offset);
@@ -126,6 +146,36 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.settle(current);
                 self.jump_indirect(address, current.id, pc);
             }
+        }
+    }
+
+    /// A load, an operation and a store: the register is written last, so that the guest is as it was if the store is refused.
+    fn atomic(
+        &mut self,
+        current: &mut Current,
+        index: usize,
+        op: AtomicOp,
+        dst: Option<Reg>,
+        value: Operand,
+        address: Address,
+    ) {
+        let base = address.base.map(|reg| self.read(reg));
+        let at = self.memory.address(self.builder, base, address.offset);
+        let misaligned = self.builder.ins().band_imm_u(at, 3);
+        self.leave_if(misaligned, |this| this.interpret(current, index));
+        let value = self.operand_half(value);
+        let kind = LoadKind { size: Size::B4, signed: true };
+        let old = self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
+        let new = match op {
+            AtomicOp::Swap => value,
+            AtomicOp::Binary(op) => {
+                let old = self.builder.ins().ireduce(I32, old);
+                alu::binary(self.builder, op, old, value)
+            }
+        };
+        self.access(current, index, address, |this, place| this.memory.store(this.builder, Size::B4, new, place));
+        if let Some(dst) = dst {
+            self.write(dst, old);
         }
     }
 

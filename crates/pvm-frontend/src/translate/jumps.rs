@@ -8,7 +8,7 @@ use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
-use pvm_ops::{GuestCode, HALT_ADDRESS, Reg};
+use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS, Reg};
 use pvm_vm::Context;
 
 /// In regions with up to so many targets each dynamic jump gets a branch table of its own, if the guest's jump table is
@@ -136,15 +136,24 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Whether the guest's jump table is small enough to have a branch table for all of it, with so many targets in the region.
     fn has_branch_table(&self, targets: usize) -> bool {
-        targets > 0 && self.code.jump_table().len() <= SMALL_TABLE + FEW_PER_TARGET * targets
+        let DynamicJumps::Table { entries, .. } = self.code.dynamic_jumps() else { return false };
+        targets > 0 && entries.len() <= SMALL_TABLE + FEW_PER_TARGET * targets
+    }
+
+    /// Whether there are entries of the guest's jump table that are not listed.
+    pub(super) fn has_unlisted_jumps(&self) -> bool {
+        matches!(self.code.dynamic_jumps(), DynamicJumps::Table { entries, count } if count > entries.len() as u64)
     }
 
     /// Goes where an address says, on behalf of a dynamic jump: within the region by a branch table, else out of it.
     pub(super) fn dispatch(&mut self, address: Value, jump: Jump) {
+        let table = match self.code.dynamic_jumps() {
+            DynamicJumps::Table { entries, .. } => entries,
+            DynamicJumps::Direct { first, count } => return self.dispatch_directly(address, first, count),
+        };
         let [outside, leave] = [self.builder.create_block(), self.builder.create_block()];
         self.builder.set_cold_block(outside);
         self.builder.set_cold_block(leave);
-        let table = self.code.jump_table();
         let targets: Vec<_> = self.targets().collect();
         if self.has_branch_table(targets.len()) {
             // Entry i has address 2 (i + 1); odd addresses and zero are none.
@@ -168,7 +177,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.switch_to_block(inside);
             match targets.is_empty() {
                 true => _ = self.builder.ins().jump(leave, &[]),
-                false => self.dispatch_by_place(entry, leave),
+                false => self.dispatch_by_place(entry, 2, leave),
             }
         }
 
@@ -183,12 +192,32 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.switch_to_block(leave);
         let entry = self.builder.ins().ushr_imm_u(address, 1);
         let entry = self.builder.ins().iadd_imm_s(entry, -1);
-        let words = self.words(entry);
+        let words = self.words(entry, 2);
         let target = self.builder.ins().load(I64, context_flags(), words, 8);
         let target = self.builder.ins().ireduce(I32, target);
         let is_invalid = self.builder.ins().icmp_imm_s(IntCC::Equal, target, -1);
         self.leave_if(is_invalid, |this| this.exit_at(Exit::Panic, jump));
         self.exit_to(Exit::Enter, target);
+    }
+
+    /// Goes to an address, the lowest bit cleared: within the region, or out of it. Wherever it is, that is no panic: where
+    /// no code can be, the interpreter finds that out.
+    fn dispatch_directly(&mut self, address: Value, first: u32, count: u32) {
+        let address = self.builder.ins().band_imm_s(address, !1);
+        if self.targets().next().is_some() {
+            let [leave, inside] = [self.builder.create_block(), self.builder.create_block()];
+            self.builder.set_cold_block(leave);
+            let offset = self.builder.ins().iadd_imm_s(address, -i64::from(first as i32));
+            let entry = self.builder.ins().ushr_imm_u(offset, 1);
+            let is_outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, entry, i64::from(count));
+            self.builder.ins().brif(is_outside, leave, &[], inside, &[]);
+            self.builder.seal_block(inside);
+            self.builder.switch_to_block(inside);
+            self.dispatch_by_place(entry, 1, leave);
+            self.builder.seal_block(leave);
+            self.builder.switch_to_block(leave);
+        }
+        self.exit_to(Exit::Enter, address);
     }
 
     fn exit_at(&mut self, exit: Exit, jump: Jump) {
@@ -199,8 +228,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// The same for jump tables so large that a branch table for all of it would be waste.
-    fn dispatch_by_place(&mut self, entry: Value, leave: ir::Block) {
-        let words = self.words(entry);
+    fn dispatch_by_place(&mut self, entry: Value, words: u8, leave: ir::Block) {
+        let words = self.words(entry, words);
         let place = self.builder.ins().load(I64, context_flags(), words, 0);
         let region = self.builder.ins().ushr_imm_u(place, 32);
         let is_away = self.builder.ins().icmp_imm_u(IntCC::NotEqual, region, i64::from(self.region.id) + 1);
@@ -217,12 +246,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.branch_by_table(number, leave, &ways);
     }
 
-    /// What the code cache keeps for an entry of the jump table, two words: where the target is in compiled code (number of
-    /// the region plus one in the high half, number of the entry in the low one), and its program counter, all ones if it
-    /// may not be jumped to.
-    fn words(&mut self, entry: Value) -> Value {
+    /// What the code cache keeps for an entry of the jump table, one or two words: where the target is in compiled code
+    /// (number of the region plus one in the high half, number of the entry in the low one); and its program counter, all
+    /// ones if it may not be jumped to. Where jumps are direct, there is an entry for each address, without the second word.
+    fn words(&mut self, entry: Value, words: u8) -> Value {
         let entry = self.builder.ins().uextend(I64, entry);
-        let offset = self.builder.ins().ishl_imm_u(entry, 4);
+        let offset = self.builder.ins().ishl_imm_u(entry, 2 + i64::from(words));
         let fixed = context_flags().with_readonly();
         let words = self.builder.ins().load(I64, fixed, self.context, Context::JUMP_ENTRIES);
         self.builder.ins().iadd(words, offset)

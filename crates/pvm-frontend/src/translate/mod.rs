@@ -32,7 +32,7 @@ use jumps::Jump;
 use products::Product;
 use pvm_clif::{GuestMemory, HOST, Host};
 use pvm_gas::GasModel;
-use pvm_ops::{GuestCode, Inst, Link, Reg};
+use pvm_ops::{GuestCode, Inst, Link, Reg, Width};
 use pvm_vm::{Context, FaultDetection};
 use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,6 +109,8 @@ struct Translator<'a, 'b, C> {
     context: Value,
     memory: GuestMemory,
     registers: [Option<Variable>; 32],
+    /// Whether registers have 32 bits.
+    is_narrow: bool,
     /// Registers that the region writes.
     written: u32,
     gas: Variable,
@@ -241,6 +243,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             context,
             memory,
             registers,
+            is_narrow: code.width() == Width::W32,
             written,
             gas,
             pending: 0,
@@ -346,6 +349,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
                 true => self.builder.use_var(self.variable(reg)),
                 false => self.parked_value(reg),
             };
+            let value = self.exact(value);
             self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
         }
         let mut state = vec![];

@@ -3,6 +3,10 @@
 //! Results of 32 bits are sign-extended to 64. Where the next instruction looks at the low half only, that is work for
 //! nothing: so a *narrow* register keeps the half, and is extended where a whole value is wanted, on the way out of the
 //! region, or at the end of the block.
+//!
+//! Registers of guests that have no more than 32 bits hold any extension, whichever costs nothing: an operation of 32 bits
+//! clears the upper half of its result on most hosts, and addresses have no upper half. They are sign-extended where the
+//! region is left.
 
 use super::{Translator, context_flags};
 use cranelift_codegen::ir::types::{I32, I64};
@@ -88,6 +92,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Sets a register to the sign extension of a half.
     pub(super) fn write_half(&mut self, reg: Reg, half: Value) {
+        if self.is_narrow {
+            let value = self.builder.ins().uextend(I64, half);
+            self.write(reg, value);
+            self.known[reg.index()].half = Some(half);
+            return;
+        }
         if self.parked & reg.bit() != 0 {
             let value = self.builder.ins().sextend(I64, half);
             self.write(reg, value);
@@ -107,6 +117,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// The same for all registers: where the block ends.
     pub(super) fn extend_all(&mut self) {
         Reg::ALL.into_iter().for_each(|reg| self.extend(reg));
+    }
+
+    /// The value of a register as the context has it.
+    pub(super) fn exact(&mut self, value: Value) -> Value {
+        if !self.is_narrow {
+            return value;
+        }
+        let half = self.builder.ins().ireduce(I32, value);
+        self.builder.ins().sextend(I64, half)
     }
 
     pub(super) fn variable(&self, reg: Reg) -> Variable {

@@ -2,13 +2,17 @@
 
 #[cfg(feature = "cranelift")]
 mod native;
+mod system;
 
+use crate::module::Guest;
+use crate::riscv::Riscv;
+use crate::source::Source;
 use crate::{InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
-use pvm_interpreter::Stop;
+use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
-use pvm_ops::{GuestCode, MemoryFault};
-use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS};
+use pvm_ops::{Access, Fetched, GuestCode, MemoryFault, Trap};
+use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS, Segment};
 use pvm_vm::{Context, Interrupter, Memory};
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
@@ -33,6 +37,15 @@ pub enum Exit {
     OutOfGas,
     /// An [`InterruptHandle`] asked for it. The run can be resumed.
     Interrupted,
+    /// A RISC-V program calls its environment. A resumed run goes on after it.
+    Ecall,
+    /// A RISC-V program cannot go on: nothing of the instruction happened.
+    Trap {
+        /// What is wrong.
+        trap: Trap,
+        /// More about it: the first address that was refused, or the bits of an illegal instruction.
+        value: u32,
+    },
 }
 
 /// Stops a run from another thread.
@@ -69,7 +82,19 @@ pub struct Instance {
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
     at_host_call: bool,
+    /// Gas of the run that no slice has been given yet.
+    reserve: u64,
     stats: Stats,
+    /// What a RISC-V guest has beside that.
+    riscv: Option<Box<Riscv>>,
+}
+
+/// Where the code of an instance of the module comes from, `cells` being what it interprets.
+fn source<'a>(module: &'a Module, cells: &'a Cells) -> Source<'a> {
+    match &module.shared.guest {
+        Guest::Pvm(pvm) => Source::Program(&pvm.code),
+        Guest::Riscv(riscv) => Source::Memory(riscv.area, cells),
+    }
 }
 
 impl Instance {
@@ -79,41 +104,77 @@ impl Instance {
     ///
     /// If memory cannot be had, or the program takes no such arguments.
     pub fn new(module: &Module, arguments: &[u8]) -> Result<Instance, InstanceError> {
-        let shared = &module.shared;
-        let program = &shared.program;
         if arguments.len() > MAX_ARGUMENTS as usize {
             return Err(InstanceError::Arguments { len: arguments.len() });
         }
-        if !arguments.is_empty() && !program.takes_arguments() {
-            return Err(InstanceError::NoArguments { format: program.format });
-        }
-        // The lowest 64 KiB are never accessible (Gray Paper A.7), but in test vectors they may be.
-        let is_usual = program.image.segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
+        let config = module.engine().config();
+        // The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test vectors and on bare metal they may be.
+        let is_usual = module.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
         let lowest = if is_usual { LOWEST_ADDRESS } else { 0 };
-        let config = shared.engine.config();
-        let mut memory = Memory::new(config.memory_limit, shared.engine.fault_detection(), lowest)?;
-        for segment in program.image.segments.iter().chain(&program.arguments(arguments)) {
-            memory.map(segment.address, u64::from(segment.size), segment.access)?;
-            memory.initialise(segment.address, &segment.data)?;
-        }
-        if let Some(heap) = program.image.heap {
-            // PolkaVM's own `sbrk` answers with the new end, JAM's with the former one.
-            memory.set_heap(heap.start, heap.limit, program.format == Format::PolkaVm);
-        }
+        let mut memory = Memory::new(config.memory_limit, module.engine().fault_detection(), lowest)?;
         let mut context = Box::<Context>::default();
-        context.state.registers[..REG_COUNT].copy_from_slice(&program.registers(arguments.len() as u32));
-        Ok(Instance {
+        let mut riscv = None;
+        match &module.shared.guest {
+            Guest::Pvm(pvm) => {
+                let program = &pvm.program;
+                if !arguments.is_empty() && !program.takes_arguments() {
+                    return Err(InstanceError::NoArguments { format: program.format });
+                }
+                load(&mut memory, program.image.segments.iter().chain(&program.arguments(arguments)))?;
+                if let Some(heap) = program.image.heap {
+                    // PolkaVM's own `sbrk` answers with the new end, JAM's with the former one.
+                    memory.set_heap(heap.start, heap.limit, program.format == Format::PolkaVm);
+                }
+                context.state.registers[..REG_COUNT].copy_from_slice(&program.registers(arguments.len() as u32));
+            }
+            Guest::Riscv(_) if !arguments.is_empty() => return Err(InstanceError::RiscvArguments),
+            Guest::Riscv(guest) => {
+                load(&mut memory, guest.executable.image.segments.iter())?;
+                // It is the module's code so far.
+                memory.take_changes();
+                context.state.pc = guest.executable.entry;
+                riscv = Some(Box::new(Riscv::new(module.gas_model())));
+            }
+        }
+        let mut instance = Instance {
             module: module.clone(),
             context,
             memory,
             #[cfg(feature = "cranelift")]
-            tier: shared
-                .cache
-                .is_some()
-                .then(|| crate::tier::Tier::new(&shared.cells, shared.engine.config().jit_threshold)),
+            tier: None,
             at_host_call: false,
+            reserve: 0,
             stats: Stats::default(),
-        })
+            riscv,
+        };
+        instance.renew_tier();
+        Ok(instance)
+    }
+
+    /// Forgets what is known of machine code and how often blocks are entered.
+    fn renew_tier(&mut self) {
+        #[cfg(feature = "cranelift")]
+        {
+            let threshold = self.module.engine().config().jit_threshold;
+            let cache = match &self.riscv {
+                Some(riscv) => riscv.cache(&self.module),
+                None => self.module.shared.cache.as_ref(),
+            };
+            self.tier = cache.map(|_| crate::tier::Tier::new(self.cells(), threshold));
+        }
+    }
+
+    /// What is interpreted.
+    fn cells(&self) -> &Cells {
+        match &self.riscv {
+            Some(riscv) => &riscv.cells,
+            None => self.module.shared.guest.cells(),
+        }
+    }
+
+    /// The instruction at `pc`.
+    fn fetch(&self, pc: u32) -> Fetched {
+        source(&self.module, self.cells()).fetch(&self.memory, pc)
     }
 
     /// The module.
@@ -129,6 +190,17 @@ impl Instance {
     /// The registers, to be changed.
     pub fn registers_mut(&mut self) -> &mut [u64; REG_COUNT] {
         self.context.state.registers.first_chunk_mut().expect("there are more registers than that")
+    }
+
+    /// All registers that a guest can have. Those of RISC-V have 32 bits and are sign-extended.
+    pub fn all_registers(&self) -> &[u64; 32] {
+        &self.context.state.registers
+    }
+
+    /// All registers that a guest can have, to be changed. What RISC-V does not have is ignored: upper halves, and what is
+    /// written to x0.
+    pub fn all_registers_mut(&mut self) -> &mut [u64; 32] {
+        &mut self.context.state.registers
     }
 
     /// The program counter: of the instruction that stopped the last run, or that runs first.
@@ -189,73 +261,104 @@ impl Instance {
     /// Runs until something stops the guest, and says what.
     pub fn run(&mut self) -> Exit {
         if std::mem::take(&mut self.at_host_call) {
-            self.step_over(self.pc());
+            self.step_over();
         }
+        self.prepare_riscv();
         let metered = self.module.gas_model() != GasModel::None;
         let gas = self.gas();
-        let mut reserve = if metered { gas } else { u64::MAX };
+        self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = reserve.min(Context::SLICE);
+            let slice = self.reserve.min(Context::SLICE);
             self.context.state.gas += slice;
-            reserve -= slice;
+            self.reserve -= slice;
             if self.memory.take_interrupt() {
                 break Exit::Interrupted;
             }
             match self.run_slice() {
-                Exit::OutOfGas if reserve > 0 => {}
+                Exit::OutOfGas if self.reserve > 0 => {}
                 exit => break exit,
             }
         };
-        let left = self.context.state.gas + reserve;
+        let left = self.context.state.gas + std::mem::take(&mut self.reserve);
         self.set_gas(if metered { left } else { gas });
+        self.note_left();
         exit
     }
 
-    /// Goes on behind the instruction at `pc`, within its block.
-    fn step_over(&mut self, pc: u32) {
-        self.context.state.pc = self.module.shared.code.fetch(pc).next;
+    /// Goes on behind the instruction, within its block.
+    fn step_over(&mut self) {
+        self.context.state.pc = self.fetch(self.pc()).next;
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
     fn run_slice(&mut self) -> Exit {
-        let module = self.module.clone();
-        let shared = &*module.shared;
         if let Some(exit) = self.pay_for_rest_of_block() {
             return exit;
         }
         #[cfg(feature = "cranelift")]
-        let mut from = native::From::Outside;
+        let (module, mut from) = (self.module.clone(), native::From::Outside);
         loop {
             #[cfg(feature = "cranelift")]
-            if let Some(exit) = self.run_native(shared, from) {
-                return exit;
-            }
-            match self.interpret(shared) {
-                Stop::Halt => return Exit::Halt,
-                Stop::Panic => return Exit::Panic,
-                Stop::Fault(fault) => return fault_exit(fault),
-                Stop::HostCall { id } => return self.host_call(id),
-                Stop::OutOfGas => return Exit::OutOfGas,
-                Stop::Hot => {
-                    #[cfg(feature = "cranelift")]
-                    {
-                        from = native::From::Interpreter;
+            match self.run_native(&module, from) {
+                native::End::Interpret => {}
+                native::End::System => {
+                    from = native::From::Outside;
+                    match self.system() {
+                        Some(exit) => return exit,
+                        None => continue,
                     }
                 }
+                native::End::EnvironmentCall => {
+                    from = native::From::Outside;
+                    match self.environment_call() {
+                        Some(exit) => return exit,
+                        None => continue,
+                    }
+                }
+                native::End::Exit(exit) => return exit,
             }
+            let is_hot = match self.interpret() {
+                Stop::Halt => return Exit::Halt,
+                Stop::Panic => return Exit::Panic,
+                Stop::HostCall { .. } if self.riscv.is_some() => match self.environment_call() {
+                    Some(exit) => return exit,
+                    None => false,
+                },
+                Stop::HostCall { id } => return self.host_call(id),
+                Stop::OutOfGas => return Exit::OutOfGas,
+                Stop::Hot => true,
+                Stop::Fault(fault) => match self.fault(fault) {
+                    Some(exit) => return exit,
+                    None => false,
+                },
+                Stop::System => match self.system() {
+                    Some(exit) => return exit,
+                    None => false,
+                },
+                Stop::Unknown => match self.learn() {
+                    Some(exit) => return exit,
+                    None => false,
+                },
+            };
+            #[cfg(feature = "cranelift")]
+            {
+                from = if is_hot { native::From::Interpreter } else { native::From::Outside };
+            }
+            #[cfg(not(feature = "cranelift"))]
+            let _ = is_hot;
         }
     }
 
     /// In the pipeline model the price of a part of a block is known only by looking at it.
     fn pay_for_rest_of_block(&mut self) -> Option<Exit> {
-        let shared = &*self.module.shared;
+        let code = self.module.code().filter(|_| self.module.gas_model() == GasModel::Pipeline)?;
         let state = &mut self.context.state;
-        if shared.gas_model != GasModel::Pipeline || state.paid || shared.code.is_block_start(state.pc) {
+        if state.paid || code.is_block_start(state.pc) {
             return None;
         }
-        let cost = u64::from(cost_from(shared.gas_model, &shared.code, state.pc));
+        let cost = u64::from(cost_from(GasModel::Pipeline, code, state.pc));
         if state.gas < cost {
             return Some(Exit::OutOfGas);
         }
@@ -264,19 +367,23 @@ impl Instance {
         None
     }
 
-    fn interpret(&mut self, shared: &crate::module::Shared) -> Stop {
+    fn interpret(&mut self) -> Stop {
+        let cells = match &self.riscv {
+            Some(riscv) => &riscv.cells,
+            None => self.module.shared.guest.cells(),
+        };
         let state = &mut self.context.state;
         #[cfg(feature = "cranelift")]
         let hotness = self.tier.as_mut().map(|tier| &mut tier.hotness);
         #[cfg(not(feature = "cranelift"))]
         let hotness = None;
-        if shared.engine.config().count_instructions {
+        if self.module.engine().config().count_instructions {
             let before = state.instructions;
-            let stop = shared.cells.run::<_, true>(state, &mut self.memory, hotness);
+            let stop = cells.run::<_, true>(state, &mut self.memory, hotness);
             self.stats.instructions_interpreted += state.instructions.wrapping_sub(before);
             stop
         } else {
-            shared.cells.run::<_, false>(state, &mut self.memory, hotness)
+            cells.run::<_, false>(state, &mut self.memory, hotness)
         }
     }
 
@@ -284,12 +391,27 @@ impl Instance {
         self.at_host_call = true;
         Exit::HostCall { id: id as u64 }
     }
+
+    /// A refused access. To the lowest 64 KiB it is a panic of the PVM (Gray Paper A.7).
+    fn fault(&mut self, fault: MemoryFault) -> Option<Exit> {
+        match fault.address {
+            _ if self.riscv.is_some() => self.riscv_fault(fault),
+            0..LOWEST_ADDRESS => Some(Exit::Panic),
+            _ => Some(Exit::PageFault { address: fault.page() }),
+        }
+    }
 }
 
-/// A refused access to the lowest 64 KiB is a panic (Gray Paper A.7).
-fn fault_exit(fault: MemoryFault) -> Exit {
-    match fault.address {
-        0..LOWEST_ADDRESS => Exit::Panic,
-        _ => Exit::PageFault { address: fault.page() },
+/// Puts segments into memory.
+fn load<'a>(memory: &mut Memory, segments: impl Iterator<Item = &'a Segment>) -> Result<(), InstanceError> {
+    for segment in segments {
+        let access = match (segment.access, segment.executable) {
+            (Access::None | Access::Read, true) => Access::ReadExecute,
+            (Access::ReadWrite, true) => Access::ReadWriteExecute,
+            (access, _) => access,
+        };
+        memory.map(segment.address, u64::from(segment.size), access)?;
+        memory.initialise(segment.address, &segment.data)?;
     }
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! The part of a run that happens in machine code.
 
-use super::{Exit, Instance};
-use crate::module::Shared;
+use super::{Exit, Instance, source};
+use crate::Module;
 use pvm_frontend::Exit as Native;
-use pvm_ops::{GuestCode, Inst, Memory};
+use pvm_ops::{Fetched, Inst, Memory};
 
 /// How the guest came to where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,61 +14,76 @@ pub(super) enum From {
     Interpreter,
 }
 
+/// Why no machine code runs any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The interpreter has to go on.
+    Interpret,
+    /// The run-time system has to do what the instruction says.
+    System,
+    /// A RISC-V program calls its environment.
+    EnvironmentCall,
+    /// The run ends.
+    Exit(Exit),
+}
+
 impl Instance {
-    /// Runs machine code as long as there is any for where the guest is. `None` if the interpreter has to go on.
-    pub(super) fn run_native(&mut self, shared: &Shared, from: From) -> Option<Exit> {
-        let exit = self.run_regions(shared, from);
+    /// Runs machine code as long as there is any for where the guest is.
+    pub(super) fn run_native(&mut self, module: &Module, from: From) -> End {
+        let end = self.run_regions(module, from);
         if let Some(tier) = &mut self.tier {
             tier.release();
         }
-        exit
+        end
     }
 
-    fn run_regions(&mut self, shared: &Shared, mut from: From) -> Option<Exit> {
-        let (tier, cache) = (self.tier.as_mut()?, shared.cache.as_ref()?);
+    fn run_regions(&mut self, module: &Module, mut from: From) -> End {
+        let (cache, cells) = match &self.riscv {
+            Some(riscv) => (riscv.cache(module), &riscv.cells),
+            None => (module.shared.cache.as_ref(), module.shared.guest.cells()),
+        };
+        let (Some(cache), Some(tier)) = (cache, &mut self.tier) else { return End::Interpret };
+        let source = source(module, cells);
         if from == From::Interpreter {
-            tier.compile(cache, &shared.cells, self.context.state.pc);
+            tier.compile(cache, cells, source, &self.memory, self.context.state.pc);
         }
         loop {
             let before = self.context.state.instructions;
-            let exit = self.tier.as_mut()?.run(
-                cache,
-                &shared.cells,
-                &mut self.context,
-                &mut self.memory,
-                from == From::Outside,
-            )?;
+            let is_entered = from == From::Outside;
+            let Some(exit) = tier.run(cache, cells, source, &mut self.context, &mut self.memory, is_entered) else {
+                return End::Interpret;
+            };
             self.stats.native_entries += 1;
             self.stats.instructions_native += self.context.state.instructions.wrapping_sub(before);
             self.context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
             match exit {
                 Native::Enter | Native::EnterPaid => {}
-                Native::Sbrk => self.grow_heap(),
-                Native::Interpret | Native::InterpretPaid => return None,
-                Native::HostCall => return Some(self.native_host_call()),
-                Native::Halt => return Some(Exit::Halt),
-                Native::Panic => return Some(Exit::Panic),
+                Native::Sbrk => {
+                    let state = &mut self.context.state;
+                    let Fetched { inst, next } = source.fetch(&self.memory, state.pc);
+                    if let Inst::Sbrk { dst, size } = inst {
+                        state.registers[dst.index()] = self.memory.sbrk(state.registers[size.index()]);
+                    }
+                    state.pc = next;
+                    state.paid = module.gas_model().charges_blocks();
+                }
+                Native::Interpret | Native::InterpretPaid => return End::Interpret,
+                Native::System => return End::System,
+                Native::HostCall if self.riscv.is_some() => return End::EnvironmentCall,
+                Native::HostCall => return End::Exit(self.native_host_call()),
+                Native::Halt => return End::Exit(Exit::Halt),
+                Native::Panic => return End::Exit(Exit::Panic),
                 Native::Interrupt => {
                     self.memory.take_interrupt();
-                    return Some(Exit::Interrupted);
+                    return End::Exit(Exit::Interrupted);
                 }
             }
             from = From::Outside;
         }
     }
 
-    /// Does what the `sbrk` here says, and goes on behind it.
-    fn grow_heap(&mut self) {
-        let pc = self.context.state.pc;
-        if let Inst::Sbrk { dst, size } = self.module.shared.code.fetch(pc).inst {
-            let registers = &mut self.context.state.registers;
-            registers[dst.index()] = self.memory.sbrk(registers[size.index()]);
-        }
-        self.step_over(pc);
-    }
-
     fn native_host_call(&mut self) -> Exit {
-        match self.module.shared.code.fetch(self.context.state.pc).inst {
+        match self.fetch(self.pc()).inst {
             Inst::HostCall { id } => self.host_call(id),
             other => unreachable!("compiled code took {other:?} for a host call"),
         }

@@ -1,0 +1,140 @@
+//! Blocks of code that is not known ahead: found from a hot place on, nearest first.
+//!
+//! Any address may be jumped to. The places where a region can be entered by a dynamic jump are those that are likely
+//! targets: where calls come back to, where dynamic jumps have gone so far, and the hot place itself. Whoever jumps elsewhere
+//! leaves the region.
+
+use crate::Blocks;
+use crate::blocks::{Block, BlockId, Ending};
+use pvm_ops::{DynamicJumps, Fetched, GuestCode, Inst, Target};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What is found on the way.
+#[derive(Debug, Default)]
+struct Found {
+    insts: BTreeMap<u32, Fetched>,
+    /// Where blocks start, also outside of what was found.
+    starts: BTreeSet<u32>,
+    jump_targets: BTreeSet<u32>,
+    continuations: BTreeSet<u32>,
+    queue: VecDeque<u32>,
+}
+
+impl Blocks {
+    /// The blocks from `head` on, up to `max_len` instructions.
+    pub fn around(code: &impl GuestCode, head: u32, max_len: usize) -> Blocks {
+        let mut found = Found { queue: VecDeque::from([head]), ..Found::default() };
+        found.jump_targets.insert(head);
+        while let Some(start) = found.queue.pop_front() {
+            if found.starts.insert(start) {
+                found.scan(code, start, max_len.max(1));
+            }
+        }
+        found.blocks(code.dynamic_jumps())
+    }
+}
+
+impl Found {
+    /// Takes in what follows `start`, up to the end of a block or what was found before.
+    fn scan(&mut self, code: &impl GuestCode, start: u32, max_len: usize) {
+        let mut pc = start;
+        while !self.insts.contains_key(&pc) {
+            if self.insts.len() == max_len {
+                return;
+            }
+            let fetched = code.fetch(pc);
+            self.insts.insert(pc, fetched);
+            if fetched.inst.ends_block() || fetched.inst.suspends() {
+                self.follow(code, pc, fetched);
+                return;
+            }
+            pc = fetched.next;
+        }
+        // What was found before is cut in two here.
+        self.starts.insert(pc);
+    }
+
+    /// Queues what the last instruction of a block leads to.
+    fn follow(&mut self, code: &impl GuestCode, pc: u32, Fetched { inst, next }: Fetched) {
+        match inst {
+            Inst::Fallthrough => self.queue.push_back(next),
+            Inst::Branch { target, .. } => {
+                self.queue.push_back(next);
+                self.queue.extend(place(target));
+            }
+            Inst::Jump { target, link } => {
+                self.queue.extend(place(target));
+                if link.is_some() {
+                    self.jump_target(next);
+                }
+            }
+            Inst::JumpIndirect { link, .. } => {
+                code.likely_targets(pc).into_iter().for_each(|target| self.jump_target(target));
+                if link.is_some() {
+                    self.jump_target(next);
+                }
+            }
+            inst if inst.suspends() => {
+                self.continuations.insert(next);
+                self.queue.push_back(next);
+            }
+            _ => {}
+        }
+    }
+
+    fn jump_target(&mut self, pc: u32) {
+        self.jump_targets.insert(pc);
+        self.queue.push_back(pc);
+    }
+
+    fn blocks(&self, jumps: DynamicJumps<'_>) -> Blocks {
+        let starts: Vec<u32> = self.starts.iter().copied().filter(|pc| self.insts.contains_key(pc)).collect();
+        let find = |pc: u32| starts.binary_search(&pc).ok().map(|id| id as BlockId);
+        let blocks: Vec<Block> = starts.iter().map(|&start| self.block(start, find)).collect();
+        let mut jump_entries = Vec::new();
+        if let DynamicJumps::Direct { first, count } = jumps {
+            for (id, block) in (0..).zip(&blocks).filter(|(_, block)| block.is_jump_target) {
+                let entry = block.start.wrapping_sub(first) / 2;
+                jump_entries.extend((entry < count).then_some((id, entry)));
+            }
+        }
+        Blocks::linked(blocks, &jump_entries)
+    }
+
+    fn block(&self, start: u32, find: impl Fn(u32) -> Option<BlockId>) -> Block {
+        let (mut pc, mut len) = (start, 0);
+        let (ending, successors) = loop {
+            let Fetched { inst, next } = self.insts[&pc];
+            len += 1;
+            if inst.suspends() {
+                break (Ending::Suspension, [find(next), None]);
+            }
+            if inst.ends_block() {
+                let target = |target| place(target).and_then(&find);
+                break (
+                    Ending::Terminator,
+                    match inst {
+                        Inst::Fallthrough => [find(next), None],
+                        Inst::Jump { target: to, .. } => [None, target(to)],
+                        Inst::Branch { target: to, .. } => [find(next), target(to)],
+                        _ => [None, None],
+                    },
+                );
+            }
+            if self.starts.contains(&next) || !self.insts.contains_key(&next) {
+                break (Ending::Cut, [find(next), None]);
+            }
+            pc = next;
+        };
+        let is_jump_target = self.jump_targets.contains(&start);
+        let is_continuation = self.continuations.contains(&start);
+        Block { start, len, ending, is_continuation, is_jump_target, successors }
+    }
+}
+
+fn place(target: Target) -> Option<u32> {
+    match target {
+        Target::Block(pc) => Some(pc),
+        Target::Invalid => None,
+    }
+}

@@ -1,0 +1,135 @@
+//! Where the guest has come to: cells by program counter, for code whose instructions may start anywhere.
+
+use pvm_ops::PAGE_SIZE;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// How many instructions can start in a page: one at each even address.
+const STARTS: usize = PAGE_SIZE as usize / 2;
+const PAGES: usize = 1 << 20;
+
+/// More targets of one jump are not remembered.
+const MOST_TARGETS: usize = 256;
+
+/// Cells by program counter.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pages: Vec<Option<Box<Page>>>,
+    /// The targets of dynamic jumps, by the program counter of the jump.
+    targets: Mutex<HashMap<u32, Vec<u32>>>,
+}
+
+/// A page in which instructions are known.
+#[derive(Debug)]
+struct Page {
+    /// The cell of each, plus one; zero for none.
+    cells: [u32; STARTS],
+    /// The jump that has gone there last.
+    jumps: [AtomicU32; STARTS],
+    /// The runs that have bytes in the page.
+    runs: Vec<Run>,
+}
+
+/// Instructions that were decoded together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The first cell.
+    pub first: u32,
+    /// How many instructions.
+    pub len: u32,
+    /// The first byte.
+    pub start: u32,
+    /// The last byte.
+    pub last: u32,
+}
+
+impl Clone for Page {
+    fn clone(&self) -> Page {
+        Page {
+            cells: self.cells,
+            jumps: std::array::from_fn(|at| AtomicU32::new(self.jumps[at].load(Ordering::Relaxed))),
+            runs: self.runs.clone(),
+        }
+    }
+}
+
+fn split(pc: u32) -> (usize, usize) {
+    ((pc / PAGE_SIZE) as usize, (pc % PAGE_SIZE / 2) as usize)
+}
+
+impl Places {
+    pub(crate) fn new() -> Places {
+        Places { pages: vec![None; PAGES], targets: Mutex::default() }
+    }
+
+    /// The cell at `pc`, if there is one. No instruction starts at odd addresses.
+    pub(crate) fn find(&self, pc: u32) -> Option<u32> {
+        let (page, at) = split(pc);
+        if !pc.is_multiple_of(2) {
+            return None;
+        }
+        self.pages[page].as_ref()?.cells[at].checked_sub(1)
+    }
+
+    /// The cell at `pc`, where the dynamic jump at `from` goes, which is remembered.
+    pub(crate) fn jump(&self, from: u32, pc: u32) -> Option<u32> {
+        let (page, at) = split(pc);
+        let page = self.pages[page].as_ref()?;
+        let cell = page.cells[at].checked_sub(1)?;
+        if page.jumps[at].swap(from, Ordering::Relaxed) != from {
+            let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = targets.entry(from).or_default();
+            if known.len() < MOST_TARGETS && !known.contains(&pc) {
+                known.push(pc);
+            }
+        }
+        Some(cell)
+    }
+
+    /// Where the dynamic jump at `pc` has gone so far, as far as it is remembered.
+    pub(crate) fn targets(&self, pc: u32) -> Vec<u32> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).get(&pc).cloned().unwrap_or_default()
+    }
+
+    /// Sets the cell at `pc`, which is even.
+    pub(crate) fn set(&mut self, pc: u32, cell: u32) {
+        let (page, at) = split(pc);
+        self.page(page).cells[at] = cell + 1;
+    }
+
+    /// Enters a run in the pages that it has bytes in: they follow one another, around 2^32.
+    pub(crate) fn add(&mut self, run: Run) {
+        for page in [run.start, run.last].map(|pc| split(pc).0) {
+            let runs = &mut self.page(page).runs;
+            if runs.last() != Some(&run) {
+                runs.push(run);
+            }
+        }
+    }
+
+    /// Takes out the runs that have bytes from `start` to `last`, all in one page.
+    pub(crate) fn take(&mut self, start: u32, last: u32) -> Vec<Run> {
+        let is_touched = |run: &Run| {
+            // Relative to the run's beginning nothing wraps.
+            let len = run.last.wrapping_sub(run.start);
+            start.wrapping_sub(run.start) <= len || run.start.wrapping_sub(start) <= last - start
+        };
+        let Some(page) = &mut self.pages[split(start).0] else { return Vec::new() };
+        let taken: Vec<Run> = page.runs.extract_if(.., |run| is_touched(run)).collect();
+        for run in &taken {
+            for other in [run.start, run.last].map(|pc| split(pc).0) {
+                if let Some(page) = &mut self.pages[other] {
+                    page.runs.retain(|one| one != run);
+                }
+            }
+        }
+        taken
+    }
+
+    fn page(&mut self, page: usize) -> &mut Page {
+        self.pages[page].get_or_insert_with(|| {
+            Box::new(Page { cells: [0; STARTS], jumps: [const { AtomicU32::new(0) }; STARTS], runs: Vec::new() })
+        })
+    }
+}
