@@ -70,6 +70,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => {
+                // Any extension does, and this one costs nothing.
+                let signed = kind.signed && !(self.is_narrow && kind.size == Size::B4);
+                let kind = LoadKind { signed, ..kind };
                 let value =
                     self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
                 self.write(dst, value);

@@ -430,6 +430,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         if let Some(Link { dst, value }) = link {
             let value = self.builder.ins().iconst(I64, i64::from(value));
             self.write(dst, value);
+            // The block ends here.
+            self.extend_all();
         }
     }
 

@@ -19,7 +19,7 @@ use pvm_ops::{GuestCode, Operand, Reg};
 pub(super) struct Known {
     /// The low half, of which the register is the sign extension.
     half: Option<Value>,
-    /// Whether the variable does not have the whole value yet.
+    /// Whether the variable, or where the register is parked, does not have the whole value yet.
     is_owed: bool,
     /// The whole value, of a parked register.
     whole: Option<Value>,
@@ -86,8 +86,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.def_var(self.variable(reg), value);
             return;
         }
-        self.park(reg, value);
-        self.known[reg.index()].whole = Some(value);
+        // Guests with many registers write most of them anew before anybody looks where they are parked.
+        self.known[reg.index()] = Known { half: None, is_owed: self.is_narrow, whole: Some(value) };
+        if !self.is_narrow {
+            self.park(reg, value);
+        }
     }
 
     /// Sets a register to the sign extension of a half.
@@ -106,8 +109,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// Gives the variable of a register its whole value, if it does not have it.
+    /// Gives the variable of a register its whole value, or puts it where it is parked, if that was not done.
     fn extend(&mut self, reg: Reg) {
+        if let Known { whole: Some(value), is_owed: true, .. } = self.known[reg.index()] {
+            self.park(reg, value);
+            self.known[reg.index()].is_owed = false;
+            return;
+        }
         let Known { half: Some(half), is_owed: true, .. } = self.known[reg.index()] else { return };
         let value = self.builder.ins().sextend(I64, half);
         self.builder.def_var(self.variable(reg), value);
