@@ -110,10 +110,8 @@ impl Lower<'_> {
 
     fn table(&mut self, index: Value, table: JumpTable) {
         let table = &self.func.dfg.jump_tables[table];
-        let ty = self.func.dfg.value_type(index);
+        // Sign-extended, an index above 2^31 is above all entries all the same.
         let index = self.use_of(index);
-        // An index of 32 bits that is negative when sign-extended is above all entries.
-        let index = if ty.bits() < I32.bits() { self.zero_extended(ty, index) } else { index };
         let entries = table.as_slice();
         if entries.len() <= CHAIN {
             return self.chain(index, entries, table.default_block());
@@ -200,12 +198,7 @@ impl Lower<'_> {
         let &[a, b] = self.func.dfg.inst_args(inst) else { return };
         let (a, b) = (self.use_of(a), self.use_of(b));
         let sum = dst.unwrap_or_else(|| self.code.vreg());
-        if ty.bits() < I32.bits() {
-            let wide = self.new_two(Opcode::Add64, a, b);
-            self.sign_extend(ty, sum, wide);
-        } else {
-            self.two(if ty == I32 { Opcode::Add32 } else { Opcode::Add64 }, sum, a, b);
-        }
+        self.two(if ty == I32 { Opcode::Add32 } else { Opcode::Add64 }, sum, a, b);
         self.emit(Op::TrapIf(Cond::LtU, None), vec![using(sum), using(a)]);
     }
 }
