@@ -214,7 +214,7 @@ block0(v0: i64):
     v2 = iadd v1, v0
     return v2
 }";
-    let compiled = pvm_backend::compile(&common::program(common::parse(text)), &Default::default()).unwrap();
+    let compiled = common::compiled(text);
     let mut instance = common::instance(&compiled, &[5], 1000);
     assert_eq!(instance.run(), pvm_runtime::Exit::HostCall { id: 7 });
     assert_eq!(instance.registers()[7], 5);
