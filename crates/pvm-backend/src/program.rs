@@ -1,6 +1,6 @@
 //! The programs that go in, and how they are compiled.
 
-use crate::code::{List, emit, flatten, layout};
+use crate::code::{self, List, emit, flatten, layout};
 use crate::error::{CompileError, Problem};
 use crate::frame::Frame;
 use crate::{allocate, link, lower, optimise};
@@ -131,7 +131,8 @@ fn function(unit: &Unit, options: &Options) -> Result<List, Problem> {
     let output = allocate::allocate(&code, options.check)?;
     let frame = Frame::new(&context.func, &code, &output)?;
     let stack_limit = STACK_TOP - stack_pages(options) as i32 + crate::abi::RESERVE as i32;
-    let body = emit::emit(&code, &output, &frame, stack_limit);
+    let mut body = emit::emit(&code, &output, &frame, stack_limit);
+    code::improve(&mut body);
     Ok(flatten::flatten(&body, &layout::layout(&body)))
 }
 

@@ -1,12 +1,13 @@
 //! From virtual registers and their allocation to instructions.
 
+use super::effects::Set;
 use super::{Block, Body, End, Op};
 use crate::abi::{self, STACK};
 use crate::frame::Frame;
 use crate::vcode::{self, VCode, VInst};
 use pvm_isa::{Format, Instruction, Opcode, Operands};
 use pvm_ops::{Cond, Operand, Reg};
-use regalloc2::{Allocation, Edit, Function, InstOrEdit, Output};
+use regalloc2::{Allocation, Edit, Function, InstOrEdit, OperandConstraint, OperandKind, Output};
 
 /// Emits the code of a function. A stack pointer below `stack_limit` is one that the prologue traps at.
 pub fn emit(code: &VCode, output: &Output, frame: &Frame, stack_limit: i32) -> Body {
@@ -122,9 +123,13 @@ impl Emitter<'_> {
                 self.ops.push(Op::TrapIf(cond, reg(0), rhs));
             }
             vcode::Op::TrapIfQuotientOverflows => self.quotient_check(reg(0), reg(1), reg(2)),
-            vcode::Op::Call(vcode::Callee::Function(function)) => self.ops.push(Op::Call(function)),
-            vcode::Op::Call(vcode::Callee::Pointer) => self.ops.push(Op::CallPointer(reg(0))),
-            vcode::Op::HostCall(id) => self.push(Opcode::Ecalli, Operands::Imm { x: id as i32 }),
+            vcode::Op::Call(vcode::Callee::Function(function)) => {
+                self.ops.push(Op::Call(function, fixed_uses(&inst.operands)));
+            }
+            vcode::Op::Call(vcode::Callee::Pointer) => {
+                self.ops.push(Op::CallPointer(reg(0), fixed_uses(&inst.operands[1..])));
+            }
+            vcode::Op::HostCall(id) => self.ops.push(Op::HostCall(id, fixed_uses(&inst.operands))),
             vcode::Op::Arguments => {}
             vcode::Op::Jump | vcode::Op::Branch(..) | vcode::Op::Table(_) | vcode::Op::Return | vcode::Op::Trap => {}
         }
@@ -180,7 +185,8 @@ impl Emitter<'_> {
             }
             vcode::Op::Return => {
                 self.epilogue();
-                End::Return
+                let kept = abi::KEPT.iter().fold(abi::bit(STACK), |set, &reg| set | abi::bit(reg));
+                End::Return(fixed_uses(&inst.operands) | kept)
             }
             _ => End::Trap,
         }
@@ -190,4 +196,13 @@ impl Emitter<'_> {
 /// The register of an operand. All operands are constrained to registers.
 fn allocated(allocation: Allocation) -> Reg {
     abi::reg(allocation.as_reg().expect("the allocator keeps to the constraints"))
+}
+
+/// The registers in which a call or return wants its operands.
+fn fixed_uses(operands: &[regalloc2::Operand]) -> Set {
+    let uses = operands.iter().filter(|operand| operand.kind() == OperandKind::Use);
+    uses.fold(0, |set, operand| match operand.constraint() {
+        OperandConstraint::FixedReg(preg) => set | abi::bit(abi::reg(preg)),
+        _ => set,
+    })
 }

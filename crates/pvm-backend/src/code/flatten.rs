@@ -16,6 +16,7 @@ pub fn flatten(body: &Body, order: &[usize]) -> List {
     let mut flattener = Flattener {
         list: List { items: Vec::new(), labels: vec![usize::MAX; trap + 1] },
         named: vec![false; trap],
+        block_start: 0,
         trap,
     };
     for (place, &index) in order.iter().enumerate() {
@@ -28,7 +29,8 @@ pub fn flatten(body: &Body, order: &[usize]) -> List {
         if flattener.named[index] {
             flattener.begin_block();
         }
-        flattener.list.labels[index] = flattener.list.items.len();
+        flattener.block_start = flattener.list.items.len();
+        flattener.list.labels[index] = flattener.block_start;
         for op in &block.ops {
             flattener.op(op);
         }
@@ -52,6 +54,8 @@ struct Flattener {
     list: List,
     /// Blocks that jumps lead to.
     named: Vec<bool>,
+    /// The first instruction of the block that is being written.
+    block_start: usize,
     /// The label of the trap.
     trap: usize,
 }
@@ -67,7 +71,7 @@ impl Flattener {
                 self.named[*otherwise] |= Some(*otherwise) != next;
             }
             End::Table(_, entries) => entries.iter().for_each(|&entry| self.named[entry] = true),
-            End::Return | End::Trap => {}
+            End::Return(_) | End::Trap => {}
         }
     }
 
@@ -94,14 +98,15 @@ impl Flattener {
     fn op(&mut self, op: &Op) {
         match *op {
             Op::Inst(instruction) => self.list.items.push(Item::plain(instruction)),
-            Op::Call(function) => {
+            Op::Call(function, _) => {
                 let operands = Operands::RegImmOffset { a: LINK, x: 0, target: 0 };
                 self.patched(Opcode::LoadImmJump, operands, Patch::Call(function));
             }
-            Op::CallPointer(pointer) => {
+            Op::CallPointer(pointer, _) => {
                 let operands = Operands::RegRegImmImm { a: LINK, b: pointer, x: 0, y: 0 };
                 self.patched(Opcode::LoadImmJumpInd, operands, Patch::CallPointer);
             }
+            Op::HostCall(id, _) => self.plain(Opcode::Ecalli, Operands::Imm { x: id as i32 }),
             Op::CodePointer(dst, function) => {
                 self.patched(Opcode::LoadImm, Operands::RegImm { a: dst, x: 0 }, Patch::CodePointer(function));
             }
@@ -125,15 +130,27 @@ impl Flattener {
                 let operands = Operands::RegImm { a: index, x: 0 };
                 self.patched(Opcode::JumpInd, operands, Patch::Table(entries.clone()));
             }
-            End::Return => self.plain(Opcode::JumpInd, Operands::RegImm { a: LINK, x: 0 }),
+            End::Return(_) => self.plain(Opcode::JumpInd, Operands::RegImm { a: LINK, x: 0 }),
             End::Trap => self.plain(Opcode::Trap, Operands::None),
         }
     }
 
     fn jump(&mut self, target: usize, next: Option<usize>) {
-        if Some(target) != next {
-            self.list.items.push(Item::jump(target));
+        if Some(target) == next {
+            return;
         }
+        // A constant before the jump can be part of it.
+        let in_block = self.list.items.len() > self.block_start;
+        let last = self.list.items.last_mut().filter(|item| in_block && item.patch == Patch::None);
+        if let Some(Item { instruction, patch }) = last
+            && let Instruction { opcode: Opcode::LoadImm, operands: Operands::RegImm { a, x } } = *instruction
+        {
+            let operands = Operands::RegImmOffset { a, x, target: 0 };
+            *instruction = Instruction { opcode: Opcode::LoadImmJump, operands };
+            *patch = Patch::Target(target);
+            return;
+        }
+        self.list.items.push(Item::jump(target));
     }
 
     fn branch(&mut self, cond: Cond, lhs: Reg, rhs: Operand, target: usize) {

@@ -2,13 +2,25 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`emit`] | from virtual registers and their allocation to instructions |
-//! | [`layout`] | the order of blocks |
+//! | [`emit`](mod@emit) | from virtual registers and their allocation to instructions |
+//! | [`effects`] | what operations read and write, and what is alive |
+//! | [`tidy`](mod@tidy) | copies are looked through, what nobody reads goes |
+//! | [`threads`] | blocks that only jump go, blocks that follow one another become one |
+//! | [`rotate`](mod@rotate) | moves at the end of a loop go before its branch |
+//! | [`duplicate`](mod@duplicate) | short ends instead of jumps to them |
+//! | [`layout`](mod@layout) | the order of blocks |
 //! | [`flatten`](mod@flatten) | from blocks to a list, with branches that fall through where they can |
 
+pub mod duplicate;
+pub mod effects;
 pub mod emit;
 pub mod flatten;
 pub mod layout;
+pub mod rotate;
+pub mod threads;
+pub mod tidy;
+
+use effects::Set;
 
 use pvm_isa::{Instruction, Opcode, Operands};
 use pvm_ops::{Cond, Operand, Reg};
@@ -33,10 +45,12 @@ pub struct Block {
 pub enum Op {
     /// An instruction that goes on at the next one.
     Inst(Instruction),
-    /// A call of the function of this number.
-    Call(u32),
+    /// A call of the function of this number, with arguments in these registers.
+    Call(u32, Set),
     /// A call of the function whose code pointer the register holds.
-    CallPointer(Reg),
+    CallPointer(Reg, Set),
+    /// A call of the host, with arguments in these registers.
+    HostCall(u32, Set),
     /// The code pointer of a function into a register.
     CodePointer(Reg, u32),
     /// A trap if a comparison holds.
@@ -52,14 +66,48 @@ pub enum End {
     Branch(Cond, Reg, Operand, usize, usize),
     /// To the block in the table at half of what the register holds.
     Table(Reg, Vec<usize>),
-    /// To the caller.
-    Return,
+    /// To the caller, with results in these registers.
+    Return(Set),
     /// Nowhere.
     Trap,
 }
 
+impl End {
+    /// The blocks that it may lead to.
+    pub fn targets(&self) -> impl Iterator<Item = usize> {
+        let (pair, entries): (_, &[usize]) = match self {
+            End::Jump(target) => ([Some(*target), None], &[]),
+            End::Branch(.., then, otherwise) => ([Some(*then), Some(*otherwise)], &[]),
+            End::Table(_, entries) => ([None, None], entries),
+            End::Return(_) | End::Trap => ([None, None], &[]),
+        };
+        pair.into_iter().flatten().chain(entries.iter().copied())
+    }
+
+    /// Leads elsewhere.
+    pub fn retarget(&mut self, to: impl Fn(usize) -> usize) {
+        match self {
+            End::Jump(target) => *target = to(*target),
+            End::Branch(.., then, otherwise) => (*then, *otherwise) = (to(*then), to(*otherwise)),
+            End::Table(_, entries) => entries.iter_mut().for_each(|entry| *entry = to(*entry)),
+            End::Return(_) | End::Trap => {}
+        }
+    }
+}
+
 /// A function: its blocks by their index, the entry first.
 pub type Body = Vec<Block>;
+
+/// Makes code better that is right already. Blocks that nothing leads to are empty afterwards.
+pub fn improve(body: &mut Body) {
+    threads::thread(body);
+    tidy::tidy(body);
+    rotate::rotate(body);
+    tidy::tidy(body);
+    threads::thread(body);
+    duplicate::duplicate(body);
+    threads::thread(body);
+}
 
 /// An instruction in a list, and what is still to be filled in.
 #[derive(Clone, Debug)]
