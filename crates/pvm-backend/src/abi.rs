@@ -57,12 +57,13 @@ pub fn preg_set(bits: u16) -> PRegSet {
     Reg::ALL.into_iter().filter(|reg| reg.index() < 13 && bits & bit(*reg) != 0).map(preg).collect()
 }
 
-/// What the allocator may use.
-pub fn machine_env() -> MachineEnv {
+/// What the allocator may use; `kept` says whether registers that are restored are among it.
+pub fn machine_env(kept: bool) -> MachineEnv {
     let none = PRegSet::empty();
+    let kept = if kept { KEPT.into_iter().map(preg).collect() } else { none };
     MachineEnv {
         preferred_regs_by_class: [preg_set(LOST), none, none],
-        non_preferred_regs_by_class: [KEPT.into_iter().map(preg).collect(), none, none],
+        non_preferred_regs_by_class: [kept, none, none],
         scratch_by_class: [None; 3],
         fixed_stack_slots: Vec::new(),
     }

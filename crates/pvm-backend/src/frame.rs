@@ -87,7 +87,7 @@ impl Frame {
 }
 
 /// The kept registers that a function uses.
-fn kept_registers(output: &Output) -> Vec<Reg> {
+pub fn kept_registers(output: &Output) -> Vec<Reg> {
     let moved_to = output.edits.iter().map(|(_, Edit::Move { to, .. })| *to);
     let mut used = 0;
     for preg in output.allocs.iter().copied().chain(moved_to).filter_map(Allocation::as_reg) {

@@ -157,13 +157,17 @@ impl Generator<'_, '_> {
             let one = self.builder.ins().iconst(ty, 1);
             b = self.builder.ins().bor(b, one);
         }
-        let ins = self.builder.ins();
         match self.rng.u8(..5) {
-            0 => ins.udiv(a, b),
-            1 => ins.sdiv(a, b),
-            2 => ins.urem(a, b),
-            4 if ty.bits() >= 32 => ins.uadd_overflow_trap(a, b, TrapCode::unwrap_user(2)),
-            _ => ins.srem(a, b),
+            0 => self.builder.ins().udiv(a, b),
+            1 => self.builder.ins().sdiv(a, b),
+            2 => self.builder.ins().urem(a, b),
+            3 if ty.bits() >= 32 => self.builder.ins().uadd_overflow_trap(a, b, TrapCode::unwrap_user(2)),
+            _ => {
+                // The interpreter traps at the remainder of the least number by -1, which is 0.
+                let greatest = self.builder.ins().iconst(ty, (1i64 << (ty.bits() - 1)).wrapping_sub(1));
+                let positive = self.builder.ins().band(b, greatest);
+                self.builder.ins().srem(a, positive)
+            }
         }
     }
 

@@ -7,7 +7,9 @@ mod expressions;
 mod generate;
 mod harness;
 mod oracle;
+mod shrink;
 
 pub use generate::functions;
 pub use harness::{Outcome, RESULTS, program, run};
 pub use oracle::{Checked, check, text};
+pub use shrink::shrink;

@@ -3,9 +3,10 @@
 use crate::budget::Budget;
 use crate::totals;
 use anyhow::Result;
+use cranelift_codegen::ir::Function;
 use fastrand::Rng;
 use pvm_fuzzing::clif;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs, and returns how many programs differed.
@@ -37,18 +38,33 @@ pub fn run(budget: &Budget) -> Result<u64> {
 }
 
 fn attempt(seed: u64) -> Result<clif::Checked, String> {
-    let attempt = || {
-        let mut rng = Rng::with_seed(seed);
-        let functions = clif::functions(&mut rng);
-        clif::check(&functions, &mut rng)
-    };
-    catch_unwind(attempt).unwrap_or_else(|_| Err("it panics".to_owned()))
+    let mut rng = Rng::with_seed(seed);
+    let functions = clif::functions(&mut rng);
+    check(&functions, rng)
 }
 
-/// Writes the functions of a program that differed.
+fn check(functions: &[Function], mut rng: Rng) -> Result<clif::Checked, String> {
+    let check = AssertUnwindSafe(|| clif::check(functions, &mut rng));
+    catch_unwind(check).unwrap_or_else(|_| Err("it panics".to_owned()))
+}
+
+/// Writes the functions of a program that differed, made as small as can be.
 fn keep(budget: &Budget, seed: u64) {
     let file = budget.findings.join(format!("clif-{seed:016x}.clif"));
-    let text = clif::text(&clif::functions(&mut Rng::with_seed(seed)));
+    let mut rng = Rng::with_seed(seed);
+    let mut functions = clif::functions(&mut rng);
+    // A difference stays one of its kind.
+    let kind = |outcome: Result<clif::Checked, String>| {
+        let problem = outcome.err()?;
+        let (found, expected) = problem.split_once(" instead of ")?;
+        Some((found.ends_with("Trap"), expected.starts_with("Trap")))
+    };
+    let found = kind(check(&functions, rng.clone()));
+    if found.is_some() {
+        clif::shrink(&mut functions, |functions| kind(check(functions, rng.clone())) == found);
+    }
+    let problem = check(&functions, rng).err().unwrap_or_default();
+    let text = format!("; {problem}\n{}", clif::text(&functions));
     match std::fs::create_dir_all(&budget.findings).and_then(|()| std::fs::write(&file, text)) {
         Ok(()) => println!("  kept: {}", file.display()),
         Err(error) => println!("  cannot write {}: {error}", file.display()),
