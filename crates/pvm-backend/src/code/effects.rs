@@ -32,6 +32,8 @@ pub fn effects(op: &Op) -> Effects {
             let (reads, writes) = (registers.reads as Set, registers.writes as Set);
             Effects { reads, writes, pure: is_pure(&instruction) }
         }
+        Op::Spill(reg, _) => Effects { reads: abi::bit(reg) | abi::bit(STACK), writes: 0, pure: false },
+        Op::Reload(reg, _) => Effects { reads: abi::bit(STACK), writes: abi::bit(reg), pure: true },
         Op::Call(_, arguments) => Effects { reads: arguments | abi::bit(STACK), writes: abi::LOST, pure: false },
         Op::CallPointer(pointer, arguments) => {
             let reads = arguments | abi::bit(pointer) | abi::bit(STACK);
@@ -124,12 +126,12 @@ pub fn map_reads(op: &mut Op, map: impl Fn(Reg) -> Reg) {
                 _ => {}
             }
         }
-        Op::CallPointer(pointer, _) => *pointer = map(*pointer),
+        Op::Spill(reg, _) | Op::CallPointer(reg, _) => *reg = map(*reg),
         Op::TrapIf(_, lhs, rhs) => {
             *lhs = map(*lhs);
             map_operand(rhs, &map);
         }
-        Op::Call(..) | Op::HostCall(..) | Op::CodePointer(..) => {}
+        Op::Reload(..) | Op::Call(..) | Op::HostCall(..) | Op::CodePointer(..) => {}
     }
 }
 
@@ -153,12 +155,13 @@ fn map_operand(operand: &mut Operand, map: &impl Fn(Reg) -> Reg) {
 
 /// Lets an instruction write another register than `from`, if it writes that and does not read it at the same time.
 pub fn map_write(op: &mut Op, from: Reg, to: Reg) -> bool {
-    let Op::Inst(instruction) = op else {
-        if let Op::CodePointer(dst, _) = op {
+    let instruction = match op {
+        Op::Inst(instruction) => instruction,
+        Op::CodePointer(dst, _) | Op::Reload(dst, _) => {
             *dst = to;
             return true;
         }
-        return false;
+        _ => return false,
     };
     let meaning = instruction.opcode.spec().meaning;
     if matches!(meaning, Meaning::Store(_) | Meaning::MoveIfZero | Meaning::MoveIfNotZero) {

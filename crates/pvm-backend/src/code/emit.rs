@@ -74,13 +74,13 @@ impl Emitter<'_> {
             self.ops.push(Op::TrapIf(Cond::LtU, STACK, Operand::Imm(stack_limit)));
         }
         for &(reg, offset) in &self.frame.kept {
-            self.at_stack(Opcode::StoreIndU64, reg, offset);
+            self.ops.push(Op::Spill(reg, offset));
         }
     }
 
     fn epilogue(&mut self) {
         for &(reg, offset) in &self.frame.kept {
-            self.at_stack(Opcode::LoadIndU64, reg, offset);
+            self.ops.push(Op::Reload(reg, offset));
         }
         if self.frame.moved != 0 {
             self.at_stack(Opcode::AddImm64, STACK, self.frame.moved);
@@ -93,10 +93,10 @@ impl Emitter<'_> {
                 self.push(Opcode::MoveReg, Operands::RegReg { d: abi::reg(to), a: abi::reg(from) });
             }
             (Some(from), _, _, Some(slot)) => {
-                self.at_stack(Opcode::StoreIndU64, abi::reg(from), self.frame.spill(slot.index()));
+                self.ops.push(Op::Spill(abi::reg(from), self.frame.spill(slot.index())));
             }
             (_, Some(to), Some(slot), _) => {
-                self.at_stack(Opcode::LoadIndU64, abi::reg(to), self.frame.spill(slot.index()));
+                self.ops.push(Op::Reload(abi::reg(to), self.frame.spill(slot.index())));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@
 //! was left out if nothing else does.
 
 use super::{Body, End, Item, List, Op, Patch};
-use crate::abi::LINK;
+use crate::abi::{LINK, STACK};
 use pvm_isa::{Instruction, Meaning, Opcode, Operands};
 use pvm_ops::{Cond, Operand, Reg};
 
@@ -106,6 +106,8 @@ impl Flattener {
                 let operands = Operands::RegRegImmImm { a: LINK, b: pointer, x: 0, y: 0 };
                 self.patched(Opcode::LoadImmJumpInd, operands, Patch::CallPointer);
             }
+            Op::Spill(a, x) => self.plain(Opcode::StoreIndU64, Operands::RegRegImm { a, b: STACK, x }),
+            Op::Reload(a, x) => self.plain(Opcode::LoadIndU64, Operands::RegRegImm { a, b: STACK, x }),
             Op::HostCall(id, _) => self.plain(Opcode::Ecalli, Operands::Imm { x: id as i32 }),
             Op::CodePointer(dst, function) => {
                 self.patched(Opcode::LoadImm, Operands::RegImm { a: dst, x: 0 }, Patch::CodePointer(function));

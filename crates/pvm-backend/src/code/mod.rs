@@ -45,6 +45,10 @@ pub struct Block {
 pub enum Op {
     /// An instruction that goes on at the next one.
     Inst(Instruction),
+    /// A register into the word at an offset of the frame that only this and [`Op::Reload`] access.
+    Spill(Reg, i32),
+    /// Such a word back into a register.
+    Reload(Reg, i32),
     /// A call of the function of this number, with arguments in these registers.
     Call(u32, Set),
     /// A call of the function whose code pointer the register holds.

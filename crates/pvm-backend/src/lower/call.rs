@@ -40,7 +40,9 @@ impl Lower<'_> {
     /// The block in front of the function's own: it takes parameters and return address over.
     pub(super) fn entry(&mut self) -> Result<(), Problem> {
         check_signature(&self.func.signature)?;
-        let entry = self.func.layout.entry_block().expect("the verifier has seen an entry block");
+        let Some(entry) = self.func.layout.entry_block() else {
+            return Err(Problem::Invalid("a function without blocks".to_owned()));
+        };
         let params = self.func.dfg.block_params(entry);
         self.current = 0;
         let mut defs = Vec::new();
@@ -188,9 +190,8 @@ impl Lower<'_> {
         let ExternalName::User(name) = data.name else {
             return Err(self.unsupported(inst, "functions have numbers, no names"));
         };
-        let name = self.func.params.user_named_funcs()[name].clone();
-        match name.namespace {
-            FUNCTIONS | HOST => Ok(name),
+        match self.func.params.user_named_funcs().get(name) {
+            Some(name) if matches!(name.namespace, FUNCTIONS | HOST) => Ok(name.clone()),
             _ => Err(self.unsupported(inst, "names are in namespace 0 for functions or 1 for host calls")),
         }
     }
