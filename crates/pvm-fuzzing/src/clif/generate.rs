@@ -125,7 +125,7 @@ impl Generator<'_, '_> {
                     self.call(callee);
                 }
                 5 => self.trap(),
-                6 | 7 | 8 => self.store(),
+                6..=8 => self.store(),
                 9 if !self.loops.is_empty() => self.leave_loop(),
                 10 if self.rng.u8(..6) == 0 => self.early_return(),
                 _ => self.assign(),
