@@ -21,6 +21,8 @@ pub enum Need {
     Nothing,
     /// The low bits: 32 of them, or as many as the type has if those are fewer. Whatever is above them is arbitrary.
     Low,
+    /// The register, with the value zero-extended in it. Only of loads, which can extend either way.
+    Zero,
     /// The register, with the value sign-extended in it.
     Whole,
 }
@@ -185,7 +187,9 @@ impl Analysis<'_> {
                 self.low(value)
             }
             (Opcode::Uextend, &[arg]) => {
-                if pattern::never_negative(func, arg) {
+                if need == Need::Whole && pattern::is_word_load(func, arg) {
+                    self.need(arg, Need::Zero);
+                } else if pattern::never_negative(func, arg) {
                     self.need(arg, if func.dfg.value_type(arg) == I32 { need } else { Need::Whole });
                 } else {
                     self.low(arg);

@@ -90,6 +90,11 @@ fn bounded(func: &Function, value: Value, depth: u32) -> bool {
     }
 }
 
+/// Whether `value` is a load of 32 bits, which can be zero-extended as well.
+pub fn is_word_load(func: &Function, value: Value) -> bool {
+    func.dfg.value_type(value) == I32 && matches!(op(func, value), Some((Opcode::Load, _)))
+}
+
 /// The address of an access: a register or a place in the frame, and what is added to it, modulo 2^32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`emit`](mod@emit) | from virtual registers and their allocation to instructions |
 //! | [`effects`] | what operations read and write, and what is alive |
+//! | [`copies`] | registers and words of the frame that hold the same |
 //! | [`tidy`](mod@tidy) | copies are looked through, what nobody reads goes |
 //! | [`threads`] | blocks that only jump go, blocks that follow one another become one |
 //! | [`rotate`](mod@rotate) | moves at the end of a loop go before its branch |
@@ -11,6 +12,7 @@
 //! | [`layout`](mod@layout) | the order of blocks |
 //! | [`flatten`](mod@flatten) | from blocks to a list, with branches that fall through where they can |
 
+pub mod copies;
 pub mod duplicate;
 pub mod effects;
 pub mod emit;
@@ -104,9 +106,10 @@ pub type Body = Vec<Block>;
 
 /// Makes code better that is right already. Blocks that nothing leads to are empty afterwards.
 pub fn improve(body: &mut Body) {
-    threads::thread(body);
     tidy::tidy(body);
+    // Edges of their own are needed for what a way out has to restore.
     rotate::rotate(body);
+    threads::thread(body);
     tidy::tidy(body);
     threads::thread(body);
     duplicate::duplicate(body);

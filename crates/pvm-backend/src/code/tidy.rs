@@ -3,22 +3,20 @@
 //! The register allocator moves values where constraints meet, block by block; much of that another register would have
 //! done as well.
 
-use super::effects::{
-    Effects, Set, alive_at_end, alive_before, as_move, effects, liveness, map_end_reads, map_reads, map_write, preds,
-};
+use super::copies;
+use super::effects::{Effects, Set, alive_at_end, alive_before, as_move, effects, liveness, map_reads, map_write};
 use super::{Block, Body, Op};
 use crate::abi;
-use pvm_isa::{Instruction, Opcode, Operands};
 use pvm_ops::Reg;
+use std::collections::HashSet;
 
 /// How far back the operation is looked for whose result is moved.
 const REACH: usize = 32;
-/// How many words of the frame are known at a time.
-const WORDS: usize = 16;
 
 /// Does that to all blocks.
 pub fn tidy(body: &mut Body) {
-    look_through_copies(body);
+    copies::look_through(body);
+    drop_unread_words(body);
     let alive = liveness(body);
     for block in body.iter_mut() {
         let after = alive_at_end(&block.end, &alive);
@@ -28,77 +26,17 @@ pub fn tidy(body: &mut Body) {
     }
 }
 
-/// What is known to be equal.
-#[derive(Clone, Default)]
-struct Copies {
-    /// For each register the one that it is a copy of.
-    registers: [Option<Reg>; 13],
-    /// Words of the frame by their offsets, and registers that hold the same.
-    words: Vec<(i32, Reg)>,
-}
-
-impl Copies {
-    fn of(&self, reg: Reg) -> Reg {
-        self.registers[reg.index()].unwrap_or(reg)
-    }
-
-    /// The register that holds what a word holds.
-    fn of_word(&self, offset: i32) -> Option<Reg> {
-        self.words.iter().find(|word| word.0 == offset).map(|word| word.1)
-    }
-
-    fn set_word(&mut self, offset: i32, reg: Reg) {
-        self.words.retain(|word| word.0 != offset);
-        if self.words.len() == WORDS {
-            self.words.remove(0);
-        }
-        self.words.push((offset, reg));
-    }
-
-    /// Forgets what is said of registers that are written.
-    fn forget(&mut self, writes: Set) {
-        let written = |reg: Reg| writes & abi::bit(reg) != 0;
-        for (index, copy) in self.registers.iter_mut().enumerate() {
-            if writes & 1 << index != 0 || copy.is_some_and(written) {
-                *copy = None;
-            }
-        }
-        self.words.retain(|word| !written(word.1));
-    }
-}
-
-/// Reads the original instead of a copy. Copies are known from the only predecessor of a block, if that stands before it.
-fn look_through_copies(body: &mut Body) {
-    let preds = preds(body);
-    let mut at_end: Vec<Copies> = vec![Copies::default(); body.len()];
-    for index in 0..body.len() {
-        let mut copies = match preds[index][..] {
-            [pred] if pred < index && index != 0 => at_end[pred].clone(),
-            _ => Copies::default(),
-        };
-        let block = &mut body[index];
-        block.ops.retain_mut(|op| {
-            map_reads(op, |reg| copies.of(reg));
-            if let Op::Reload(to, offset) = *op
-                && let Some(from) = copies.of_word(offset)
-            {
-                let operands = Operands::RegReg { d: to, a: from };
-                *op = Op::Inst(Instruction { opcode: Opcode::MoveReg, operands });
-            }
-            let copy = as_move(op);
-            if copy.is_some_and(|(from, to)| copies.of(to) == from) {
-                return false;
-            }
-            copies.forget(effects(op).writes);
-            match (copy, &*op) {
-                (Some((from, to)), _) => copies.registers[to.index()] = Some(from),
-                (_, &(Op::Spill(reg, offset) | Op::Reload(reg, offset))) => copies.set_word(offset, reg),
-                _ => {}
-            }
-            true
-        });
-        map_end_reads(&mut block.end, |reg| copies.of(reg));
-        at_end[index] = copies;
+/// Drops what is put into words of the frame that nobody reads.
+fn drop_unread_words(body: &mut Body) {
+    let ops = body.iter().flat_map(|block| &block.ops);
+    let read: HashSet<i32> = ops
+        .filter_map(|op| match op {
+            Op::Reload(_, offset) => Some(*offset),
+            _ => None,
+        })
+        .collect();
+    for block in body.iter_mut() {
+        block.ops.retain(|op| !matches!(op, Op::Spill(_, offset) if !read.contains(offset)));
     }
 }
 

@@ -97,6 +97,7 @@ fn loading(clif: Clif, ty: Type, need: Need) -> Access {
         (Clif::Load, I16) if low => (LoadIndU16, LoadU16),
         (Clif::Uload8, _) => (LoadIndU8, LoadU8),
         (Clif::Uload16, _) => (LoadIndU16, LoadU16),
+        (Clif::Load, I32) if need == Need::Zero => (LoadIndU32, LoadU32),
         (Clif::Uload32, _) => (LoadIndU32, LoadU32),
         (Clif::Sload8, _) | (_, I8) => (LoadIndI8, LoadI8),
         (Clif::Sload16, _) | (_, I16) => (LoadIndI16, LoadI16),

@@ -199,7 +199,9 @@ impl<'f> Lower<'f> {
             let same = match opcode {
                 Clif::Sextend => true,
                 Clif::Uextend => {
-                    pattern::never_negative(self.func, arg) || low && self.func.dfg.value_type(arg) == types::I32
+                    pattern::never_negative(self.func, arg)
+                        || low && self.func.dfg.value_type(arg) == types::I32
+                        || self.needs.of(arg) == Need::Zero
                 }
                 Clif::Ireduce => low,
                 _ => false,
