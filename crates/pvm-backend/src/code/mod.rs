@@ -21,6 +21,7 @@ pub mod layout;
 pub mod rotate;
 pub mod threads;
 pub mod tidy;
+pub mod wrap;
 
 use effects::Set;
 
@@ -114,6 +115,7 @@ pub fn improve(body: &mut Body) {
     threads::thread(body);
     duplicate::duplicate(body);
     threads::thread(body);
+    wrap::wrap(body);
 }
 
 /// An instruction in a list, and what is still to be filled in.
