@@ -155,7 +155,9 @@ impl Analysis<'_> {
                 self.condition(pattern::comparison(func, cond, a, b));
             }
             InstructionData::CondTrap { arg, .. } => self.condition(pattern::condition(func, arg)),
-            InstructionData::Brif { arg, .. } => self.condition(pattern::condition(func, arg)),
+            InstructionData::Brif { arg, ref blocks, .. } => {
+                self.condition(pattern::branch_condition(func, arg, blocks));
+            }
             // Arguments of branches are needed as far as the parameters are.
             InstructionData::Jump { .. } => {}
             InstructionData::BranchTable { arg, .. } => self.whole(arg),

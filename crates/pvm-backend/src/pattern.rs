@@ -5,10 +5,12 @@
 
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, StackSlot, Type, Value, ValueDef};
+use cranelift_codegen::ir::{BlockCall, Function, Inst, InstructionData, Opcode, StackSlot, Type, Value, ValueDef};
 
 /// How many steps back a pattern looks.
 const DEPTH: u32 = 8;
+/// How many arguments of a branch a pattern looks at.
+const ARGS: usize = 64;
 
 /// The instruction that defines `value`, if one does.
 pub fn def(func: &Function, value: Value) -> Option<Inst> {
@@ -190,6 +192,30 @@ pub fn condition(func: &Function, mut value: Value) -> Condition {
     }
     let cc = if negate { IntCC::Equal } else { IntCC::NotEqual };
     Condition { cc, lhs: value, rhs: Rhs::Imm(0) }
+}
+
+/// The condition of a branch.
+///
+/// A loop that ends when its counter is equal to a constant compares the counter of this round, while that of the next is passed
+/// on. Comparing the latter ends the former's life, so that both can be in one register.
+pub fn branch_condition(func: &Function, value: Value, blocks: &[BlockCall]) -> Condition {
+    let condition = condition(func, value);
+    let Condition { cc: cc @ (IntCC::Equal | IntCC::NotEqual), lhs, rhs: Rhs::Imm(imm) } = condition else {
+        return condition;
+    };
+    let ty = func.dfg.value_type(lhs);
+    let passed = blocks.iter().flat_map(|call| call.args(&func.dfg.value_lists)).filter_map(|arg| arg.as_value());
+    for next in passed.take(ARGS) {
+        let Some((Opcode::Iadd, &[counter, step])) = op(func, next) else { continue };
+        if counter != lhs {
+            continue;
+        }
+        let moved = constant(func, step).map(|step| canonical(ty, i64::from(imm).wrapping_add(step)));
+        if let Some(imm) = moved.and_then(|imm| i32::try_from(imm).ok()) {
+            return Condition { cc, lhs: next, rhs: Rhs::Imm(imm) };
+        }
+    }
+    condition
 }
 
 /// The comparison of two values, without extensions that make no difference to it.

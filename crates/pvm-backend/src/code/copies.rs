@@ -51,14 +51,21 @@ impl Copies {
         self.words.retain(|word| !written(word.1));
     }
 
-    /// Keeps what another way knows, too.
+    /// Keeps what another way knows, too: what is equal on both, by whatever name.
     fn meet(&mut self, other: &Copies) {
-        for (copy, other) in self.registers.iter_mut().zip(other.registers) {
-            if *copy != other {
-                *copy = None;
-            }
+        let before = self.clone();
+        let equal = |a: Reg, b: Reg| before.of(a) == before.of(b) && other.of(a) == other.of(b);
+        let registers = || Reg::ALL.into_iter().take(13);
+        for reg in registers() {
+            self.registers[reg.index()] = registers().take(reg.index()).find(|&lower| equal(lower, reg));
         }
-        self.words.retain(|word| other.words.contains(word));
+        self.words = Vec::new();
+        for &(offset, reg) in &before.words {
+            let Some(elsewhere) = other.of_word(offset) else { continue };
+            let holds =
+                |&candidate: &Reg| before.of(candidate) == before.of(reg) && other.of(candidate) == other.of(elsewhere);
+            self.words.extend(registers().find(holds).map(|holder| (offset, holder)));
+        }
     }
 
     /// Goes on behind an operation, whose operands are the originals.

@@ -27,10 +27,9 @@ impl Lower<'_> {
                 let target = destination.block(&self.func.dfg.value_lists);
                 self.end(Op::Jump, vec![], vec![(self.ids[target], args)]);
             }
-            InstructionData::Brif { arg, blocks: [then, otherwise], .. } => {
-                let then = self.edge(then);
-                let otherwise = self.edge(otherwise);
-                let (op, operands) = self.branch(pattern::condition(self.func, arg));
+            InstructionData::Brif { arg, ref blocks, .. } => {
+                let [then, otherwise] = blocks.map(|call| self.edge(call));
+                let (op, operands) = self.branch(pattern::branch_condition(self.func, arg, blocks));
                 self.end(op, operands, vec![(then, vec![]), (otherwise, vec![])]);
             }
             InstructionData::BranchTable { arg, table, .. } => self.table(arg, table),
