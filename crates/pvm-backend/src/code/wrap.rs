@@ -9,6 +9,9 @@ use crate::abi::{self, STACK};
 use pvm_isa::{Instruction, Opcode, Operands};
 use pvm_ops::Reg;
 
+/// A register that is stored in the frame, and where.
+type Spill = (Reg, i32);
+
 /// How many branches the frame may be moved behind.
 const LIMIT: usize = 4;
 
@@ -62,7 +65,7 @@ fn stack_moved(instruction: &Instruction) -> Option<i32> {
 }
 
 /// What is stored in the frame, apart from the other operations, if it can as well be stored at the end.
-fn separate(ops: &[Op]) -> Option<(Vec<(Reg, i32)>, Vec<Op>)> {
+fn separate(ops: &[Op]) -> Option<(Vec<Spill>, Vec<Op>)> {
     let mut spills = Vec::new();
     let mut others = Vec::new();
     let mut stored: Set = 0;
@@ -82,7 +85,7 @@ fn separate(ops: &[Op]) -> Option<(Vec<(Reg, i32)>, Vec<Op>)> {
 }
 
 /// The operations of a block that returns, as they are if there is no frame.
-fn without_frame(block: &Block, spills: &[(Reg, i32)], size: i32) -> Option<Vec<Op>> {
+fn without_frame(block: &Block, spills: &[Spill], size: i32) -> Option<Vec<Op>> {
     let End::Return(_) = block.end else { return None };
     let mut ops = Vec::new();
     let mut written: Set = 0;
