@@ -9,26 +9,31 @@ use crate::error::Problem;
 use crate::frame::kept_registers;
 use crate::vcode::{Op, VCode};
 use regalloc2::checker::Checker;
-use regalloc2::{Block, Edit, Function, MachineEnv, Output, RegallocOptions};
+use regalloc2::{Algorithm, Block, Edit, Function, MachineEnv, Output, RegallocOptions};
 
+/// The time that the better algorithm takes grows faster than the function. Functions of more instructions get the quick one.
+const LARGE: usize = 30_000;
 /// How much more often a loop is run through than what is around it.
 const LOOP_WEIGHT: u64 = 8;
 /// The deepest nesting that is told apart.
 const DEEPEST: u32 = 6;
 
-/// Finds a register or a place in the frame for each operand. With `check`, the allocator's checker follows every value
-/// through what it has made.
-pub fn allocate(code: &VCode, check: bool) -> Result<Output, Problem> {
-    let with = run(code, &abi::machine_env(true), check)?;
+/// Finds a register or a place in the frame for each operand. `quick` asks for an algorithm of one pass. With `check`, the
+/// allocator's checker follows every value through what it has made.
+pub fn allocate(code: &VCode, quick: bool, check: bool) -> Result<Output, Problem> {
+    if quick || code.num_insts() > LARGE {
+        return run(code, &abi::machine_env(false), Algorithm::Fastalloc, check);
+    }
+    let with = run(code, &abi::machine_env(true), Algorithm::Ion, check)?;
     if kept_registers(&with).is_empty() {
         return Ok(with);
     }
-    let without = run(code, &abi::machine_env(false), check)?;
+    let without = run(code, &abi::machine_env(false), Algorithm::Ion, check)?;
     Ok(if cost(code, &with) < cost(code, &without) { with } else { without })
 }
 
-fn run(code: &VCode, env: &MachineEnv, check: bool) -> Result<Output, Problem> {
-    let options = RegallocOptions { validate_ssa: check, ..RegallocOptions::default() };
+fn run(code: &VCode, env: &MachineEnv, algorithm: Algorithm, check: bool) -> Result<Output, Problem> {
+    let options = RegallocOptions { validate_ssa: check, algorithm, ..RegallocOptions::default() };
     let output = regalloc2::run(code, env, &options).map_err(|error| Problem::Registers(error.to_string()))?;
     if check {
         let mut checker = Checker::new(code, env);

@@ -74,13 +74,15 @@ pub struct Options {
     pub stack_size: u32,
     /// Whether Cranelift's optimiser runs.
     pub optimise: bool,
+    /// Whether registers are allocated in one pass, which takes less time and makes more code. Very large functions always are.
+    pub quick: bool,
     /// Whether the result of register allocation is checked. For tests; it takes as long as the rest.
     pub check: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { stack_size: 64 << 10, optimise: true, check: cfg!(debug_assertions) }
+        Options { stack_size: 64 << 10, optimise: true, quick: false, check: cfg!(debug_assertions) }
     }
 }
 
@@ -128,7 +130,7 @@ fn stack_pages(options: &Options) -> u32 {
 fn function(unit: &Unit, options: &Options) -> Result<List, Problem> {
     let context = optimise::optimise(unit.function.clone(), options.optimise)?;
     let code = lower::lower(&context)?;
-    let output = allocate::allocate(&code, options.check)?;
+    let output = allocate::allocate(&code, options.quick, options.check)?;
     let frame = Frame::new(&context.func, &code, &output)?;
     let stack_limit = STACK_TOP - stack_pages(options) as i32 + crate::abi::RESERVE as i32;
     let mut body = emit::emit(&code, &output, &frame, stack_limit);

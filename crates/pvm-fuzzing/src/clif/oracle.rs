@@ -35,7 +35,7 @@ const RUNS: usize = 3;
 pub fn check(functions: &[Function], rng: &mut Rng) -> Result<Checked, String> {
     let mut checked = Checked::default();
     let source = program(functions.to_vec());
-    let stack_size = *rng.choice(&[4096, 65536]).expect("it has elements");
+    let stack_size = *rng.choice(&[16384, 65536]).expect("it has elements");
     let mut variants = vec![(true, Jit::Off), (false, Jit::Off)];
     // Takes most of the time, and is tested by other means.
     if rng.u8(..8) == 0 {
@@ -43,7 +43,7 @@ pub fn check(functions: &[Function], rng: &mut Rng) -> Result<Checked, String> {
     }
     let mut compiled = Vec::new();
     for (optimise, jit) in variants {
-        let options = pvm_backend::Options { optimise, check: true, stack_size };
+        let options = pvm_backend::Options { optimise, quick: !optimise && rng.bool(), check: true, stack_size };
         let program = compile(&source, &options).map_err(|error| format!("optimise={optimise}: {error}"))?;
         if compile(&source, &options).as_ref() != Ok(&program) {
             return Err("compiling it again gives something else".to_owned());
@@ -63,7 +63,6 @@ pub fn check(functions: &[Function], rng: &mut Rng) -> Result<Checked, String> {
         }
         for (program, optimise, jit) in &compiled {
             let found = run(program, &arguments, *jit);
-            // Frames are larger than in the interpreter, which has no limit.
             if found != expected {
                 return Err(format!(
                     "optimise={optimise}, {jit:?}, arguments {arguments:?}: {found:?} instead of {expected:?}"
