@@ -1,5 +1,6 @@
 //! Why a program cannot be compiled.
 
+use pvm_isa::EncodeError;
 use pvm_program::LoadError;
 
 /// What the back end refuses: where, and why. No input that Cranelift's verifier accepts leads to anything worse.
@@ -73,6 +74,9 @@ pub enum Problem {
     /// The register allocator gave up, or made a mistake that its checker found.
     #[error("register allocation: {0}")]
     Registers(String),
+    /// An instruction has no encoding.
+    #[error("{0}")]
+    Encoding(#[from] EncodeError),
     /// The parts do not make a program.
     #[error("{0}")]
     Program(#[from] LoadError),

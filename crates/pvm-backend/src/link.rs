@@ -157,8 +157,7 @@ impl Linker {
     fn encode_all(&mut self) -> Result<(), Problem> {
         for (index, item) in self.items.iter().enumerate() {
             let mut bytes = Vec::new();
-            let encoded = item.instruction.encode(Profile::V0_7, 0, &mut bytes);
-            encoded.map_err(|error| Problem::Registers(error.to_string()))?;
+            item.instruction.encode(Profile::V0_7, 0, &mut bytes)?;
             let label = |label: usize| Some(self.labels[self.label_base[index] + label]);
             let (target, offset_len) = match item.patch {
                 Patch::Target(target) => (label(target), 0),

@@ -21,7 +21,7 @@ pub enum Op {
     CodePointer(u32),
     /// A trap, if the comparison of the operand with the other operand or the immediate holds.
     TrapIf(Cond, Option<i32>),
-    /// A trap if the second operand is -1 and the first the least number, of 64 bits; the last is for a constant.
+    /// A trap if the second operand is the least number of 64 bits and the third is -1; the first is written on the way.
     TrapIfQuotientOverflows,
     /// The beginning: defines parameters and the return address where the convention has them.
     Arguments,
