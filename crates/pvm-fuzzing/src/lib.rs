@@ -11,11 +11,13 @@
 //! | [`Interrupter`] | a thread that interrupts guests, which must not be seen |
 //! | [`Quirk`] | where `polkavm` is known to differ, and what becomes of such cases |
 //! | [`parsers`] | inputs for the parsers, and what must hold of the outcome |
+//! | [`clif`] | random functions through the PVM back end, against Cranelift's interpreter |
 //! | [`shrink`] | the smallest case that still differs |
 #![forbid(unsafe_code)]
 
 mod build;
 mod case;
+pub mod clif;
 mod compare;
 mod differential;
 mod interrupter;

@@ -3,11 +3,13 @@
 //! ```text
 //! fuzz differential --time 10m --total docs/fuzzing-totals.json
 //! fuzz parsers --count 1000000
+//! fuzz clif --time 5m
 //! fuzz replay FILE
 //! ```
 #![forbid(unsafe_code)]
 
 mod budget;
+mod clif;
 mod differential;
 mod parsers;
 mod replay;
@@ -37,6 +39,8 @@ enum Command {
     Differential(Budget),
     /// Feed mutated inputs to every parser.
     Parsers(Budget),
+    /// Compile random functions to PVM code and compare with Cranelift's interpreter.
+    Clif(Budget),
     /// Print the case of a seed, as a case file.
     Case {
         /// The seed that the fuzzer named.
@@ -59,6 +63,7 @@ fn main() -> Result<ExitCode> {
     let differences = match Arguments::parse().command {
         Command::Differential(budget) => differential::run(&budget)?,
         Command::Parsers(budget) => parsers::run(&budget)?,
+        Command::Clif(budget) => clif::run(&budget)?,
         Command::Case { seed } => replay::print(seed),
         Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
     };
