@@ -48,6 +48,8 @@ pub struct Instance<'a> {
     pub elements: Vec<SegmentPlace>,
     /// How memory accesses are checked.
     pub bounds: Bounds,
+    /// The host call that is made before the trap of an instruction that computes with floating-point numbers.
+    pub float_call: Option<u32>,
     /// The cell with the second result of the last host call that keeps it.
     pub second_result: u32,
 }
@@ -108,6 +110,8 @@ pub struct MemoryPlace {
     pub minimum: u32,
     /// Its size in bytes at most, and what there is room for.
     pub maximum: u32,
+    /// The pages that `memory.grow` goes to. There may be room for more, which the arguments take.
+    pub limit: u32,
 }
 
 /// A table.
@@ -220,8 +224,7 @@ pub fn reference(builder: &mut FunctionBuilder<'_>, functions: &mut Functions, i
     match initial {
         Initial::Bits(bits) => builder.ins().iconst(I64, bits as i64),
         Initial::Function { key, ty } => {
-            // Of the signature nothing is used.
-            let signature = builder.import_signature(Signature::new(CallConv::Fast));
+            let signature = builder.import_signature(signature(functions.type_of(ty)));
             let function = function_name(builder, 0, functions.number(key), signature);
             let code = builder.ins().func_addr(I64, function);
             let ty = builder.ins().iconst(I64, i64::from(ty) << 32);

@@ -35,9 +35,9 @@ pub use instance::{
 pub use module::{
     Data, DataKind, Element, ElementKind, Export, Extern, Global, Import, ImportKind, Limits, Module, Table,
 };
-pub use translate::translate;
+pub use translate::{translate, translate_import};
 pub use usage::Usage;
-pub use wasmparser::{FuncType, ValType};
+pub use wasmparser::{FuncType, GlobalType, RefType, ValType};
 
 /// The size of a page of linear memory.
 pub const WASM_PAGE: u32 = 1 << 16;

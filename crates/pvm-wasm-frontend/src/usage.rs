@@ -1,5 +1,6 @@
 //! What the code of a module may do to sizes. What nobody does leaves them constant, and checks get cheaper.
 
+use crate::translate::is_arithmetic;
 use crate::{Module, WasmError};
 use wasmparser::Operator;
 
@@ -14,6 +15,8 @@ pub struct Usage {
     pub drops_data: Vec<bool>,
     /// For each element segment, whether there is an `elem.drop` of it.
     pub drops_elements: Vec<bool>,
+    /// How many functions compute with floating-point numbers.
+    pub float_functions: usize,
 }
 
 impl Usage {
@@ -28,17 +31,20 @@ impl Usage {
             grows_table: vec![false; module.tables.len()],
             drops_data: vec![false; module.data.len()],
             drops_elements: vec![false; module.elements.len()],
+            float_functions: 0,
         };
         for body in &module.bodies {
+            let mut has_floats = false;
             for operator in body.get_operators_reader()? {
                 match operator? {
                     Operator::MemoryGrow { .. } => usage.grows_memory = true,
                     Operator::TableGrow { table } => usage.grows_table[table as usize] = true,
                     Operator::DataDrop { data_index } => usage.drops_data[data_index as usize] = true,
                     Operator::ElemDrop { elem_index } => usage.drops_elements[elem_index as usize] = true,
-                    _ => {}
+                    operator => has_floats |= is_arithmetic(&operator),
                 }
             }
+            usage.float_functions += usize::from(has_floats);
         }
         Ok(usage)
     }

@@ -112,7 +112,7 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    fn host_call(&mut self, number: u32, arguments: &[Value], results: usize) -> Vec<Value> {
+    pub(super) fn host_call(&mut self, number: u32, arguments: &[Value], results: usize) -> Vec<Value> {
         debug_assert!(arguments.len() <= HOST_ARGUMENTS && results <= HOST_RESULTS, "checked when linking");
         let arguments: Vec<Value> = arguments.iter().map(|&argument| self.wide(argument)).collect();
         let mut signature = Signature::new(CallConv::Fast);

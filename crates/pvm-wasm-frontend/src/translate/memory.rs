@@ -150,7 +150,11 @@ impl Translator<'_, '_> {
         let bytes = self.memory_bytes();
         let shift = i64::from(WASM_PAGE.trailing_zeros());
         let pages = self.builder.ins().ushr_imm_u(bytes, shift);
-        let most = self.builder.ins().iconst(I32, i64::from(memory.maximum / WASM_PAGE));
+        let mut most = self.builder.ins().iconst(I32, i64::from(memory.limit));
+        if memory.maximum / WASM_PAGE > memory.limit {
+            // With arguments it may be larger already than it can grow.
+            most = self.builder.ins().umax(most, pages);
+        }
         let room = self.builder.ins().isub(most, pages);
         let fits = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, delta, room);
         let added = self.builder.ins().ishl_imm_u(delta, shift);

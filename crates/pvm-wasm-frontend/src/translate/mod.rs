@@ -14,16 +14,18 @@ mod numeric;
 mod table;
 mod variable;
 
+pub(crate) use float::is_arithmetic;
+
 use crate::build::finish;
 use crate::functions::{FunctionKey, Functions};
-use crate::instance::{Instance, signature, word};
+use crate::instance::{Callee, Instance, signature, word};
 use crate::{Problem, WasmError};
 use checks::Checks;
 use control::Frame;
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{
-    AliasRegionData, FuncRef, Function, InstBuilder, MemFlagsData, Opcode, SigRef, SourceLoc, TrapCode, UserFuncName,
-    Value,
+    AliasRegionData, Block, FuncRef, Function, InstBuilder, MemFlagsData, Opcode, SigRef, SourceLoc, TrapCode,
+    UserFuncName, Value,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use std::collections::HashMap;
@@ -49,10 +51,56 @@ pub fn translate(
 ) -> Result<Function> {
     let module = instance.module;
     let body = &module.bodies[(function - module.imported_functions) as usize];
-    let number = functions.number(FunctionKey::Wasm { instance: instance.number, function });
-    let ty = module.function_type(function);
+    let key = FunctionKey::Wasm { instance: instance.number, function };
+    define(instance, key, function, functions, context, |translator, entry| {
+        translator.declare_locals(entry, body)?;
+        translator.enter_function(module.function_type(function));
+        translator.body(body)
+    })
+}
+
+/// Translates an imported function that stands for something else, as a function: for tables and references.
+///
+/// # Errors
+///
+/// If it is an intrinsic that cannot be called so.
+pub fn translate_import(
+    instance: &Instance<'_>,
+    function: u32,
+    functions: &mut Functions,
+    context: &mut FunctionBuilderContext,
+) -> Result<Function> {
+    let key = FunctionKey::Import { instance: instance.number, function };
+    let Callee::Host(action) = instance.callee(function) else { unreachable!("it is not defined by a module") };
+    define(instance, key, function, functions, context, |translator, entry| {
+        let ty = instance.module.function_type(function);
+        let arguments = translator.builder.block_params(entry).to_vec();
+        translator.host(action, ty, &arguments)?;
+        if translator.is_reachable {
+            let results = translator.pop_many(ty.results().len());
+            translator.builder.ins().return_(&results);
+        }
+        Ok(())
+    })
+}
+
+/// Builds a function of an instance: `body` is given the entry block.
+fn define(
+    instance: &Instance<'_>,
+    key: FunctionKey,
+    function: u32,
+    functions: &mut Functions,
+    context: &mut FunctionBuilderContext,
+    body: impl FnOnce(&mut Translator<'_, '_>, Block) -> Result<()>,
+) -> Result<Function> {
+    let number = functions.number(key);
+    let ty = instance.module.function_type(function);
     let mut ir = Function::with_name_signature(UserFuncName::user(0, number), signature(ty));
     let mut builder = FunctionBuilder::new(&mut ir, context);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    builder.seal_block(entry);
     let regions = Regions::new(&mut builder);
     let mut translator = Translator {
         builder,
@@ -68,16 +116,16 @@ pub fn translate(
         callees: HashMap::new(),
         signatures: HashMap::new(),
     };
-    match translator.body(function, body) {
+    match body(&mut translator, entry) {
         Ok(()) => {
             finish(translator.builder);
             Ok(ir)
         }
         Err(error) => {
-            // Half a function cannot be finalised; the context is of no further use.
+            // Half a function cannot be finalised, so the context is of no further use.
             drop(translator);
             *context = FunctionBuilderContext::new();
-            Err(WasmError { function: Some(module.describe(function)), ..error })
+            Err(WasmError { function: Some(instance.module.describe(function)), ..error })
         }
     }
 }
@@ -135,13 +183,7 @@ struct Translator<'a, 'b> {
 type Result<T> = std::result::Result<T, WasmError>;
 
 impl Translator<'_, '_> {
-    fn body(&mut self, function: u32, body: &FunctionBody<'_>) -> Result<()> {
-        let entry = self.builder.create_block();
-        self.builder.append_block_params_for_function_params(entry);
-        self.builder.switch_to_block(entry);
-        self.builder.seal_block(entry);
-        self.declare_locals(entry, body)?;
-        self.enter_function(self.instance.module.function_type(function));
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<()> {
         let mut operators = body.get_operators_reader()?;
         let start = body.range().start;
         while !operators.eof() {
@@ -160,7 +202,7 @@ impl Translator<'_, '_> {
     }
 
     /// Parameters, then locals, which begin as zero.
-    fn declare_locals(&mut self, entry: cranelift_codegen::ir::Block, body: &FunctionBody<'_>) -> Result<()> {
+    fn declare_locals(&mut self, entry: Block, body: &FunctionBody<'_>) -> Result<()> {
         for value in self.builder.block_params(entry).to_vec() {
             let local = self.builder.declare_var(self.builder.func.dfg.value_type(value));
             self.builder.def_var(local, value);
