@@ -13,7 +13,7 @@ use crate::resolve::{GlobalOwner, Resolved, Unit};
 use crate::{CompileError, Options};
 use pvm_wasm_frontend::{
     CELL, Callee, Constant, DataKind, ElementKind, Extent, FunctionKey, Functions, GlobalPlace, Initial, Instance,
-    Level, Limits, MemoryPlace, Module, SegmentPlace, TablePlace, Usage, WASM_PAGE,
+    Limits, MemoryPlace, Module, SegmentPlace, TablePlace, Usage, WASM_PAGE,
 };
 
 /// The most that the read-write area can be: heap pages are counted with 16 bits.
