@@ -7,7 +7,7 @@
 //! | [`looks_like_vector`], [`looks_like_trace`] | which of them a file is |
 //! | [`Suite`], [`replay()`] | running them on the engine: the first difference, if there is one |
 //! | [`Recorder`] | writing the trace of a run |
-//! | `run_script` | WebAssembly scripts, with feature `wasm` |
+//! | `script` | WebAssembly scripts, with feature `wasm` |
 //!
 //! Files are data from elsewhere, so everything is checked while it is read, and what is wrong is reported with the field
 //! or line; no input makes a reader panic or allocate more than a small multiple of the input's size.
@@ -18,7 +18,7 @@ mod recorder;
 mod replay;
 mod run;
 #[cfg(feature = "wasm")]
-mod script;
+pub mod script;
 pub mod trace;
 pub mod vector;
 
@@ -26,5 +26,3 @@ pub use recognise::{looks_like_trace, looks_like_vector};
 pub use recorder::Recorder;
 pub use replay::replay;
 pub use run::{Case, Difference, Suite};
-#[cfg(feature = "wasm")]
-pub use script::{Assertion, Outcome, run_script};

@@ -99,6 +99,9 @@ pub enum Extent {
     Growing(u32),
 }
 
+/// How far behind a memory's size, in the same cell, the number of pages is that were added to it for arguments.
+pub const ADDED: u32 = 4;
+
 /// A linear memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryPlace {
@@ -110,7 +113,7 @@ pub struct MemoryPlace {
     pub minimum: u32,
     /// Its size in bytes at most, and what there is room for.
     pub maximum: u32,
-    /// The pages that `memory.grow` goes to. There may be room for more, which the arguments take.
+    /// The pages that `memory.grow` goes to, beside those that were added for arguments.
     pub limit: u32,
 }
 

@@ -29,7 +29,7 @@ pub use features::Level;
 pub use functions::{FunctionKey, Functions};
 pub use helpers::Helper;
 pub use instance::{
-    Bounds, Callee, Constant, Extent, GlobalPlace, HostAction, Initial, Instance, MemoryPlace, SegmentPlace,
+    ADDED, Bounds, Callee, Constant, Extent, GlobalPlace, HostAction, Initial, Instance, MemoryPlace, SegmentPlace,
     TablePlace, function_name, load_entry, reference, signature, word,
 };
 pub use module::{

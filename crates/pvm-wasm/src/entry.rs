@@ -1,9 +1,11 @@
 //! Entry points: the code between the conventions of the Gray Paper and functions of modules.
 //!
 //! A program is started with the address and length of its arguments in registers 7 and 8, and leaves the address and
-//! length of its result there (Gray Paper A.7). Arguments are copied behind the linear memory, which is grown for them.
+//! length of its result there (Gray Paper A.7). Arguments are copied to the end of the linear memory, which is grown for
+//! them; without arguments it is not.
 
 use crate::error::CompileError;
+use crate::layout::GAP_PAGES;
 use crate::start::{TRAP, call, call_routine, load_cell, load_extent, store_cell};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
@@ -11,8 +13,8 @@ use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, Value};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use pvm_wasm_frontend::{
-    CELL, Extent, Extern, FuncType, FunctionKey, Functions, GlobalPlace, Helper, Instance, Module, ValType, WASM_PAGE,
-    build_function, word,
+    ADDED, CELL, Extent, Extern, FuncType, FunctionKey, Functions, GlobalPlace, Helper, Instance, Module, ValType,
+    WASM_PAGE, build_function, word,
 };
 
 /// Bytes that are kept free behind the arguments. AssemblyScript's allocator writes to the last bytes of the memory that
@@ -214,7 +216,7 @@ impl Entries<'_, '_> {
     }
 }
 
-/// Copies the arguments behind the linear memory, and grows it by as many pages as they need.
+/// Copies the arguments to the end of the linear memory, which is grown for it, and gives their offset and length.
 fn copy_arguments(
     builder: &mut FunctionBuilder<'_>,
     functions: &mut Functions,
@@ -230,23 +232,28 @@ fn copy_arguments(
         unreachable!("a memory that takes arguments has a cell for its size")
     };
     let (grow, after) = (builder.create_block(), builder.create_block());
+    let offset = builder.append_block_param(after, I32);
     let size = load_cell(builder, I32, cell);
-    builder.ins().brif(length, grow, &[], after, &[]);
+    builder.ins().brif(length, grow, &[], after, &[size.into()]);
 
     builder.switch_to_block(grow);
     let page = i64::from(WASM_PAGE);
-    let needed = builder.ins().iadd_imm_s(length, page - 1 + BEHIND_ARGUMENTS);
-    let needed = builder.ins().band_imm_s(needed, -page);
-    let needed = builder.ins().ireduce(I32, needed);
-    let grown = builder.ins().iadd(size, needed);
+    let pages = builder.ins().iadd_imm_s(length, page - 1 + BEHIND_ARGUMENTS);
+    let pages = builder.ins().ushr_imm_u(pages, i64::from(WASM_PAGE.trailing_zeros()));
+    let pages = builder.ins().iadd_imm_s(pages, i64::from(GAP_PAGES));
+    let pages = builder.ins().ireduce(I32, pages);
+    let bytes = builder.ins().imul_imm_s(pages, page);
+    let grown = builder.ins().iadd(size, bytes);
     store_cell(builder, grown, cell);
-    let to = builder.ins().uextend(I64, size);
+    store_cell(builder, pages, cell + ADDED);
+    let begin = builder.ins().iadd_imm_s(size, i64::from(GAP_PAGES * WASM_PAGE));
+    let to = builder.ins().uextend(I64, begin);
     let to = builder.ins().iadd_imm_s(to, i64::from(memory.base));
     Helper::Copy.call(builder, functions, [to, address, length]);
-    builder.ins().jump(after, &[]);
+    builder.ins().jump(after, &[begin.into()]);
 
     builder.switch_to_block(after);
-    [size, short_length]
+    [offset, short_length]
 }
 
 /// The address of a result in linear memory. One that is not inside is a trap.

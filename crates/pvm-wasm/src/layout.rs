@@ -19,8 +19,15 @@ use pvm_wasm_frontend::{
 /// The most that the read-write area can be: heap pages are counted with 16 bits.
 const MAX_AREA: u64 = 0xffff * 4096;
 
-/// Pages of linear memory that the longest arguments need (Gray Paper A.7: 2^24 bytes), and some room behind them.
-pub(crate) const ARGUMENT_PAGES: u32 = (1 << 24) / WASM_PAGE + 1;
+/// Pages of linear memory between what a module has and the arguments.
+///
+/// Allocators take what lies between the module's data and the size of the memory for theirs, from the beginning. So
+/// arguments that came right behind the data would be written over by the first allocation.
+pub(crate) const GAP_PAGES: u32 = (16 << 20) / WASM_PAGE;
+
+/// Pages of linear memory that the longest arguments need (Gray Paper A.7: 2^24 bytes), with the gap before them and some
+/// room behind.
+const ARGUMENT_PAGES: u32 = GAP_PAGES + (1 << 24) / WASM_PAGE + 1;
 
 /// Everything in its place.
 pub(crate) struct Layout<'a> {

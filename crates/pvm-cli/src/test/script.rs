@@ -4,7 +4,8 @@ use super::{Progress, Summary};
 use crate::args::TestArgs;
 use crate::{Io, wasm};
 use anyhow::{Context, Result, anyhow};
-use pvm_conformance::{Assertion, Outcome, Suite, run_script};
+use pvm_conformance::Suite;
+use pvm_conformance::script::{Assertion, Outcome, run_script};
 use std::path::{Path, PathBuf};
 
 /// Runs a script.

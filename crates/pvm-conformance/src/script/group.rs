@@ -206,15 +206,15 @@ impl<'a> Linker<'a> {
     /// Units that import from each other, the module for tests left out: that is in every group.
     fn groups(&self) -> Vec<Vec<usize>> {
         let mut group: Vec<usize> = (0..self.units.len()).collect();
-        for unit in 1..self.units.len() {
-            for &other in self.units[unit].names.values().filter(|&&other| other != 0) {
-                let (from, to) = (group[unit].max(group[other]), group[unit].min(group[other]));
+        for (number, unit) in self.units.iter().enumerate().skip(1) {
+            for &other in unit.names.values().filter(|&&other| other != 0) {
+                let (from, to) = (group[number].max(group[other]), group[number].min(group[other]));
                 group.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
             }
         }
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for unit in 1..self.units.len() {
-            groups.entry(group[unit]).or_default().push(unit);
+        for (number, &group) in group.iter().enumerate().skip(1) {
+            groups.entry(group).or_default().push(number);
         }
         groups.into_values().collect()
     }

@@ -1,9 +1,8 @@
-//! A program of a script that is being run: entered again and again, with the memory that it has by then.
+//! A program of modules that is being run: entered again and again, with the memory that it has by then.
 
-use super::Failure;
-use super::group::Program;
 use crate::Suite;
 use pvm_host::Watchdog;
+use pvm_program::StandardProgram;
 use pvm_runtime::{Exit, Instance, Module};
 use pvm_wasm::{GlobalPlace, Initial};
 
@@ -17,6 +16,7 @@ const GAS: u64 = 1 << 40;
 const CELL: usize = 8;
 
 /// A guest.
+#[derive(Debug)]
 pub struct Guest {
     instance: Instance,
     registers: [u64; pvm_runtime::REG_COUNT],
@@ -24,9 +24,10 @@ pub struct Guest {
 }
 
 /// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It returned, with these results.
-    Halt(Vec<u64>),
+    /// It returned.
+    Halt,
     /// It trapped.
     Trap,
     /// It came to an instruction that computes with floating-point numbers.
@@ -36,16 +37,30 @@ pub enum Stop {
 }
 
 impl Guest {
-    /// A guest whose memory is prepared.
-    pub fn new(suite: &Suite, program: &Program) -> Result<Guest, Failure> {
-        let failed = |error: &dyn std::fmt::Display| Failure::Difference(error.to_string());
-        let module = Module::from_program(&suite.engine, program.program.clone().into(), suite.options);
-        let instance = Instance::new(&module, &[]).map_err(|error| failed(&error))?;
+    /// A guest of a program, whose memory the entry `prepare` prepares.
+    ///
+    /// # Errors
+    ///
+    /// If memory cannot be had.
+    pub fn new(suite: &Suite, program: StandardProgram, prepare: u32) -> Result<Guest, String> {
+        let module = Module::from_program(&suite.engine, program.into(), suite.options);
+        let instance = Instance::new(&module, &[]).map_err(|error| error.to_string())?;
         let mut guest = Guest { registers: *instance.registers(), instance, suite: suite.clone() };
-        match guest.enter(program.prepare) {
-            Stop::Halt(_) => Ok(guest),
-            _ => Err(Failure::Difference("memory could not be prepared".into())),
+        match guest.enter(prepare) {
+            Stop::Halt => Ok(guest),
+            _ => Err("memory could not be prepared".into()),
         }
+    }
+
+    /// Bytes of memory.
+    ///
+    /// # Errors
+    ///
+    /// If the guest may not read there.
+    pub fn bytes(&self, address: u32, length: usize) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![0; length];
+        let read = self.instance.memory().read(address, &mut bytes);
+        read.map(|()| bytes).map_err(|fault| format!("{:#x} cannot be read", fault.address))
     }
 
     /// Enters the program.
@@ -59,7 +74,7 @@ impl Guest {
             return Stop::Other(format!("no thread to watch the time: {error}"));
         }
         match self.instance.run() {
-            Exit::Halt => Stop::Halt(Vec::new()),
+            Exit::Halt => Stop::Halt,
             Exit::Panic => Stop::Trap,
             Exit::HostCall { id } if id == u64::from(FLOAT_CALL) => Stop::Float,
             exit => Stop::Other(format!("{exit:?} at pc {}", self.instance.pc())),
@@ -67,23 +82,33 @@ impl Guest {
     }
 
     /// Sets cells.
-    pub fn set_cells(&mut self, address: u32, values: &[u64]) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// If the guest may not write there.
+    pub fn set_cells(&mut self, address: u32, values: &[u64]) -> Result<(), String> {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let written = self.instance.memory_mut().write(address, &bytes);
-        written.map_err(|fault| Failure::Difference(format!("arguments at {:#x} cannot be written", fault.address)))
+        written.map_err(|fault| format!("arguments at {:#x} cannot be written", fault.address))
     }
 
     /// What is in cells.
-    pub fn cells(&self, address: u32, count: usize) -> Result<Vec<u64>, Failure> {
-        let mut bytes = vec![0; count * CELL];
-        let read = self.instance.memory().read(address, &mut bytes);
-        read.map_err(|fault| Failure::Difference(format!("results at {:#x} cannot be read", fault.address)))?;
+    ///
+    /// # Errors
+    ///
+    /// If the guest may not read there.
+    pub fn cells(&self, address: u32, count: usize) -> Result<Vec<u64>, String> {
+        let bytes = self.bytes(address, count * CELL)?;
         let (cells, _) = bytes.as_chunks();
         Ok(cells.iter().map(|&cell| u64::from_le_bytes(cell)).collect())
     }
 
     /// The value of a global.
-    pub fn global(&self, place: GlobalPlace) -> Result<u64, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// If the guest may not read it.
+    pub fn global(&self, place: GlobalPlace) -> Result<u64, String> {
         match place {
             GlobalPlace::Constant(Initial::Bits(bits)) => Ok(bits),
             GlobalPlace::Constant(Initial::Function { ty, .. }) => Ok(u64::from(ty) << 32),

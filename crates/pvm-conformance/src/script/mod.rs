@@ -17,8 +17,9 @@ mod read;
 mod value;
 
 use crate::Suite;
+pub use guest::{FLOAT_CALL, Guest, Stop};
+
 use group::Modules;
-use guest::{Guest, Stop};
 use pvm_wasm::Level;
 use read::{Action, Command, Script};
 use value::Expected;
@@ -105,7 +106,7 @@ impl Runner<'_> {
                 expect_trap(&stop)
             }
             Command::Trap { action } | Command::Exhaustion { action } => {
-                let stop = self.run(index, action)?;
+                let (stop, _) = self.run(index, action)?;
                 expect_trap(&stop)
             }
             Command::Malformed { module } => match module {
@@ -141,7 +142,7 @@ impl Runner<'_> {
         let guest = &mut self.guests[place.program];
         let guest = match guest {
             Some(guest) => guest,
-            None => guest.insert(Guest::new(self.suite, program)?),
+            None => guest.insert(Guest::new(self.suite, program.program.clone(), program.prepare)?),
         };
         Ok(guest.enter(program.instantiate[place.unit]))
     }
@@ -149,9 +150,8 @@ impl Runner<'_> {
     /// Does what an action says, and gives the results.
     fn act(&mut self, index: usize, action: &Action) -> Result<Vec<u64>, Failure> {
         let Action::Get { module, name } = action else {
-            let stop = self.run(index, action)?;
+            let (stop, results) = self.run(index, action)?;
             expect_halt(&stop)?;
-            let Stop::Halt(results) = stop else { unreachable!("it halted") };
             return Ok(results);
         };
         let place = self.modules.named(index, module.as_deref())?;
@@ -160,7 +160,8 @@ impl Runner<'_> {
         Ok(vec![guest.global(global)?])
     }
 
-    fn run(&mut self, index: usize, action: &Action) -> Result<Stop, Failure> {
+    /// Does what an action says. If it returns, there are results.
+    fn run(&mut self, index: usize, action: &Action) -> Result<(Stop, Vec<u64>), Failure> {
         let Action::Invoke { module, name, arguments } = action else {
             return Err(Failure::Difference("nothing is called".into()));
         };
@@ -170,10 +171,8 @@ impl Runner<'_> {
         let guest = self.guests[place.program].as_mut().ok_or_else(not_begun)?;
         guest.set_cells(program.scratch, arguments)?;
         let stop = guest.enter(entry);
-        match stop {
-            Stop::Halt(_) => Ok(Stop::Halt(guest.cells(program.scratch, results)?)),
-            stop => Ok(stop),
-        }
+        let results = if stop == Stop::Halt { guest.cells(program.scratch, results)? } else { Vec::new() };
+        Ok((stop, results))
     }
 }
 
@@ -183,7 +182,7 @@ fn not_begun() -> Failure {
 
 fn expect_halt(stop: &Stop) -> Result<(), Failure> {
     match stop {
-        Stop::Halt(_) => Ok(()),
+        Stop::Halt => Ok(()),
         Stop::Float => Err(Failure::Unsupported("computes with floating-point numbers".into())),
         Stop::Other(exit) => Err(Failure::Difference(format!("expected a return, found {exit}"))),
         Stop::Trap => Err(Failure::Difference("expected a return, found a trap".into())),
@@ -195,7 +194,7 @@ fn expect_trap(stop: &Stop) -> Result<(), Failure> {
         Stop::Trap => Ok(()),
         Stop::Float => Err(Failure::Unsupported("computes with floating-point numbers".into())),
         Stop::Other(exit) => Err(Failure::Difference(format!("expected a trap, found {exit}"))),
-        Stop::Halt(_) => Err(Failure::Difference("expected a trap, found a return".into())),
+        Stop::Halt => Err(Failure::Difference("expected a trap, found a return".into())),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::{TRAP, Translator};
 use crate::WASM_PAGE;
-use crate::instance::{Bounds, Extent, MemoryPlace};
+use crate::instance::{ADDED, Bounds, Extent, MemoryPlace};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
@@ -152,8 +152,9 @@ impl Translator<'_, '_> {
         let pages = self.builder.ins().ushr_imm_u(bytes, shift);
         let mut most = self.builder.ins().iconst(I32, i64::from(memory.limit));
         if memory.maximum / WASM_PAGE > memory.limit {
-            // With arguments it may be larger already than it can grow.
-            most = self.builder.ins().umax(most, pages);
+            let at = self.absolute();
+            let added = self.builder.ins().load(I32, self.regions.sizes, at, (cell + ADDED) as i32);
+            most = self.builder.ins().iadd(most, added);
         }
         let room = self.builder.ins().isub(most, pages);
         let fits = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, delta, room);
