@@ -8,7 +8,7 @@ mod generate;
 mod ours;
 mod reference;
 
-pub use generate::{Generated, module};
+pub use generate::module;
 
 use ours::Ours;
 use pvm_wasm::CompileError;
@@ -21,8 +21,8 @@ pub struct Checked {
     pub returned: u32,
     /// Calls that trapped on all sides, bringing the module into being included.
     pub trapped: u32,
-    /// The rest was left out, since something would have been computed with floating-point numbers, or a limit or a known
-    /// mistake of the reference came in between.
+    /// The rest was left out, since something would have been computed with floating-point numbers, or a limit of the
+    /// reference was hit.
     pub cut_short: bool,
     /// The module is larger than a PVM program can be.
     pub too_large: bool,
@@ -45,15 +45,15 @@ enum End {
 /// # Errors
 ///
 /// With the first difference in words.
-pub fn check(module: &Generated, seed: u64) -> Result<Checked, String> {
+pub fn check(bytes: &[u8], seed: u64) -> Result<Checked, String> {
     let mut checked = Checked::default();
-    let sides = match Ours::compile(&module.bytes) {
+    let sides = match Ours::compile(bytes) {
         Ok(sides) => sides,
         Err(CompileError::TooLarge { .. }) => return Ok(Checked { too_large: true, ..checked }),
         Err(error) => return Err(format!("it is refused: {error}")),
     };
     let mut sides = sides.start()?;
-    let mut reference = Reference::new(&module.bytes, module.is_safe)?;
+    let mut reference = Reference::new(bytes)?;
     let start = reference.instantiate()?;
     for side in &mut sides {
         let found = side.instantiate()?;

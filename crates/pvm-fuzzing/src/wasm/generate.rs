@@ -9,17 +9,8 @@ const CHANCE: usize = 8192;
 /// How much a module may do: instructions that go back or call take from it.
 const FUEL: u32 = 20_000;
 
-/// A random module.
-#[derive(Clone, Debug)]
-pub struct Generated {
-    /// The module.
-    pub bytes: Vec<u8>,
-    /// It was made so that it does not trap, but for the end of what it may do.
-    pub is_safe: bool,
-}
-
 /// The module of a seed.
-pub fn module(seed: u64) -> Generated {
+pub fn module(seed: u64) -> Vec<u8> {
     let rng = &mut Rng::with_seed(seed);
     loop {
         let mut chance = vec![0; rng.usize(256..CHANCE)];
@@ -29,9 +20,30 @@ pub fn module(seed: u64) -> Generated {
         let made = Module::new(config, &mut arbitrary::Unstructured::new(&chance));
         let Ok(mut module) = made else { continue };
         if module.ensure_termination(FUEL).is_ok() {
-            return Generated { bytes: module.to_bytes(), is_safe };
+            let bytes = module.to_bytes();
+            if !is_safe || !divides(&bytes) {
+                return bytes;
+            }
         }
     }
+}
+
+/// Whether a module divides.
+///
+/// A module that is made so that it does not trap has `x == 0 ? 1 : x` before each division, in a form that wasmi 2.0.0 gets
+/// wrong at times: 0, or 1, where V8 and we have something else. Divisions are left to the modules that may trap.
+fn divides(bytes: &[u8]) -> bool {
+    use wasmparser::Operator as O;
+    let bodies = wasmparser::Parser::new(0).parse_all(bytes).filter_map(|payload| match payload {
+        Ok(wasmparser::Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
+        _ => None,
+    });
+    bodies.flatten().any(|operator| {
+        matches!(
+            operator,
+            Ok(O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU | O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU)
+        )
+    })
 }
 
 fn config(rng: &mut Rng) -> Config {

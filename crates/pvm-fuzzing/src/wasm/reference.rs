@@ -6,8 +6,6 @@ use wasmi::{Engine, ExternType, F32, F64, Instance, Linker, Module, Store, TrapC
 
 /// A module in `wasmi`.
 pub struct Reference {
-    /// The module was made so that it does not trap.
-    is_safe: bool,
     module: Module,
     store: Store<()>,
     instance: Option<Instance>,
@@ -30,10 +28,10 @@ const EDGES: [u64; 12] = [
 ];
 
 impl Reference {
-    pub fn new(bytes: &[u8], is_safe: bool) -> Result<Reference, String> {
+    pub fn new(bytes: &[u8]) -> Result<Reference, String> {
         let engine = Engine::default();
         let module = Module::new(&engine, bytes).map_err(|error| format!("wasmi refuses it: {error}"))?;
-        Ok(Reference { is_safe, module, store: Store::new(&engine, ()), instance: None })
+        Ok(Reference { module, store: Store::new(&engine, ()), instance: None })
     }
 
     pub fn instantiate(&mut self) -> Result<End, String> {
@@ -44,18 +42,7 @@ impl Reference {
                 Ok(End::Return(Vec::new()))
             }
             // Segments that do not fit are errors of another kind there.
-            Err(error) => Ok(error.as_trap_code().map_or(End::Trap, |code| self.end(code))),
-        }
-    }
-
-    /// A trap; limits of the reference are none.
-    fn end(&self, code: TrapCode) -> End {
-        match code {
-            TrapCode::StackOverflow | TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited => End::Unknown,
-            // `x == 0 ? 1 : x`, as such modules have it before each division, comes out as 0 at times in wasmi 2.0.0. (V8
-            // sides with us.)
-            TrapCode::IntegerDivisionByZero if self.is_safe => End::Unknown,
-            _ => End::Trap,
+            Err(error) => Ok(error.as_trap_code().map_or(End::Trap, end)),
         }
     }
 
@@ -93,7 +80,7 @@ impl Reference {
         let mut results: Vec<Val> = ty.results().iter().map(|&ty| value(ty, 0)).collect();
         match function.call(&mut self.store, &arguments, &mut results) {
             Ok(()) => Ok(End::Return(results.iter().map(bits).collect())),
-            Err(error) => error.as_trap_code().map(|code| self.end(code)).ok_or_else(|| format!("wasmi: {error}")),
+            Err(error) => error.as_trap_code().map(end).ok_or_else(|| format!("wasmi: {error}")),
         }
     }
 
@@ -113,6 +100,14 @@ impl Reference {
             is_number.then(|| (name, bits(&value)))
         });
         globals.collect()
+    }
+}
+
+/// A trap; limits of the reference are none.
+fn end(code: TrapCode) -> End {
+    match code {
+        TrapCode::StackOverflow | TrapCode::OutOfFuel | TrapCode::GrowthOperationLimited => End::Unknown,
+        _ => End::Trap,
     }
 }
 

@@ -50,6 +50,11 @@ enum Command {
         /// The seed that the fuzzer named.
         seed: u64,
     },
+    /// Compare the WebAssembly module of a seed again.
+    Module {
+        /// The seed that the fuzzer named.
+        seed: u64,
+    },
     /// Play a case file in every setting, or give a parser input again.
     Replay {
         /// The file that the fuzzer left.
@@ -69,6 +74,7 @@ fn main() -> Result<ExitCode> {
         Command::Parsers(budget) => parsers::run(&budget)?,
         Command::Clif(budget) => clif::run(&budget)?,
         Command::Wasm(budget) => wasm::run(&budget)?,
+        Command::Module { seed } => wasm::again(seed),
         Command::Case { seed } => replay::print(seed),
         Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
     };

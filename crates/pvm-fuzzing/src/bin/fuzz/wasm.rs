@@ -35,7 +35,7 @@ pub fn run(budget: &Budget) -> Result<u64> {
         [returned, trapped, cut_short, too_large].map(AtomicU64::into_inner);
     println!(
         "{} modules, {failures} differed, {:.0}/s; {returned} calls returned, {trapped} trapped, {cut_short} modules were \
-         compared up to floating-point arithmetic or a limit or mistake of wasmi, {too_large} are too large",
+         compared up to floating-point arithmetic or a limit of wasmi, {too_large} are too large",
         spent.count,
         spent.rate()
     );
@@ -45,9 +45,16 @@ pub fn run(budget: &Budget) -> Result<u64> {
     Ok(failures)
 }
 
+/// Compares the module of a seed again; returns 1 if it differs.
+pub fn again(seed: u64) -> u64 {
+    let outcome = wasm::check(&wasm::module(seed), seed);
+    println!("{outcome:?}");
+    u64::from(outcome.is_err())
+}
+
 fn keep(budget: &Budget, seed: u64) {
     let file = budget.findings.join(format!("wasm-{seed:016x}.wasm"));
-    match std::fs::create_dir_all(&budget.findings).and_then(|()| std::fs::write(&file, wasm::module(seed).bytes)) {
+    match std::fs::create_dir_all(&budget.findings).and_then(|()| std::fs::write(&file, wasm::module(seed))) {
         Ok(()) => println!("  kept: {}", file.display()),
         Err(error) => println!("  cannot write {}: {error}", file.display()),
     }
