@@ -6,7 +6,7 @@ use pvm_wasm_frontend::WasmError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
     /// The module is refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Wasm(#[from] WasmError),
     /// An adapter module is refused.
     #[error("adapter module {number}: {error}")]
@@ -20,7 +20,7 @@ pub enum CompileError {
     #[error("{0}")]
     Text(String),
     /// Imports do not fit.
-    #[error("{0}")]
+    #[error(transparent)]
     Link(#[from] LinkError),
     /// Something is larger than a PVM program can be.
     #[error("{what}: {value} is more than the limit of {limit}{advice}")]
@@ -38,7 +38,7 @@ pub enum CompileError {
     #[error("{0}")]
     Entry(String),
     /// The back end refuses the code.
-    #[error("{0}")]
+    #[error(transparent)]
     Backend(#[from] pvm_backend::CompileError),
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Frame {
     exit: Block,
     /// How many operands branches to it take along.
     label_arity: usize,
+    /// What of the locals they take along: those that are set in a loop.
+    label_locals: Vec<u32>,
     /// How many operands it leaves.
     results: usize,
     /// Operands below those that it takes.
@@ -69,7 +71,11 @@ impl Translator<'_, '_> {
     /// Where nothing is reached only the nesting counts.
     fn control_unreachable(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.unreachable_depth += 1,
+            Operator::Loop { .. } => {
+                self.loops_begun += 1;
+                self.unreachable_depth += 1;
+            }
+            Operator::Block { .. } | Operator::If { .. } => self.unreachable_depth += 1,
             Operator::Else if self.unreachable_depth == 0 => self.begin_else(),
             Operator::End if self.unreachable_depth == 0 => self.end(),
             Operator::End => self.unreachable_depth -= 1,
@@ -87,6 +93,7 @@ impl Translator<'_, '_> {
             label: exit,
             exit,
             label_arity: results,
+            label_locals: Vec::new(),
             results,
             height: 0,
             exit_is_used: false,
@@ -108,6 +115,7 @@ impl Translator<'_, '_> {
             label,
             exit,
             label_arity,
+            label_locals: Vec::new(),
             results: results.len(),
             height,
             exit_is_used: false,
@@ -115,17 +123,41 @@ impl Translator<'_, '_> {
         });
     }
 
+    /// What the loop sets of the locals are parameters of its block, beside its operands; what it only reads is as before.
     fn begin_loop(&mut self, ty: BlockType) {
+        let locals = std::mem::take(&mut self.loops[self.loops_begun]);
+        self.loops_begun += 1;
         let (params, _) = self.block_type(ty);
         let header = self.create_block(&params);
         self.begin(ty, |translator, _, operands| {
             let height = translator.stack.len() - operands.len();
-            translator.jump(header, operands);
+            let set = translator.use_locals(&locals.set);
+            let read = translator.use_locals(&locals.read);
+            for &value in &set {
+                let ty = translator.builder.func.dfg.value_type(value);
+                translator.builder.append_block_param(header, ty);
+            }
+            translator.jump(header, &[operands, &set].concat());
             translator.builder.switch_to_block(header);
+            let values = translator.builder.block_params(header).to_vec();
+            let (operands, set) = values.split_at(operands.len());
+            translator.define_locals(&locals.set, set);
+            translator.define_locals(&locals.read, &read);
             translator.stack.truncate(height);
-            translator.stack.extend_from_slice(translator.builder.block_params(header));
+            translator.stack.extend_from_slice(operands);
             (Kind::Loop, header)
         });
+        self.frames.last_mut().expect("it was begun").label_locals = locals.set;
+    }
+
+    fn use_locals(&mut self, locals: &[u32]) -> Vec<Value> {
+        locals.iter().map(|&local| self.builder.use_var(self.locals[local as usize])).collect()
+    }
+
+    fn define_locals(&mut self, locals: &[u32], values: &[Value]) {
+        for (&local, &value) in locals.iter().zip(values) {
+            self.builder.def_var(self.locals[local as usize], value);
+        }
     }
 
     fn begin_if(&mut self, ty: BlockType) {
@@ -203,17 +235,15 @@ impl Translator<'_, '_> {
     }
 
     fn branch(&mut self, depth: u32) {
-        let (label, arity) = self.target(depth);
-        let values = self.stack[self.stack.len() - arity..].to_vec();
+        let (label, values) = self.target(depth);
         self.jump(label, &values);
     }
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop_condition();
-        let (label, arity) = self.target(depth);
-        let values = arguments(&self.stack[self.stack.len() - arity..]);
+        let (label, values) = self.target(depth);
         let next = self.builder.create_block();
-        self.builder.ins().brif(condition, label, &values, next, &[]);
+        self.builder.ins().brif(condition, label, &arguments(&values), next, &[]);
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
     }
@@ -229,10 +259,11 @@ impl Translator<'_, '_> {
         let mut landings = BTreeMap::new();
         let mut blocks = Vec::with_capacity(depths.len());
         for depth in depths.into_iter().chain([table.default()]) {
-            let (label, arity) = self.target(depth);
-            let block = match arity {
-                0 => label,
-                _ => *landings.entry(depth).or_insert_with(|| self.builder.create_block()),
+            let frame = self.frame(depth);
+            let takes_nothing = frame.label_arity == 0 && frame.label_locals.is_empty();
+            let block = match takes_nothing {
+                true => self.target(depth).0,
+                false => *landings.entry(depth).or_insert_with(|| self.builder.create_block()),
             };
             blocks.push(block);
         }
@@ -257,11 +288,15 @@ impl Translator<'_, '_> {
     }
 
     /// Where a branch leads and what it takes along.
-    fn target(&mut self, depth: u32) -> (Block, usize) {
+    fn target(&mut self, depth: u32) -> (Block, Vec<Value>) {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
         frame.exit_is_used |= frame.label == frame.exit;
-        (frame.label, frame.label_arity)
+        let (label, arity, locals) = (frame.label, frame.label_arity, std::mem::take(&mut frame.label_locals));
+        let mut values = self.stack[self.stack.len() - arity..].to_vec();
+        values.extend(self.use_locals(&locals));
+        self.frames[index].label_locals = locals;
+        (label, values)
     }
 
     fn jump(&mut self, block: Block, values: &[Value]) {

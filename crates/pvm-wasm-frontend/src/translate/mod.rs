@@ -9,6 +9,7 @@ mod call;
 mod checks;
 mod control;
 mod float;
+mod loops;
 mod memory;
 mod numeric;
 mod table;
@@ -28,12 +29,13 @@ use cranelift_codegen::ir::{
     UserFuncName, Value,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use loops::LoopLocals;
 use std::collections::HashMap;
 use wasmparser::{FunctionBody, Operator};
 
 /// The most values that the IR of one function may have. A function of the largest size that the standard's limits allow
 /// stays far below it, unless it multiplies parameters of blocks.
-const MAX_VALUES: u64 = 1 << 23;
+const MAX_VALUES: u64 = 1 << 22;
 
 /// The trap of everything that traps: PVM knows only one kind.
 const TRAP: TrapCode = TrapCode::unwrap_user(1);
@@ -113,6 +115,8 @@ fn define(
         is_reachable: true,
         unreachable_depth: 0,
         checks: Checks::default(),
+        loops: Vec::new(),
+        loops_begun: 0,
         callees: HashMap::new(),
         signatures: HashMap::new(),
     };
@@ -176,6 +180,9 @@ struct Translator<'a, 'b> {
     /// How many structured instructions have begun where nothing is reached.
     unreachable_depth: u32,
     checks: Checks,
+    /// The locals of all loops, and how many loops have begun.
+    loops: Vec<LoopLocals>,
+    loops_begun: usize,
     callees: HashMap<u32, FuncRef>,
     signatures: HashMap<u32, SigRef>,
 }
@@ -184,6 +191,7 @@ type Result<T> = std::result::Result<T, WasmError>;
 
 impl Translator<'_, '_> {
     fn body(&mut self, body: &FunctionBody<'_>) -> Result<()> {
+        self.loops = loops::scan(body)?;
         let mut operators = body.get_operators_reader()?;
         let start = body.range().start;
         while !operators.eof() {
