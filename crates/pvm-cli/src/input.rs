@@ -29,6 +29,8 @@ pub enum Input {
     GasVector(Box<GasVector>),
     /// A host-call trace.
     Trace(Box<Trace>),
+    /// A WebAssembly module, in binary or text form.
+    Wasm(Vec<u8>),
 }
 
 impl Input {
@@ -39,18 +41,30 @@ impl Input {
             Input::Vector(_) => "vector",
             Input::GasVector(_) => "gas-vector",
             Input::Trace(_) => "trace",
+            Input::Wasm(_) => "wasm",
         }
     }
 
-    /// The program that it is or has in it, and the profile that goes with its kind.
-    pub fn program(self) -> Result<(Program, Option<Profile>)> {
+    /// The program that it is or has in it, and the profile that goes with its kind. WebAssembly is compiled.
+    pub fn program(self, path: &Path, args: &ReadArgs, io: &mut Io<'_>) -> Result<(Program, Option<Profile>)> {
         Ok(match self {
             Input::Program(program) => (*program, None),
             Input::Vector(vector) => (raw(&vector.program)?, None),
             Input::GasVector(vector) => (raw(&vector.program)?, Some(Profile::Draft)),
             Input::Trace(trace) => (Program::parse(&trace.program).context("the program in the trace")?, None),
+            Input::Wasm(bytes) => (compile(&bytes, path, args, io)?, None),
         })
     }
+}
+
+#[cfg(feature = "wasm")]
+fn compile(bytes: &[u8], path: &Path, args: &ReadArgs, io: &mut Io<'_>) -> Result<Program> {
+    crate::wasm::program(bytes, path, &args.wasm, &crate::wasm::Choices::default(), io)
+}
+
+#[cfg(not(feature = "wasm"))]
+fn compile(_: &[u8], _: &Path, _: &ReadArgs, _: &mut Io<'_>) -> Result<Program> {
+    bail!("this pvmrun was built without the compiler from WebAssembly")
 }
 
 fn raw(blob: &[u8]) -> Result<Program> {
@@ -124,8 +138,7 @@ fn read_as(bytes: &[u8], format: FormatArg) -> Result<Input> {
         FormatArg::Vector => read_vector(bytes),
         FormatArg::Trace => read_trace(bytes),
         FormatArg::Elf => Err(unsupported("RISC-V ELF files")),
-        FormatArg::Wasm => Err(unsupported("WebAssembly modules")),
-        FormatArg::Wat => Err(unsupported("WebAssembly text")),
+        FormatArg::Wasm | FormatArg::Wat => Ok(Input::Wasm(bytes.to_vec())),
     }
 }
 
@@ -140,14 +153,11 @@ fn recognise_by_content(bytes: &[u8]) -> Result<Input> {
     if looks_like_trace(bytes) {
         return read_trace(bytes);
     }
-    for (begins, what) in [
-        (bytes.starts_with(b"\x7fELF"), "RISC-V ELF files"),
-        (bytes.starts_with(b"\0asm"), "WebAssembly modules"),
-        (is_wat(bytes), "WebAssembly text"),
-    ] {
-        if begins {
-            return Err(unsupported(what));
-        }
+    if bytes.starts_with(b"\x7fELF") {
+        return Err(unsupported("RISC-V ELF files"));
+    }
+    if bytes.starts_with(b"\0asm") || first_word(bytes).is_some_and(|word| MODULE_WORDS.contains(&word)) {
+        return Ok(Input::Wasm(bytes.to_vec()));
     }
     let mut error = String::from("not a program, vector or trace; it was tried");
     let is_polkavm = attempts.iter().any(|attempt| attempt.format == Format::PolkaVm);
@@ -181,21 +191,56 @@ fn unsupported(what: &str) -> anyhow::Error {
     anyhow!("{what} are not supported by this build of pvmrun; it runs PVM programs, vectors and traces")
 }
 
-/// Whether some text begins with `(module`, comments left out.
-fn is_wat(mut text: &[u8]) -> bool {
+/// The words that the text of a module may begin with: it need not be in parentheses of its own.
+const MODULE_WORDS: [&[u8]; 11] =
+    [b"module", b"type", b"import", b"func", b"table", b"memory", b"global", b"export", b"start", b"elem", b"data"];
+
+/// Whether some bytes are a WebAssembly script: text whose first command is one of those that scripts have. A module alone
+/// is a script, too.
+pub fn is_script(bytes: &[u8]) -> bool {
+    first_word(bytes).is_some_and(|word| {
+        word.starts_with(b"assert_") || [&b"register"[..], b"invoke"].contains(&word) || MODULE_WORDS.contains(&word)
+    })
+}
+
+/// The first word in parentheses, comments left out.
+fn first_word(text: &[u8]) -> Option<&[u8]> {
+    let inner = without_comments(without_comments(text)?.strip_prefix(b"(")?)?;
+    let end = inner.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    Some(&inner[..end.unwrap_or(inner.len())])
+}
+
+/// The text behind comments and blanks at its beginning.
+fn without_comments(mut text: &[u8]) -> Option<&[u8]> {
     loop {
         text = text.trim_ascii_start();
-        let rest = if text.starts_with(b";;") {
-            text.iter().position(|&byte| byte == b'\n').map(|at| &text[at..])
-        } else if text.starts_with(b"(;") {
-            text.windows(2).position(|pair| pair == b";)").map(|at| &text[at + 2..])
-        } else {
-            let inner = text.strip_prefix(b"(").map(<[u8]>::trim_ascii_start);
-            return inner.is_some_and(|inner| inner.starts_with(b"module"));
+        text = match text.get(..2) {
+            Some(b";;") => text.iter().position(|&byte| byte == b'\n').map(|at| &text[at..])?,
+            Some(b"(;") => block_comment(text)?,
+            _ => return Some(text),
         };
-        let Some(rest) = rest else { return false };
-        text = rest;
     }
+}
+
+/// What follows a comment in `(;` and `;)`, which may have others in it.
+fn block_comment(text: &[u8]) -> Option<&[u8]> {
+    let mut depth = 0;
+    let mut at = 0;
+    while at + 1 < text.len() {
+        match &text[at..at + 2] {
+            b"(;" => depth += 1,
+            b";)" => depth -= 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        }
+        at += 2;
+        if depth == 0 {
+            return Some(&text[at..]);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -209,9 +254,15 @@ mod tests {
     #[test]
     fn what_is_not_run_is_named() {
         assert!(error(b"\x7fELF\x01\x01").contains("RISC-V ELF"));
-        assert!(error(b"\0asm\x01\0\0\0").contains("WebAssembly modules"));
-        assert!(error(b" ;; hello\n(; a ;) ( module)").contains("WebAssembly text"));
-        assert!(!is_wat(b"(;") && !is_wat(b";;") && !is_wat(b"(mod"));
+    }
+
+    #[test]
+    fn webassembly_is_recognised() {
+        let kind = |bytes: &[u8]| recognise(bytes, None).unwrap().kind();
+        assert_eq!(kind(b"\0asm\x01\0\0\0"), "wasm");
+        assert_eq!(kind(b" ;; hello\n(; a (; b ;) ;) ( module)"), "wasm");
+        assert!(is_script(b"(assert_invalid (module))") && is_script(b"(module)") && !is_script(b"(;"));
+        assert!([&b"(;"[..], b";;", b"(", b""].iter().all(|text| first_word(text).is_none_or(<[u8]>::is_empty)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | `io`, `exit`, `guard`, `log` | streams, exit codes, internal errors, logging |
 //! | `input` | reading files and telling what they are |
 //! | `setup` | from options to engine and module |
-//! | `run`, `test`, `disasm`, `asm`, `info` | the verbs |
+//! | `run`, `test`, `disasm`, `asm`, `info`, `wasm` | the verbs |
 //! | `stats` | what `--stats` prints |
 #![forbid(unsafe_code)]
 
@@ -25,6 +25,8 @@ mod setup;
 mod stats;
 mod test;
 mod units;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 pub use guard::guarded;
 pub use io::Io;
@@ -45,6 +47,8 @@ pub fn pvmrun(arguments: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) ->
         Verb::Disasm(args) => disasm::disasm(args, io),
         Verb::Asm(args) => asm::asm(args, io),
         Verb::Info(args) => info::info(args, io),
+        #[cfg(feature = "wasm")]
+        Verb::Compile(args) => wasm::compile_file(args, io),
     };
     exit::finish(result, io)
 }

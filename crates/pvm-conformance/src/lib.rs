@@ -7,6 +7,7 @@
 //! | [`looks_like_vector`], [`looks_like_trace`] | which of them a file is |
 //! | [`Suite`], [`replay()`] | running them on the engine: the first difference, if there is one |
 //! | [`Recorder`] | writing the trace of a run |
+//! | `script` | WebAssembly scripts, with feature `wasm` |
 //!
 //! Files are data from elsewhere, so everything is checked while it is read, and what is wrong is reported with the field
 //! or line; no input makes a reader panic or allocate more than a small multiple of the input's size.
@@ -16,6 +17,8 @@ mod recognise;
 mod recorder;
 mod replay;
 mod run;
+#[cfg(feature = "wasm")]
+pub mod script;
 pub mod trace;
 pub mod vector;
 

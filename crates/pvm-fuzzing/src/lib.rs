@@ -12,6 +12,7 @@
 //! | [`Quirk`] | where `polkavm` is known to differ, and what becomes of such cases |
 //! | [`parsers`] | inputs for the parsers, and what must hold of the outcome |
 //! | [`clif`] | random functions through the PVM back end, against Cranelift's interpreter |
+//! | [`wasm`] | random WebAssembly modules through the compiler, against `wasmi` |
 //! | [`shrink`] | the smallest case that still differs |
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ pub mod random;
 mod relocate;
 mod setting;
 mod shrink;
+pub mod wasm;
 
 pub use build::BlobBuilder;
 pub use case::{Action, Case, Page, Step};

@@ -1,7 +1,7 @@
 //! The usual form of service metadata: a zero byte, then name, version, licence and authors.
 
 use crate::reader::Reader;
-use crate::{LoadError, Problem};
+use crate::{LoadError, Problem, natural};
 
 /// What the author of a service says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,24 @@ impl Metadata {
     /// Reads metadata in the usual form. Metadata may be any bytes, so `None` is no error.
     pub fn parse(bytes: &[u8]) -> Option<Metadata> {
         Metadata::read(bytes).ok()
+    }
+
+    /// The bytes in the usual form.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![0];
+        let mut text = |text: &str| {
+            natural::encode(text.len() as u64, &mut bytes);
+            bytes.extend(text.as_bytes());
+        };
+        text(&self.name);
+        text(&self.version);
+        text(&self.license);
+        natural::encode(self.authors.len() as u64, &mut bytes);
+        for author in &self.authors {
+            natural::encode(author.len() as u64, &mut bytes);
+            bytes.extend(author.as_bytes());
+        }
+        bytes
     }
 
     fn read(bytes: &[u8]) -> Result<Metadata, LoadError> {
@@ -54,6 +72,7 @@ mod tests {
         let metadata = Metadata::parse(bytes).unwrap();
         assert_eq!((metadata.name.as_str(), metadata.version.as_str()), ("fib", "0.1.0"));
         assert_eq!((metadata.license.as_str(), metadata.authors.as_slice()), ("MIT", ["me".to_owned()].as_slice()));
+        assert_eq!(metadata.encode(), bytes);
         assert_eq!(Metadata::parse(b"add.wasm (some compiler)"), None);
         assert_eq!(Metadata::parse(b""), None);
     }

@@ -54,3 +54,16 @@ Examples:
 
 Exit codes: 0 all passed, 1 a failure or a bad input, 2 wrong usage,
 70 internal error of pvmrun";
+
+/// What `compile` needs to have said.
+#[cfg(feature = "wasm")]
+pub const COMPILE_HELP: &str = "\
+An entry point takes nothing, or the offset and length of the arguments (i32,
+i32), which are copied into linear memory; it gives i64 (offset of the result
+in the low half, its length in the high half), (i32, i32), or nothing, with the
+result in exported globals result_ptr and result_len. docs/wasm.md has more.
+
+Examples:
+  pvmrun compile service.wasm -o service.jam
+  pvmrun compile --import 'env.log=ecalli:100' --import 'env.*=trap' in.wat
+  pvmrun in.wat 0x0500000007000000      compile and run in one step";

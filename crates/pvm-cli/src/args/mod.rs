@@ -2,10 +2,13 @@
 
 mod help;
 mod options;
+mod wasm;
 
 #[cfg(feature = "cranelift")]
 pub use options::OptArg;
 pub use options::{EngineArgs, FaultArg, FormatArg, HostArg, JitArg, ProfileArg, ReadArgs, ReportArgs};
+
+pub use wasm::{BoundsArg, CompileArgs, LevelArg, WasmArgs};
 
 use crate::units;
 use clap::{Args, Parser, Subcommand};
@@ -14,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The names of the verbs; without one of them first, the verb is `run`.
-const VERBS: [&str; 6] = ["run", "test", "disasm", "asm", "info", "help"];
+const VERBS: [&str; 7] = ["run", "test", "compile", "disasm", "asm", "info", "help"];
 
 /// Run, test and look at PVM programs, the virtual machine of JAM.
 #[derive(Debug, Parser)]
@@ -40,6 +43,10 @@ pub enum Verb {
     /// Run conformance files: PVM vectors, gas vectors, traces; folders recursively
     #[command(after_help = TEST_HELP)]
     Test(TestArgs),
+    /// Compile a WebAssembly module, in binary or text form, to a JAM program
+    #[cfg(feature = "wasm")]
+    #[command(after_help = help::COMPILE_HELP)]
+    Compile(CompileArgs),
     /// Print a program as assembly, from which `asm` makes the same program again
     Disasm(DisasmArgs),
     /// Make a program from assembly

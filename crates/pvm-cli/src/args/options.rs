@@ -1,5 +1,6 @@
 //! Options that several verbs have.
 
+use super::WasmArgs;
 use crate::units;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -25,11 +26,9 @@ pub enum FormatArg {
     /// A RISC-V ELF file (not in this build)
     #[value(hide = true)]
     Elf,
-    /// A WebAssembly module (not in this build)
-    #[value(hide = true)]
+    /// A WebAssembly module
     Wasm,
-    /// WebAssembly text (not in this build)
-    #[value(hide = true)]
+    /// WebAssembly text: a module, or with `test` a script
     Wat,
 }
 
@@ -96,6 +95,8 @@ pub struct ReadArgs {
     #[arg(long, value_name = "VERSION", value_parser = PossibleValuesParser::new(["0.7", "0.8", "draft"])
         .try_map(|name| Profile::from_name(&name).ok_or("no such version")))]
     pub isa: Option<Profile>,
+    #[command(flatten)]
+    pub wasm: WasmArgs,
 }
 
 /// How programs are executed.

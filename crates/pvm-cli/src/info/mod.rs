@@ -95,7 +95,8 @@ struct CompiledInfo {
 pub fn info(args: &InfoArgs, io: &mut Io<'_>) -> Result<u8> {
     let (bytes, input) = input::load(&args.program, &args.read, io)?;
     let kind = input.kind();
-    let (program, otherwise) = input.program().with_context(|| input::name(&args.program))?;
+    let (program, otherwise) =
+        input.program(&args.program, &args.read, io).with_context(|| input::name(&args.program))?;
     let engine = setup::engine(&args.engine, false)?;
     let options = setup::options(&program, &args.read, &args.engine, otherwise);
     let module = Module::from_program(&engine, program, options);

@@ -8,7 +8,9 @@ use crate::Io;
 use crate::args::RunArgs;
 use crate::exit::usage;
 use crate::input::{self, Input};
-use anyhow::{Result, anyhow};
+#[cfg(feature = "wasm")]
+use crate::wasm::{self, Choices};
+use anyhow::{Context, Result, anyhow};
 use pvm_conformance::trace::Trace;
 use pvm_conformance::vector::{GasVector, Vector};
 use pvm_gas::GasModel;
@@ -31,6 +33,7 @@ pub fn run(args: &RunArgs, io: &mut Io<'_>) -> Result<u8> {
         Input::Vector(vector) => session.vector(&vector, io)?,
         Input::GasVector(vector) => session.gas_vector(&vector, io)?,
         Input::Trace(trace) => session.trace(&trace)?,
+        Input::Wasm(module) => session.wasm(&module, io)?,
     };
     report::print(&outcome, &args.report, io)
 }
@@ -52,6 +55,25 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Compiles a WebAssembly module and runs it.
+    #[cfg(feature = "wasm")]
+    fn wasm(&self, module: &[u8], io: &mut Io<'_>) -> Result<Outcome> {
+        let args = self.args;
+        let choices = Choices::of_run(args.entry.as_ref(), args.stack_size, args.engine.max_memory);
+        let name = || input::name(args.program());
+        let program = wasm::program(module, args.program(), &args.read.wasm, &choices, io).with_context(name)?;
+        let mut bytes = Vec::new();
+        program.encode(&mut bytes)?;
+        // The stack is as large as it was asked for already, and an entry that was asked for is at the beginning.
+        let entry = args.entry.as_deref().filter(|_| choices.entry.is_none());
+        self.prepared(program, bytes, entry, io)
+    }
+
+    #[cfg(not(feature = "wasm"))]
+    fn wasm(&self, _: &[u8], _: &mut Io<'_>) -> Result<Outcome> {
+        Err(anyhow!("this pvmrun was built without the compiler from WebAssembly"))
+    }
+
     /// Refuses options that go with programs only.
     fn refuse(&self, kind: &str, refused: &[(&str, bool)]) -> Result<()> {
         match refused.iter().find(|(_, is_given)| *is_given) {

@@ -23,8 +23,20 @@ impl Session<'_> {
             bytes.clear();
             program.encode(&mut bytes)?;
         }
+        self.prepared(program, bytes, args.entry.as_deref(), io)
+    }
+
+    /// Runs a program from an entry.
+    pub(super) fn prepared(
+        &self,
+        program: Program,
+        bytes: Vec<u8>,
+        entry_name: Option<&str>,
+        io: &mut Io<'_>,
+    ) -> Result<Outcome> {
+        let args = self.args;
         let arguments = arguments(args.arguments(), io)?;
-        let pc = match &args.entry {
+        let pc = match entry_name {
             Some(name) => Some(entry(&program, name)?),
             None => args.pc,
         };

@@ -1,6 +1,8 @@
 //! `pvmrun test`.
 
 mod collect;
+#[cfg(feature = "wasm")]
+mod script;
 mod skip;
 
 use crate::Io;
@@ -13,6 +15,7 @@ use pvm_host::escape;
 use pvm_runtime::{CompileStats, Options, Stats};
 use serde::Serialize;
 use skip::SkipList;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,9 @@ struct Summary {
     skipped: usize,
     failures: Vec<Failure>,
     skips: Vec<Skip>,
+    /// Assertions of WebAssembly scripts that hold, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    assertions: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stats: Option<stats::Report>,
 }
@@ -60,6 +66,17 @@ pub fn test(args: &TestArgs, io: &mut Io<'_>) -> Result<u8> {
             summary.skip(path, reason, args, &progress, io)?;
             continue;
         }
+        #[cfg(feature = "wasm")]
+        if let Some(bytes) = script_text(path, args, io) {
+            match script::run(&bytes, args, &suite) {
+                Ok(assertions) => {
+                    let mut reason = |path: &Path| skips.as_mut().and_then(|skips| skips.reason(path));
+                    summary.count_script(path, assertions, &mut reason, args, &progress, io)?;
+                }
+                Err(error) => summary.count(path, Some(format!("{error:#}")), args, &progress, io)?,
+            }
+            continue;
+        }
         match case(path, args, &suite, io) {
             Ok(case) => {
                 stats::add(&mut total, case.stats, case.compiled);
@@ -93,10 +110,24 @@ fn case(path: &Path, args: &TestArgs, suite: &Suite, io: &mut Io<'_>) -> Result<
             let options = Options { profile: profile.or(suite.options.profile), ..suite.options };
             Suite { options, ..suite.clone() }.trace(&trace)
         }
+        Input::Wasm(_) => anyhow::bail!("a WebAssembly module is no test: scripts (.wast) are"),
         Input::Program(program) => {
             anyhow::bail!("a {} program is no test: vectors and traces are (`pvmrun run` runs it)", program.format)
         }
     })
+}
+
+/// The bytes of a file that is a WebAssembly script.
+#[cfg(feature = "wasm")]
+fn script_text(path: &Path, args: &TestArgs, io: &mut Io<'_>) -> Option<Vec<u8>> {
+    // What cannot be read is told of when it is taken for a case.
+    let is_file = path.as_os_str() != "-";
+    let bytes = is_file.then(|| input::read(path, io).ok()).flatten()?;
+    match args.read.format {
+        Some(format) => format == crate::args::FormatArg::Wat,
+        None => input::is_script(&bytes),
+    }
+    .then_some(bytes)
 }
 
 /// The line begins with the path already.
@@ -158,7 +189,8 @@ impl Summary {
             if let Some(stats) = &self.stats {
                 stats.print(io);
             }
-            let skipped = if has_skips { format!(", {} skipped", self.skipped) } else { String::new() };
+            let skipped =
+                if has_skips || self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
             io.print(format!("{} passed, {} failed{skipped}\n", self.passed, self.failed))?;
         }
         if nothing_ran {

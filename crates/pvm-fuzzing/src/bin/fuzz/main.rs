@@ -4,6 +4,7 @@
 //! fuzz differential --time 10m --total docs/fuzzing-totals.json
 //! fuzz parsers --count 1000000
 //! fuzz clif --time 5m
+//! fuzz wasm --time 5m
 //! fuzz replay FILE
 //! ```
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@ mod differential;
 mod parsers;
 mod replay;
 mod totals;
+mod wasm;
 
 use anyhow::Result;
 use budget::Budget;
@@ -41,8 +43,15 @@ enum Command {
     Parsers(Budget),
     /// Compile random functions to PVM code and compare with Cranelift's interpreter.
     Clif(Budget),
+    /// Compile random WebAssembly modules to PVM code and compare with `wasmi`.
+    Wasm(Budget),
     /// Print the case of a seed, as a case file.
     Case {
+        /// The seed that the fuzzer named.
+        seed: u64,
+    },
+    /// Compare the WebAssembly module of a seed again.
+    Module {
         /// The seed that the fuzzer named.
         seed: u64,
     },
@@ -64,6 +73,8 @@ fn main() -> Result<ExitCode> {
         Command::Differential(budget) => differential::run(&budget)?,
         Command::Parsers(budget) => parsers::run(&budget)?,
         Command::Clif(budget) => clif::run(&budget)?,
+        Command::Wasm(budget) => wasm::run(&budget)?,
+        Command::Module { seed } => wasm::again(seed),
         Command::Case { seed } => replay::print(seed),
         Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
     };

@@ -1,0 +1,105 @@
+//! Instructions on ranges of the linear memory and of tables. Ranges are checked as a whole, before anything happens.
+
+use super::{TRAP, Translator};
+use crate::instance::{Extent, SegmentPlace, TablePlace};
+use crate::{CELL, Helper};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{InstBuilder, Value};
+use wasmparser::Operator;
+
+/// What a range is in.
+#[derive(Clone, Copy)]
+struct Area {
+    base: u32,
+    size: Extent,
+    /// Bytes to an element.
+    unit: u32,
+}
+
+impl Translator<'_, '_> {
+    pub(super) fn bulk(&mut self, operator: &Operator<'_>) -> bool {
+        match *operator {
+            Operator::MemoryCopy { .. } => self.copy(self.memory_area(), self.memory_area()),
+            Operator::MemoryInit { data_index, .. } => {
+                let segment = self.instance.data[data_index as usize];
+                self.copy(self.memory_area(), segment_area(segment, 1));
+            }
+            Operator::MemoryFill { .. } => {
+                let (byte, length) = self.pop_pair();
+                let to = self.pop();
+                let byte = self.builder.ins().uextend(I64, byte);
+                self.fill(self.memory_area(), Helper::Fill, to, byte, length);
+            }
+            Operator::DataDrop { data_index } => self.drop_segment(self.instance.data[data_index as usize]),
+            Operator::TableCopy { dst_table, src_table } => {
+                let (to, from) = (self.table_area(dst_table), self.table_area(src_table));
+                self.copy(to, from);
+            }
+            Operator::TableInit { elem_index, table } => {
+                let segment = self.instance.elements[elem_index as usize];
+                self.copy(self.table_area(table), segment_area(segment, CELL));
+            }
+            Operator::TableFill { table } => {
+                let (value, length) = self.pop_pair();
+                let to = self.pop();
+                self.fill(self.table_area(table), Helper::FillCells, to, value, length);
+            }
+            Operator::ElemDrop { elem_index } => self.drop_segment(self.instance.elements[elem_index as usize]),
+            _ => return false,
+        }
+        true
+    }
+
+    fn memory_area(&self) -> Area {
+        let memory = self.memory_place();
+        Area { base: memory.base, size: memory.size, unit: 1 }
+    }
+
+    fn table_area(&self, table: u32) -> Area {
+        let TablePlace { base, size, .. } = self.instance.tables[table as usize];
+        Area { base, size, unit: CELL }
+    }
+
+    fn copy(&mut self, target: Area, source: Area) {
+        let (from, length) = self.pop_pair();
+        let to = self.pop();
+        let from = self.range(source, from, length);
+        let to = self.range(target, to, length);
+        let bytes = self.builder.ins().uextend(I64, length);
+        let bytes = self.builder.ins().imul_imm_s(bytes, i64::from(target.unit));
+        Helper::Copy.call(&mut self.builder, self.functions, [to, from, bytes]);
+    }
+
+    fn fill(&mut self, target: Area, helper: Helper, to: Value, value: Value, length: Value) {
+        let to = self.range(target, to, length);
+        let count = self.builder.ins().uextend(I64, length);
+        helper.call(&mut self.builder, self.functions, [to, value, count]);
+    }
+
+    /// Traps unless a range is inside. The result is its address in guest memory.
+    fn range(&mut self, area: Area, start: Value, length: Value) -> Value {
+        let start = self.builder.ins().uextend(I64, start);
+        let length = self.builder.ins().uextend(I64, length);
+        let end = self.builder.ins().iadd(start, length);
+        let size = self.extent(area.size);
+        let size = self.builder.ins().uextend(I64, size);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+        self.builder.ins().trapnz(is_outside, TRAP);
+        let offset = self.builder.ins().imul_imm_s(start, i64::from(area.unit));
+        self.builder.ins().iadd_imm_s(offset, i64::from(area.base))
+    }
+
+    /// A segment that is dropped has the length zero from then on. One that never has another length needs no cell.
+    fn drop_segment(&mut self, segment: SegmentPlace) {
+        if let Extent::Growing(cell) = segment.length {
+            let zero = self.builder.ins().iconst(I64, 0);
+            let at = self.absolute();
+            self.builder.ins().store(self.regions.sizes, zero, at, cell as i32);
+        }
+    }
+}
+
+fn segment_area(segment: SegmentPlace, unit: u32) -> Area {
+    Area { base: segment.base, size: segment.length, unit }
+}

@@ -1,0 +1,203 @@
+//! Loads, stores and the size of the linear memory.
+//!
+//! An address is 32 bits and an offset that is as long, so an access begins below 2^33. In guest memory the linear
+//! memory is smaller than 2^31 bytes, and PVM takes addresses modulo 2^32: once an access is checked, the place is the
+//! address with the offset and the base of the memory as one constant.
+
+use super::{TRAP, Translator};
+use crate::WASM_PAGE;
+use crate::instance::{ADDED, Bounds, Extent, MemoryPlace};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I8, I16, I32, I64};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use wasmparser::{MemArg, Operator};
+
+/// How a value is in memory.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// The type of the operand.
+    ty: Type,
+    /// The type in memory.
+    narrow: Type,
+    /// A load extends the sign.
+    signed: bool,
+}
+
+const fn shape(ty: Type, narrow: Type, signed: bool) -> Shape {
+    Shape { ty, narrow, signed }
+}
+
+impl Translator<'_, '_> {
+    pub(super) fn memory(&mut self, operator: &Operator<'_>) -> bool {
+        if let Some((memarg, shape)) = load_shape(operator) {
+            let address = self.pop();
+            if let Some((at, offset)) = self.checked(address, memarg, shape) {
+                let value = self.load(shape, at, offset);
+                self.push(value);
+            }
+        } else if let Some((memarg, shape)) = store_shape(operator) {
+            let (address, value) = self.pop_pair();
+            if let Some((at, offset)) = self.checked(address, memarg, shape) {
+                self.store(shape, value, at, offset);
+            }
+        } else {
+            match operator {
+                Operator::MemorySize { .. } => {
+                    let bytes = self.memory_bytes();
+                    let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros()));
+                    self.push(pages);
+                }
+                Operator::MemoryGrow { .. } => self.memory_grow(),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    pub(super) fn memory_place(&self) -> MemoryPlace {
+        self.instance.memory.expect("a module that accesses memory has one")
+    }
+
+    /// Checks an access. The place is an address and an offset; there is none if the access always traps.
+    fn checked(&mut self, address: Value, memarg: &MemArg, shape: Shape) -> Option<(Value, i32)> {
+        let memory = self.memory_place();
+        let end = memarg.offset + u64::from(shape.narrow.bytes());
+        if end > u64::from(memory.maximum) {
+            self.trap();
+            return None;
+        }
+        if !self.checks.covers(address, end) {
+            self.check(memory, address, end as u32);
+            self.checks.note(address, end);
+        }
+        let at = self.builder.ins().uextend(I64, address);
+        // The sum is below 2^31, like all of the memory.
+        Some((at, (u64::from(memory.base) + memarg.offset) as i32))
+    }
+
+    /// Traps unless `end` bytes from the address are inside. The memory may have room for that many.
+    fn check(&mut self, memory: MemoryPlace, address: Value, end: u32) {
+        let size = match (self.instance.bounds, memory.size) {
+            (Bounds::Guard, _) => Extent::Constant(memory.maximum),
+            (Bounds::Strict, size) => size,
+        };
+        let limit = match size {
+            Extent::Constant(bytes) if bytes < end => {
+                // It always traps, but what follows is translated all the same.
+                let always = self.builder.ins().iconst(I8, 1);
+                self.builder.ins().trapnz(always, TRAP);
+                return;
+            }
+            Extent::Constant(bytes) => self.builder.ins().iconst(I32, i64::from(bytes - end)),
+            _ => {
+                let bytes = self.extent(size);
+                if end > memory.minimum {
+                    let is_short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, bytes, i64::from(end));
+                    self.builder.ins().trapnz(is_short, TRAP);
+                }
+                self.builder.ins().iadd_imm_s(bytes, -i64::from(end))
+            }
+        };
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, limit);
+        self.builder.ins().trapnz(is_outside, TRAP);
+    }
+
+    /// A size, as 32 bits.
+    pub(super) fn extent(&mut self, extent: Extent) -> Value {
+        let (cell, flags) = match extent {
+            Extent::Constant(value) => return self.builder.ins().iconst(I32, i64::from(value)),
+            Extent::Settled(cell) => (cell, self.regions.settled),
+            Extent::Growing(cell) => (cell, self.regions.sizes),
+        };
+        let at = self.absolute();
+        self.builder.ins().load(I32, flags, at, cell as i32)
+    }
+
+    /// The size of the memory in bytes, as 32 bits.
+    pub(super) fn memory_bytes(&mut self) -> Value {
+        let size = self.memory_place().size;
+        self.extent(size)
+    }
+
+    fn load(&mut self, Shape { ty, narrow, signed }: Shape, at: Value, offset: i32) -> Value {
+        let flags = self.regions.memory;
+        match (narrow, signed) {
+            (I8, false) => self.builder.ins().uload8(ty, flags, at, offset),
+            (I8, true) => self.builder.ins().sload8(ty, flags, at, offset),
+            (I16, false) => self.builder.ins().uload16(ty, flags, at, offset),
+            (I16, true) => self.builder.ins().sload16(ty, flags, at, offset),
+            (I32, false) if ty == I64 => self.builder.ins().uload32(flags, at, offset),
+            (I32, true) if ty == I64 => self.builder.ins().sload32(flags, at, offset),
+            _ => self.builder.ins().load(ty, flags, at, offset),
+        }
+    }
+
+    fn store(&mut self, shape: Shape, value: Value, at: Value, offset: i32) {
+        let flags: MemFlagsData = self.regions.memory;
+        match shape.narrow {
+            I8 => self.builder.ins().istore8(flags, value, at, offset),
+            I16 => self.builder.ins().istore16(flags, value, at, offset),
+            I32 if shape.ty == I64 => self.builder.ins().istore32(flags, value, at, offset),
+            _ => self.builder.ins().store(flags, value, at, offset),
+        };
+    }
+
+    /// Growing is counting: all pages up to the maximum are there from the beginning, zeroed.
+    fn memory_grow(&mut self) {
+        let delta = self.pop();
+        let memory = self.memory_place();
+        let Extent::Growing(cell) = memory.size else { unreachable!("a memory that is grown has a size that grows") };
+        let bytes = self.memory_bytes();
+        let shift = i64::from(WASM_PAGE.trailing_zeros());
+        let pages = self.builder.ins().ushr_imm_u(bytes, shift);
+        let mut most = self.builder.ins().iconst(I32, i64::from(memory.limit));
+        if memory.maximum / WASM_PAGE > memory.limit {
+            let at = self.absolute();
+            let added = self.builder.ins().load(I32, self.regions.sizes, at, (cell + ADDED) as i32);
+            most = self.builder.ins().iadd(most, added);
+        }
+        let room = self.builder.ins().isub(most, pages);
+        let fits = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, delta, room);
+        let added = self.builder.ins().ishl_imm_u(delta, shift);
+        let grown = self.builder.ins().iadd(bytes, added);
+        let grown = self.builder.ins().select(fits, grown, bytes);
+        let at = self.absolute();
+        self.builder.ins().store(self.regions.sizes, grown, at, cell as i32);
+        let failed = self.builder.ins().iconst(I32, i64::from(u32::MAX));
+        let result = self.builder.ins().select(fits, pages, failed);
+        self.push(result);
+    }
+}
+
+fn load_shape<'o>(operator: &'o Operator<'_>) -> Option<(&'o MemArg, Shape)> {
+    use Operator as O;
+    Some(match operator {
+        O::I32Load { memarg } | O::F32Load { memarg } => (memarg, shape(I32, I32, false)),
+        O::I64Load { memarg } | O::F64Load { memarg } => (memarg, shape(I64, I64, false)),
+        O::I32Load8S { memarg } => (memarg, shape(I32, I8, true)),
+        O::I32Load8U { memarg } => (memarg, shape(I32, I8, false)),
+        O::I32Load16S { memarg } => (memarg, shape(I32, I16, true)),
+        O::I32Load16U { memarg } => (memarg, shape(I32, I16, false)),
+        O::I64Load8S { memarg } => (memarg, shape(I64, I8, true)),
+        O::I64Load8U { memarg } => (memarg, shape(I64, I8, false)),
+        O::I64Load16S { memarg } => (memarg, shape(I64, I16, true)),
+        O::I64Load16U { memarg } => (memarg, shape(I64, I16, false)),
+        O::I64Load32S { memarg } => (memarg, shape(I64, I32, true)),
+        O::I64Load32U { memarg } => (memarg, shape(I64, I32, false)),
+        _ => return None,
+    })
+}
+
+fn store_shape<'o>(operator: &'o Operator<'_>) -> Option<(&'o MemArg, Shape)> {
+    use Operator as O;
+    Some(match operator {
+        O::I32Store { memarg } | O::F32Store { memarg } => (memarg, shape(I32, I32, false)),
+        O::I64Store { memarg } | O::F64Store { memarg } => (memarg, shape(I64, I64, false)),
+        O::I32Store8 { memarg } => (memarg, shape(I32, I8, false)),
+        O::I32Store16 { memarg } => (memarg, shape(I32, I16, false)),
+        O::I64Store8 { memarg } => (memarg, shape(I64, I8, false)),
+        O::I64Store16 { memarg } => (memarg, shape(I64, I16, false)),
+        O::I64Store32 { memarg } => (memarg, shape(I64, I32, false)),
+        _ => return None,
+    })
+}
