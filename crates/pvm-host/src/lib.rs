@@ -48,7 +48,8 @@ pub use caller::{Caller, Effects};
 pub use escape::escape;
 pub use jam::{COST, GAS, Jam, LOG, WHAT};
 pub use linux::{
-    DEFAULT_STACK, Ending, Errno, Folders, MAX_LINUX_ARGUMENTS, MIN_STACK, Process, Reply, Start, StartError, Streams,
+    DEFAULT_STACK, Ending, Errno, Folders, MAX_LINUX_ARGUMENTS, MIN_STACK, Process, Reply, Start, StartError, Stop,
+    Streams, run_bare, run_process,
 };
 pub use log::{Level, LogMessage, LogSink, MAX_MESSAGE, MAX_TARGET};
 pub use serve::{Host, Observer, Outcome, run};

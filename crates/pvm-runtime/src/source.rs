@@ -23,7 +23,7 @@ pub(crate) struct CodeArea {
 
 impl CodeArea {
     pub(crate) fn of(executable: &Executable) -> CodeArea {
-        let segments = || executable.image.segments.iter().filter(|one| one.executable || one.access.is_executable());
+        let segments = || executable.image.segments.iter().filter(|one| one.access.is_executable());
         let first = segments().map(|one| one.address).min().unwrap_or(0);
         let end = segments().map(|one| u64::from(one.address) + u64::from(one.size)).max().unwrap_or(0);
         let count = (end.saturating_sub(u64::from(first)) / 2).min(MOST_PLACES);

@@ -127,11 +127,7 @@ impl<'a> Files<'a> {
     fn read(&mut self, fd: u32, into: &mut [u8]) -> Result<usize, Errno> {
         let open = self.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)?;
         match open {
-            Open::Input => {
-                // Whoever types an answer wants to have seen the question.
-                let _ = self.streams.output.flush();
-                read_some(&mut self.streams.input, into)
-            }
+            Open::Input => read_some(&mut self.streams.input, into),
             Open::File(file) => read_some(file, into),
             Open::Folder(_) => Err(Errno::EISDIR),
             Open::Output | Open::Error => Err(Errno::EBADF),
@@ -146,10 +142,9 @@ impl<'a> Files<'a> {
             Open::File(file) => file,
             Open::Folder(_) | Open::Input => return Err(Errno::EBADF),
         };
-        match to.write_all(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(error) => Err(error.into()),
-        }
+        // At once, as the guest's own library has buffered what may wait; what goes to different streams keeps its order.
+        to.write_all(bytes).and_then(|()| to.flush())?;
+        Ok(bytes.len())
     }
 
     pub fn flush(&mut self) {

@@ -7,6 +7,7 @@
 //! | `start` | the stack that a program begins with |
 //! | `space` | `brk`, `mmap` and their like |
 //! | `files`, `paths`, `folders`, `stat` | descriptors, paths, what of the host can be reached, what is known of files |
+//! | `run` | programs with their system: user programs, and tests for bare machines |
 //! | `time`, `identity` | clocks; everything that a process asks about itself |
 //!
 //! A process has one thread. It reaches the three standard streams, and files below the [`Folders`] that were opened for it.
@@ -20,6 +21,7 @@ mod folders;
 mod guest;
 mod identity;
 mod paths;
+mod run;
 mod space;
 mod start;
 mod stat;
@@ -28,6 +30,7 @@ mod time;
 pub use errno::Errno;
 pub use files::Streams;
 pub use folders::Folders;
+pub use run::{Stop, run_bare, run_process};
 pub use start::MAX_ARGUMENTS as MAX_LINUX_ARGUMENTS;
 
 use files::Files;

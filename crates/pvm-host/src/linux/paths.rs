@@ -5,6 +5,7 @@ use super::folders::join;
 use super::guest::{Guest, Layout};
 use super::{Errno, Process};
 use cap_std::fs::{Dir, OpenOptions};
+use std::ffi::OsString;
 
 /// "The current folder" in place of a descriptor (-100).
 const AT_FDCWD: u32 = 0xffff_ff9c;
@@ -198,7 +199,8 @@ pub(super) fn access_newlib(process: &mut Process<'_>, guest: &mut Guest<'_>) ->
     faccessat(process, guest)
 }
 
-/// `getdents64(fd, buffer, size)`: entries in the order in which the host has them.
+/// `getdents64(fd, buffer, size)`: the folder itself and the one above it, then entries in the order in which the host has
+/// them.
 pub(super) fn getdents64(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     const DT_DIR: u8 = 4;
     const DT_REG: u8 = 8;
@@ -206,9 +208,18 @@ pub(super) fn getdents64(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Re
     let [fd, buffer, size, ..] = guest.args;
     let Open::Folder(folder) = process.files.get_mut(fd)? else { return Err(Errno::ENOTDIR) };
     let mut done = 0;
-    for entry in folder.dir.entries()?.skip(folder.listed) {
+    let own = [".", ".."].map(|name| Ok((OsString::from(name), DT_DIR)));
+    let entries = folder.dir.entries()?.map(|entry| {
         let entry = entry?;
-        let name = entry.file_name();
+        let kind = match entry.file_type()? {
+            kind if kind.is_dir() => DT_DIR,
+            kind if kind.is_symlink() => DT_LNK,
+            _ => DT_REG,
+        };
+        Ok::<_, Errno>((entry.file_name(), kind))
+    });
+    for entry in own.into_iter().chain(entries).skip(folder.listed) {
+        let (name, kind) = entry?;
         let name = name.as_encoded_bytes();
         let len = (19 + name.len() + 1).next_multiple_of(8);
         if done + len > size as usize {
@@ -217,11 +228,6 @@ pub(super) fn getdents64(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Re
             }
             break;
         }
-        let kind = match entry.file_type()? {
-            kind if kind.is_dir() => DT_DIR,
-            kind if kind.is_symlink() => DT_LNK,
-            _ => DT_REG,
-        };
         folder.listed += 1;
         let mut record = Layout::default().u64(folder.listed as u64).u64(folder.listed as u64).u16(len as u16).0;
         record.push(kind);

@@ -120,19 +120,16 @@ fn pages(address: u32, len: u32) -> Result<(u64, u64), Errno> {
 const PROT_WRITE: u32 = 2;
 const PROT_EXEC: u32 = 4;
 
-/// Sets rights of whole pages. Whatever is readable in any way is readable, as hosts have it.
+/// Sets rights of whole pages. Whatever may be used in any way may be read, as hosts have it.
 fn protect(memory: &mut Memory, start: u64, end: u64, prot: u32) -> Result<(), Errno> {
-    let access = match prot {
-        0 => Access::None,
-        prot if prot & PROT_WRITE != 0 => Access::ReadWrite,
-        _ => Access::Read,
+    let access = match (prot, prot & PROT_WRITE != 0, prot & PROT_EXEC != 0) {
+        (0, ..) => Access::None,
+        (_, false, false) => Access::Read,
+        (_, true, false) => Access::ReadWrite,
+        (_, false, true) => Access::ReadExecute,
+        (_, true, true) => Access::ReadWriteExecute,
     };
-    memory.protect(start as u32, end - start, access).map_err(|_| Errno::ENOMEM)?;
-    set_executable(memory, start, end, prot & PROT_EXEC != 0)
-}
-
-fn set_executable(_memory: &mut Memory, _start: u64, _end: u64, _executable: bool) -> Result<(), Errno> {
-    Ok(())
+    memory.protect(start as u32, end - start, access).map_err(|_| Errno::ENOMEM)
 }
 
 fn map_zeros(memory: &mut Memory, start: u64, end: u64) -> Result<(), Errno> {
@@ -140,7 +137,6 @@ fn map_zeros(memory: &mut Memory, start: u64, end: u64) -> Result<(), Errno> {
 }
 
 fn unmap(memory: &mut Memory, start: u64, end: u64) -> Result<(), Errno> {
-    set_executable(memory, start, end, false)?;
     memory.map(start as u32, end - start, Access::None).map_err(|_| Errno::ENOMEM)
 }
 

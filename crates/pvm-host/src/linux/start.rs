@@ -32,7 +32,11 @@ mod kind {
 }
 
 /// The extensions I, M, A and C, a bit for each letter.
-const HWCAP: u32 = 1 << (b'I' - b'A') | 1 << (b'M' - b'A') | 1 << (b'A' - b'A') | 1 << (b'C' - b'A');
+const HWCAP: u32 = letter(b'I') | letter(b'M') | letter(b'A') | letter(b'C');
+
+const fn letter(letter: u8) -> u32 {
+    1 << (letter - b'A')
+}
 
 /// The bytes that end at `top`, the first of which the stack pointer points to. `None` if they are more than
 /// [`MAX_ARGUMENTS`], or a string has a zero in it.

@@ -8,15 +8,8 @@ const CODE: u32 = 0x1_0000;
 const DATA: u32 = 0x2_0000;
 
 fn executable() -> Executable {
-    let segment = |address, access| Segment {
-        name: "",
-        address,
-        size: 0x1000,
-        access,
-        executable: address == CODE,
-        data: Vec::new(),
-    };
-    let segments = vec![segment(CODE, Access::Read), segment(DATA, Access::ReadWrite)];
+    let segment = |address, access| Segment { name: "", address, size: 0x1000, access, data: Vec::new() };
+    let segments = vec![segment(CODE, Access::ReadExecute), segment(DATA, Access::ReadWrite)];
     let image = MemoryImage { segments, heap: None };
     Executable { image, entry: CODE, end: DATA + 0x800, symbols: Vec::new(), program_headers: None, flags: 0 }
 }
@@ -47,7 +40,7 @@ impl Drop for Scratch {
 /// Runs `test` on a process; returns what that has written to standard output.
 fn with_process(folder: Option<&Path>, input: &str, test: impl FnOnce(&mut Process<'_>, &mut Memory, u32)) -> String {
     let executable = executable();
-    let mut memory = Memory::new(64 << 20, FaultDetection::Checks).unwrap();
+    let mut memory = Memory::new(64 << 20, FaultDetection::Checks, CODE).unwrap();
     for segment in &executable.image.segments {
         memory.map(segment.address, segment.size.into(), segment.access).unwrap();
     }
@@ -135,7 +128,7 @@ fn the_stack_is_laid_out_as_by_linux() {
 #[test]
 fn arguments_have_a_limit() {
     let executable = executable();
-    let mut memory = Memory::new(64 << 20, FaultDetection::Checks).unwrap();
+    let mut memory = Memory::new(64 << 20, FaultDetection::Checks, CODE).unwrap();
     let mut try_with = |argument: Vec<u8>, stack_size| {
         let (mut input, mut output, mut error) = (&b""[..], Vec::new(), Vec::new());
         let streams = Streams { input: &mut input, output: &mut output, error: &mut error };
@@ -314,7 +307,7 @@ fn memory_is_mapped_and_given_back() {
 
         let anonymous = 0x22;
         let area = call(process, memory, 222, &[0, 0x2800, 3, anonymous, u32::MAX, 0]);
-        assert!(area % 4096 == 0 && area < pointer);
+        assert!(area.is_multiple_of(4096) && area < pointer);
         memory.write(area + 0x2fff, &[1]).unwrap();
         let second = call(process, memory, 222, &[0, 0x1000, 3, anonymous, u32::MAX, 0]);
         assert_eq!(second + 0x1000, area);
