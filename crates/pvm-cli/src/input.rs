@@ -10,7 +10,7 @@ use pvm_conformance::trace::Trace;
 use pvm_conformance::vector::{GasVector, Vector, VectorFile};
 use pvm_conformance::{looks_like_trace, looks_like_vector};
 use pvm_isa::Profile;
-use pvm_program::{Format, Program};
+use pvm_program::{Executable, Format, Program};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -23,6 +23,8 @@ const MAX_INPUT: u64 = 1 << 30;
 pub enum Input {
     /// A PVM program.
     Program(Box<Program>),
+    /// A RISC-V program.
+    Executable(Box<Executable>),
     /// A PVM test vector.
     Vector(Box<Vector>),
     /// A gas vector.
@@ -35,17 +37,18 @@ impl Input {
     /// What it is, in words.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Input::Program(_) => "program",
+            Input::Program(_) | Input::Executable(_) => "program",
             Input::Vector(_) => "vector",
             Input::GasVector(_) => "gas-vector",
             Input::Trace(_) => "trace",
         }
     }
 
-    /// The program that it is or has in it, and the profile that goes with its kind.
+    /// The PVM program that it is or has in it, and the profile that goes with its kind.
     pub fn program(self) -> Result<(Program, Option<Profile>)> {
         Ok(match self {
             Input::Program(program) => (*program, None),
+            Input::Executable(_) => bail!("a RISC-V program, where one for PVM is wanted"),
             Input::Vector(vector) => (raw(&vector.program)?, None),
             Input::GasVector(vector) => (raw(&vector.program)?, Some(Profile::Draft)),
             Input::Trace(trace) => (Program::parse(&trace.program).context("the program in the trace")?, None),
@@ -95,20 +98,37 @@ fn too_large() -> anyhow::Error {
 /// Reads a file or standard input and tells what it is. Errors name the file.
 pub fn load(path: &Path, args: &ReadArgs, io: &mut Io<'_>) -> Result<(Vec<u8>, Input)> {
     let bytes = read(path, io)?;
-    let input = recognise(&bytes, args.format).with_context(|| name(path))?;
+    let input = recognise(&bytes, args).with_context(|| name(path))?;
     tracing::info!(path = %path.display(), bytes = bytes.len(), kind = input.kind(), "loaded");
     Ok((bytes, input))
 }
 
 /// Tells what some bytes are, or takes them for what they are said to be.
-pub fn recognise(bytes: &[u8], format: Option<FormatArg>) -> Result<Input> {
+pub fn recognise(bytes: &[u8], args: &ReadArgs) -> Result<Input> {
     if bytes.is_empty() {
         bail!("the file is empty");
     }
-    match format {
-        Some(format) => read_as(bytes, format),
-        None => recognise_by_content(bytes),
+    match (args.base, args.format) {
+        (Some(base), _) => read_flat(bytes, base),
+        (None, Some(format)) => read_as(bytes, format),
+        (None, None) => recognise_by_content(bytes),
     }
+}
+
+fn read_flat(bytes: &[u8], base: u32) -> Result<Input> {
+    if Executable::recognises(bytes) {
+        bail!("--base is for flat binaries; this is an ELF file, which says itself where it goes");
+    }
+    let executable = Executable::flat(bytes, base).context("not a valid flat binary")?;
+    Ok(Input::Executable(Box::new(executable)))
+}
+
+fn read_elf(bytes: &[u8]) -> Result<Input> {
+    let executable = Executable::parse(bytes).context("not a valid RISC-V executable")?;
+    if executable.flags & pvm_program::FLOAT_ABI != 0 {
+        tracing::warn!("the program passes arguments in floating-point registers, which there are none of here");
+    }
+    Ok(Input::Executable(Box::new(executable)))
 }
 
 fn read_as(bytes: &[u8], format: FormatArg) -> Result<Input> {
@@ -123,13 +143,17 @@ fn read_as(bytes: &[u8], format: FormatArg) -> Result<Input> {
         FormatArg::Polkavm => program(Format::PolkaVm),
         FormatArg::Vector => read_vector(bytes),
         FormatArg::Trace => read_trace(bytes),
-        FormatArg::Elf => Err(unsupported("RISC-V ELF files")),
+        FormatArg::Elf => read_elf(bytes),
         FormatArg::Wasm => Err(unsupported("WebAssembly modules")),
         FormatArg::Wat => Err(unsupported("WebAssembly text")),
     }
 }
 
 fn recognise_by_content(bytes: &[u8]) -> Result<Input> {
+    // These four bytes begin no PVM program that anybody has: as a blob, its jump table would have 127 entries of 69 bytes.
+    if Executable::recognises(bytes) {
+        return read_elf(bytes);
+    }
     let attempts = match Program::parse(bytes) {
         Ok(program) => return Ok(Input::Program(Box::new(program))),
         Err(unrecognised) => unrecognised.attempts,
@@ -140,11 +164,7 @@ fn recognise_by_content(bytes: &[u8]) -> Result<Input> {
     if looks_like_trace(bytes) {
         return read_trace(bytes);
     }
-    for (begins, what) in [
-        (bytes.starts_with(b"\x7fELF"), "RISC-V ELF files"),
-        (bytes.starts_with(b"\0asm"), "WebAssembly modules"),
-        (is_wat(bytes), "WebAssembly text"),
-    ] {
+    for (begins, what) in [(bytes.starts_with(b"\0asm"), "WebAssembly modules"), (is_wat(bytes), "WebAssembly text")] {
         if begins {
             return Err(unsupported(what));
         }
@@ -178,7 +198,7 @@ fn read_trace(bytes: &[u8]) -> Result<Input> {
 }
 
 fn unsupported(what: &str) -> anyhow::Error {
-    anyhow!("{what} are not supported by this build of pvmrun; it runs PVM programs, vectors and traces")
+    anyhow!("{what} are not supported by this build of pvmrun; it runs PVM and RISC-V programs, vectors and traces")
 }
 
 /// Whether some text begins with `(module`, comments left out.
@@ -203,12 +223,12 @@ mod tests {
     use super::*;
 
     fn error(bytes: &[u8]) -> String {
-        format!("{:#}", recognise(bytes, None).unwrap_err())
+        format!("{:#}", recognise(bytes, &ReadArgs::default()).unwrap_err())
     }
 
     #[test]
     fn what_is_not_run_is_named() {
-        assert!(error(b"\x7fELF\x01\x01").contains("RISC-V ELF"));
+        assert!(error(b"\x7fELF\x01\x01").contains("not a valid RISC-V executable: ELF header at byte 0"));
         assert!(error(b"\0asm\x01\0\0\0").contains("WebAssembly modules"));
         assert!(error(b" ;; hello\n(; a ;) ( module)").contains("WebAssembly text"));
         assert!(!is_wat(b"(;") && !is_wat(b";;") && !is_wat(b"(mod"));
