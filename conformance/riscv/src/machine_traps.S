@@ -14,13 +14,16 @@
         .text
         .globl  _start
 _start:
-        la      t0, handler
+        # User mode may access everything. Machines need not have these registers.
+        la      t0, 1f
         csrw    mtvec, t0
-        # User mode may access everything.
         li      t0, -1
         csrw    pmpaddr0, t0
         li      t0, 0x1f
         csrw    pmpcfg0, t0
+        .balign 4
+1:      la      t0, handler
+        csrw    mtvec, t0
         li      s10, ROUNDS
 again:  la      s11, begin_signature
         li      a0, 0x1234
