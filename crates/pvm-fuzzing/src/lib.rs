@@ -11,6 +11,7 @@
 //! | [`Interrupter`] | a thread that interrupts guests, which must not be seen |
 //! | [`Quirk`] | where `polkavm` is known to differ, and what becomes of such cases |
 //! | [`parsers`] | inputs for the parsers, and what must hold of the outcome |
+//! | [`rv32`] | random RISC-V programs, and QEMU as a second opinion on them |
 //! | [`shrink`] | the smallest case that still differs |
 #![forbid(unsafe_code)]
 
@@ -28,6 +29,7 @@ mod play;
 mod quirks;
 pub mod random;
 mod relocate;
+pub mod rv32;
 mod setting;
 mod shrink;
 

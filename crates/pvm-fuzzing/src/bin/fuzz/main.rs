@@ -3,6 +3,7 @@
 //! ```text
 //! fuzz differential --time 10m --total docs/fuzzing-totals.json
 //! fuzz parsers --count 1000000
+//! fuzz qemu --count 200000
 //! fuzz replay FILE
 //! ```
 #![forbid(unsafe_code)]
@@ -10,6 +11,7 @@
 mod budget;
 mod differential;
 mod parsers;
+mod qemu;
 mod replay;
 mod totals;
 
@@ -35,6 +37,8 @@ struct Arguments {
 enum Command {
     /// Compare interpreter, compiled code and the `polkavm` crate on random programs.
     Differential(Budget),
+    /// Compare random RISC-V programs with QEMU (`qemu-riscv32`).
+    Qemu(Budget),
     /// Feed mutated inputs to every parser.
     Parsers(Budget),
     /// Print the case of a seed, as a case file.
@@ -58,6 +62,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let differences = match Arguments::parse().command {
         Command::Differential(budget) => differential::run(&budget)?,
+        Command::Qemu(budget) => qemu::run(&budget)?,
         Command::Parsers(budget) => parsers::run(&budget)?,
         Command::Case { seed } => replay::print(seed),
         Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
