@@ -4,6 +4,7 @@
 //! host acts there, and so does a length limit, since a region must be of moderate size. What follows is a
 //! *continuation*: no jump goes there, and whether it still has to be paid depends on the gas model.
 
+use crate::constants::Constants;
 use pvm_ops::{GuestCode, Inst, Target};
 
 /// The index of a block in [`Blocks`].
@@ -191,11 +192,12 @@ pub(crate) fn instructions<'a, C: GuestCode>(
     block: &Block,
 ) -> impl Iterator<Item = (u32, Inst)> + use<'a, C> {
     let mut pc = block.start;
+    let mut constants = Constants::new(code);
     (0..block.len).map(move |_| {
         let at = pc;
         let fetched = code.fetch(at);
         pc = fetched.next;
-        (at, fetched.inst)
+        (at, constants.resolve(fetched.inst))
     })
 }
 
