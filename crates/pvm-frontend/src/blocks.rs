@@ -102,10 +102,9 @@ impl Blocks {
         all
     }
 
-    /// Blocks that are known with what they lead to, by ascending program counter, and the entries of the jump table that
-    /// lead to them.
-    pub(crate) fn linked(blocks: Vec<Block>, jump_entries: &[(BlockId, u32)]) -> Blocks {
-        let jump_entries = Lists::new(blocks.len(), jump_entries);
+    /// Blocks that are known with what they lead to, by ascending program counter. There is no jump table.
+    pub(crate) fn linked(blocks: Vec<Block>) -> Blocks {
+        let jump_entries = Lists::new(blocks.len(), &[]);
         let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
         all.link_back();
         all

@@ -14,7 +14,7 @@ pub(crate) struct Constants {
 impl Constants {
     /// Nothing yet, at the beginning of a block.
     pub(crate) fn new(code: &impl GuestCode) -> Constants {
-        let are_direct = matches!(code.dynamic_jumps(), DynamicJumps::Direct { .. });
+        let are_direct = code.dynamic_jumps() == DynamicJumps::Direct;
         Constants { are_direct, values: [None; 32] }
     }
 

@@ -7,7 +7,7 @@
 use crate::Blocks;
 use crate::blocks::{Block, BlockId, Ending};
 use crate::constants::Constants;
-use pvm_ops::{DynamicJumps, Fetched, GuestCode, Inst, Target};
+use pvm_ops::{Fetched, GuestCode, Inst, Target};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What is found on the way.
@@ -94,14 +94,7 @@ impl Found {
         let starts: Vec<u32> = self.starts.iter().copied().filter(|pc| self.insts.contains_key(pc)).collect();
         let find = |pc: u32| starts.binary_search(&pc).ok().map(|id| id as BlockId);
         let blocks: Vec<Block> = starts.iter().map(|&start| self.block(Constants::new(code), start, find)).collect();
-        let mut jump_entries = Vec::new();
-        if let DynamicJumps::Direct { first, count } = code.dynamic_jumps() {
-            for (id, block) in (0..).zip(&blocks).filter(|(_, block)| block.is_jump_target) {
-                let entry = block.start.wrapping_sub(first) / 2;
-                jump_entries.extend((entry < count).then_some((id, entry)));
-            }
-        }
-        Blocks::linked(blocks, &jump_entries)
+        Blocks::linked(blocks)
     }
 
     fn block(&self, mut constants: Constants, start: u32, find: impl Fn(u32) -> Option<BlockId>) -> Block {
