@@ -8,12 +8,11 @@
 
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Row, Table};
-use crate::{CacheStats, CompileError, Compiler, HeldPlace, Place, Profiler};
+use crate::{CacheStats, CompileError, Compiler, HeldPlace, Place, Profiler, RegionId};
 use pvm_frontend::{Block, BlockId, Blocks, Exit, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::{DynamicJumps, GuestCode};
-use pvm_vm::{Context, JumpEntries, Landing, Memory};
-use std::io;
+use pvm_vm::{Context, Landing, Memory};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -44,10 +43,9 @@ pub struct CodeCache {
     table: RwLock<Table>,
     /// Executable memory in use, in bytes, that of evicted regions in which a thread is still running included.
     in_use: Arc<AtomicUsize>,
-    /// Words for each entry of the guest's jump table, as compiled code reads them: where the target is in compiled code,
-    /// and its program counter unless jumps are direct.
-    jump_entries: JumpEntries,
-    words_per_entry: usize,
+    /// Two words for each entry of the guest's jump table, if it has one, as compiled code reads them: where the target is
+    /// in compiled code, and its program counter.
+    jump_entries: Box<[AtomicU64]>,
     /// Whether it has been said that a region could not be compiled, and that memory for code cannot be had.
     has_complained: [AtomicBool; 2],
 }
@@ -69,29 +67,20 @@ pub enum Attempt {
 impl CodeCache {
     /// An empty cache for code with such dynamic jumps. It is the same whenever something is compiled, or changes where that
     /// is told ([`CodeCache::forget`]). `is_block_start` says which entries of a jump table may be jumped to.
-    ///
-    /// # Errors
-    ///
-    /// If the host has no address space for the targets of dynamic jumps.
     pub fn new(
         compiler: Arc<Compiler>,
         jumps: DynamicJumps<'_>,
         is_block_start: impl Fn(u32) -> bool,
         costs: Costs,
         settings: Settings,
-    ) -> io::Result<CodeCache> {
-        let (jump_entries, words_per_entry) = match jumps {
-            DynamicJumps::Table { entries, .. } => {
-                let words = JumpEntries::new(2 * entries.len())?;
-                for (entry, &pc) in words.chunks_exact(2).zip(entries) {
-                    let pc = if is_block_start(pc) { u64::from(pc) } else { u64::MAX };
-                    entry[1].store(pc, Ordering::Relaxed);
-                }
-                (words, 2)
-            }
-            DynamicJumps::Direct { count, .. } => (JumpEntries::new(count as usize)?, 1),
-        };
-        Ok(CodeCache {
+    ) -> CodeCache {
+        let jump_entries = jumps
+            .entries()
+            .iter()
+            .flat_map(|&pc| [0, if is_block_start(pc) { u64::from(pc) } else { u64::MAX }])
+            .map(AtomicU64::new)
+            .collect();
+        CodeCache {
             compiler,
             blocks: OnceLock::new(),
             costs,
@@ -100,9 +89,8 @@ impl CodeCache {
             table: RwLock::default(),
             in_use: Arc::default(),
             jump_entries,
-            words_per_entry,
             has_complained: Default::default(),
-        })
+        }
     }
 
     /// The cache, made to tell profilers of what it compiles.
@@ -132,12 +120,9 @@ impl CodeCache {
     pub fn stats(&self) -> CacheStats {
         let stats = self.read().stats;
         let landing_bytes = stats.landings * size_of::<Landing>() as u64;
-        // Where jumps are direct, most of the table is never written, and takes no memory.
-        let is_listed = self.words_per_entry == 2;
-        let table_bytes = if is_listed { size_of_val(&*self.jump_entries) as u64 } else { 8 * stats.blocks };
         CacheStats {
             memory_bytes: self.in_use.load(Ordering::Relaxed) as u64,
-            side_table_bytes: landing_bytes + table_bytes,
+            side_table_bytes: landing_bytes + size_of_val(&*self.jump_entries) as u64,
             blocks_time: self.blocks.get().map_or(Duration::ZERO, |&(_, time)| time),
             ..stats
         }
@@ -162,19 +147,21 @@ impl CodeCache {
 
     /// Compiles the region of the block at `pc`, unless that was done or tried before. `starts` says where blocks start,
     /// ascending; it is asked once, for code that is known ahead. There `warm` says whether the block at a program counter has
-    /// run before, so that it is worth compiling with what it leads to.
+    /// run before, so that it is worth compiling with what it leads to. The region `instead_of` goes, if there is
+    /// machine code to replace it.
     pub fn compile(
         &self,
         code: &impl GuestCode,
         pc: u32,
         starts: impl FnOnce() -> Vec<u32>,
         warm: impl Fn(u32) -> bool,
+        instead_of: Option<RegionId>,
     ) -> Attempt {
         let limit = self.settings.region_limit.max(1);
         let around;
         let (blocks, is_known_ahead) = match code.dynamic_jumps() {
             DynamicJumps::Table { .. } => (self.blocks(code, starts), true),
-            DynamicJumps::Direct { .. } => {
+            DynamicJumps::Direct => {
                 around = Blocks::around(code, pc, limit);
                 (&around, false)
             }
@@ -202,11 +189,16 @@ impl CodeCache {
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
-        let placed = machine_code.and_then(|code| self.place(&mut table, pc, &code).map(|compiled| (code, compiled)));
+        let placed = machine_code.and_then(|code| {
+            self.place(&mut table, RegionId { id: region.id, head: pc }, &code).map(|compiled| (code, compiled))
+        });
         match placed {
             Ok((machine_code, Some(compiled))) => {
                 tracing::debug!(pc, blocks = region.blocks.len(), bytes = machine_code.len(), "compiled");
                 let row = self.row(&mut table, code, blocks, &region, compiled, &machine_code, owned);
+                if let Some(row) = instead_of.and_then(|region| table.retire(region)) {
+                    self.cut(&row);
+                }
                 Attempt::Compiled(self.publish(&mut table, blocks, &region, row))
             }
             Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {
@@ -253,7 +245,12 @@ impl CodeCache {
 
     /// Puts the machine code of the region of the block at `pc` into executable memory, after making room for it. `None` if
     /// there is no room to be made.
-    fn place(&self, table: &mut Table, pc: u32, code: &MachineCode) -> Result<Option<Arc<Compiled>>, CompileError> {
+    fn place(
+        &self,
+        table: &mut Table,
+        region: RegionId,
+        code: &MachineCode,
+    ) -> Result<Option<Arc<Compiled>>, CompileError> {
         let bytes = code.memory_bytes();
         if bytes > self.settings.code_limit {
             return Ok(None);
@@ -262,13 +259,13 @@ impl CodeCache {
             let Some(evicted) = table.evict() else { return Ok(None) };
             self.cut(&evicted);
         }
-        let name = self.profiler.as_ref().map_or_else(|| "region".to_owned(), |profiler| profiler.name(pc));
+        let name = self.profiler.as_ref().map_or_else(|| "region".to_owned(), |profiler| profiler.name(region.head));
         let function = self.compiler.publish(code, self.jump_entries.len(), &name)?;
         if let Some(profiler) = &self.profiler {
             profiler.record(&name, function.address(), code.bytes());
         }
         let held = Held::new(&self.in_use, function.bytes());
-        Ok(Some(Arc::new(Compiled { function, used: AtomicBool::new(true), _held: held })))
+        Ok(Some(Arc::new(Compiled { function, region, used: AtomicBool::new(true), _held: held })))
     }
 
     /// What the table keeps of a region, which is counted.
@@ -288,7 +285,7 @@ impl CodeCache {
         stats.code_bytes += machine_code.len() as u64;
         stats.hot_bytes += machine_code.hot_bytes() as u64;
         stats.landings += compiled.function.landings() as u64;
-        let can_change = matches!(code.dynamic_jumps(), DynamicJumps::Direct { .. });
+        let can_change = code.dynamic_jumps() == DynamicJumps::Direct;
         let mut bytes = Vec::new();
         for &id in &region.blocks {
             let block = blocks.get(id);
@@ -310,6 +307,7 @@ impl CodeCache {
         }
         Row {
             compiled,
+            len: region.blocks.iter().map(|&id| blocks.get(id).len).sum(),
             id: region.id,
             entries: region.entries.iter().map(|&id| blocks.get(id).start).collect(),
             owned,
@@ -326,11 +324,12 @@ impl CodeCache {
                 self.jump_entry(index).store(word, Ordering::Relaxed);
             }
         }
-        let compiled = Arc::clone(&row.compiled);
+        let (compiled, region_len) = (Arc::clone(&row.compiled), row.len);
         let place = |(entry, &id): (usize, &BlockId)| Place {
             compiled: Arc::downgrade(&compiled),
             entry: entry as u32,
             is_continuation: blocks.get(id).is_continuation,
+            region_len,
         };
         table.insert(row, region.entries.iter().enumerate().map(place))
     }
@@ -347,7 +346,7 @@ impl CodeCache {
     }
 
     fn jump_entry(&self, index: u32) -> &AtomicU64 {
-        &self.jump_entries[self.words_per_entry * index as usize]
+        &self.jump_entries[2 * index as usize]
     }
 
     /// Runs from `place` until compiled code returns.

@@ -21,4 +21,4 @@ mod table;
 pub use cache::{Attempt, CodeCache, Costs, Settings};
 pub use compiler::{CompileError, Compiler, OptLevel};
 pub use profile::{Profiler, Profiling};
-pub use table::{CacheStats, HeldPlace, Place};
+pub use table::{CacheStats, HeldPlace, Place, RegionId};

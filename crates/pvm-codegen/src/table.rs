@@ -15,9 +15,18 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub function: CompiledFunction,
+    pub region: RegionId,
     /// Set when it is found, cleared when it is passed over for eviction.
     pub used: AtomicBool,
     pub _held: Held,
+}
+
+/// A region that was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RegionId {
+    pub(crate) id: u32,
+    /// The program counter that was asked for.
+    pub head: u32,
 }
 
 /// Executable memory that counts as in use until it is dropped.
@@ -47,6 +56,8 @@ pub struct Place {
     pub(crate) entry: u32,
     /// Whether what comes before it has been paid together with it, where blocks are paid whole.
     pub(crate) is_continuation: bool,
+    /// How many instructions the region has.
+    pub(crate) region_len: u32,
 }
 
 impl Place {
@@ -61,6 +72,13 @@ impl Place {
 pub struct HeldPlace {
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) entry: u32,
+}
+
+impl HeldPlace {
+    /// The region that it is in.
+    pub fn region(&self) -> RegionId {
+        self.compiled.region
+    }
 }
 
 /// What the cache holds, and what that took.
@@ -98,6 +116,8 @@ pub(crate) struct Row {
     pub compiled: Arc<Compiled>,
     /// The number of the region.
     pub id: u32,
+    /// How many instructions it has.
+    pub len: u32,
     /// The program counters at which it can be entered.
     pub entries: Vec<u32>,
     /// The program counters of the blocks that no other region may have.
@@ -194,10 +214,16 @@ impl Table {
         self.taken.remove(&head);
     }
 
-    /// Enters a compiled region, `places` being where it can be entered; returns their program counters.
+    /// Enters a compiled region, `places` being where it can be entered; returns their program counters. Where regions
+    /// overlap, the longer one is entered.
     pub(crate) fn insert(&mut self, row: Row, places: impl IntoIterator<Item = Place>) -> Vec<u32> {
         let pcs = row.entries.clone();
-        self.entries.extend(pcs.iter().copied().zip(places));
+        for (&pc, place) in pcs.iter().zip(places) {
+            let present = self.entries.entry(pc).or_insert_with(|| place.clone());
+            if present.region_len <= place.region_len {
+                *present = place;
+            }
+        }
         for page in pages(&row.bytes) {
             self.pages.entry(page).or_default().push(row.id);
         }
@@ -239,6 +265,15 @@ impl Table {
             self.order.retain(|id| self.rows.contains_key(id));
         }
         rows
+    }
+
+    /// Takes out a region that another one replaces.
+    pub(crate) fn retire(&mut self, RegionId { id, .. }: RegionId) -> Option<Row> {
+        let row = self.remove(id)?;
+        for pc in &row.entries {
+            self.cooling.remove(pc);
+        }
+        Some(row)
     }
 
     fn remove(&mut self, id: u32) -> Option<Row> {

@@ -4,6 +4,7 @@
 //! host acts there, and so does a length limit, since a region must be of moderate size. What follows is a
 //! *continuation*: no jump goes there, and whether it still has to be paid depends on the gas model.
 
+use crate::constants::Constants;
 use pvm_ops::{GuestCode, Inst, Target};
 
 /// The index of a block in [`Blocks`].
@@ -101,10 +102,9 @@ impl Blocks {
         all
     }
 
-    /// Blocks that are known with what they lead to, by ascending program counter, and the entries of the jump table that
-    /// lead to them.
-    pub(crate) fn linked(blocks: Vec<Block>, jump_entries: &[(BlockId, u32)]) -> Blocks {
-        let jump_entries = Lists::new(blocks.len(), jump_entries);
+    /// Blocks that are known with what they lead to, by ascending program counter. There is no jump table.
+    pub(crate) fn linked(blocks: Vec<Block>) -> Blocks {
+        let jump_entries = Lists::new(blocks.len(), &[]);
         let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
         all.link_back();
         all
@@ -191,11 +191,12 @@ pub(crate) fn instructions<'a, C: GuestCode>(
     block: &Block,
 ) -> impl Iterator<Item = (u32, Inst)> + use<'a, C> {
     let mut pc = block.start;
+    let mut constants = Constants::new(code);
     (0..block.len).map(move |_| {
         let at = pc;
         let fetched = code.fetch(at);
         pc = fetched.next;
-        (at, fetched.inst)
+        (at, constants.resolve(fetched.inst))
     })
 }
 

@@ -6,6 +6,8 @@
 pub enum Exit {
     /// A block that is not in the region, or not an entry of it, comes next. Nothing of it is charged.
     Enter,
+    /// The same by a dynamic jump, whose program counter the context has.
+    EnterByJump,
     /// The continuation of a block that has been paid comes next, and it is not in the region.
     EnterPaid,
     /// The interpreter must go on here, with nothing charged from here on.
@@ -27,8 +29,9 @@ pub enum Exit {
 }
 
 impl Exit {
-    const ALL: [Exit; 10] = [
+    const ALL: [Exit; 11] = [
         Exit::Enter,
+        Exit::EnterByJump,
         Exit::EnterPaid,
         Exit::Interpret,
         Exit::InterpretPaid,

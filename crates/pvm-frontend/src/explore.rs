@@ -6,7 +6,8 @@
 
 use crate::Blocks;
 use crate::blocks::{Block, BlockId, Ending};
-use pvm_ops::{DynamicJumps, Fetched, GuestCode, Inst, Target};
+use crate::constants::Constants;
+use pvm_ops::{Fetched, GuestCode, Inst, Target};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What is found on the way.
@@ -30,7 +31,7 @@ impl Blocks {
                 found.scan(code, start, max_len.max(1));
             }
         }
-        found.blocks(code.dynamic_jumps())
+        found.blocks(code)
     }
 }
 
@@ -38,14 +39,16 @@ impl Found {
     /// Takes in what follows `start`, up to the end of a block or what was found before.
     fn scan(&mut self, code: &impl GuestCode, start: u32, max_len: usize) {
         let mut pc = start;
+        let mut constants = Constants::new(code);
         while !self.insts.contains_key(&pc) {
             if self.insts.len() == max_len {
                 return;
             }
             let fetched = code.fetch(pc);
             self.insts.insert(pc, fetched);
-            if fetched.inst.ends_block() || fetched.inst.suspends() {
-                self.follow(code, pc, fetched);
+            let inst = constants.resolve(fetched.inst);
+            if inst.ends_block() || inst.suspends() {
+                self.follow(code, pc, Fetched { inst, ..fetched });
                 return;
             }
             pc = fetched.next;
@@ -87,24 +90,18 @@ impl Found {
         self.queue.push_back(pc);
     }
 
-    fn blocks(&self, jumps: DynamicJumps<'_>) -> Blocks {
+    fn blocks(&self, code: &impl GuestCode) -> Blocks {
         let starts: Vec<u32> = self.starts.iter().copied().filter(|pc| self.insts.contains_key(pc)).collect();
         let find = |pc: u32| starts.binary_search(&pc).ok().map(|id| id as BlockId);
-        let blocks: Vec<Block> = starts.iter().map(|&start| self.block(start, find)).collect();
-        let mut jump_entries = Vec::new();
-        if let DynamicJumps::Direct { first, count } = jumps {
-            for (id, block) in (0..).zip(&blocks).filter(|(_, block)| block.is_jump_target) {
-                let entry = block.start.wrapping_sub(first) / 2;
-                jump_entries.extend((entry < count).then_some((id, entry)));
-            }
-        }
-        Blocks::linked(blocks, &jump_entries)
+        let blocks: Vec<Block> = starts.iter().map(|&start| self.block(Constants::new(code), start, find)).collect();
+        Blocks::linked(blocks)
     }
 
-    fn block(&self, start: u32, find: impl Fn(u32) -> Option<BlockId>) -> Block {
+    fn block(&self, mut constants: Constants, start: u32, find: impl Fn(u32) -> Option<BlockId>) -> Block {
         let (mut pc, mut len) = (start, 0);
         let (ending, successors) = loop {
             let Fetched { inst, next } = self.insts[&pc];
+            let inst = constants.resolve(inst);
             len += 1;
             if inst.suspends() {
                 break (Ending::Suspension, [find(next), None]);

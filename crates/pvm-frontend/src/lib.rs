@@ -9,6 +9,7 @@
 //! | `explore` | the same, where blocks are not known ahead |
 //! | [`Region`] | which blocks are compiled together, and where can they be entered? |
 //! | `checkpoints` | where is gas compared, and with how much? |
+//! | `constants` | which dynamic jumps are direct ones, seen with what comes before? |
 //! | `groups` | which memory accesses share one check of page rights? |
 //! | `parking` | which registers stay on the stack while a loop runs? |
 //! | `returns` | where is a dynamic jump likely to go? |
@@ -23,6 +24,7 @@
 
 mod blocks;
 mod checkpoints;
+mod constants;
 mod exit;
 mod explore;
 mod groups;

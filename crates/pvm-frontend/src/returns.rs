@@ -91,7 +91,7 @@ fn call<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, id: BlockId) -
             let entry = (address / 2).checked_sub(1).filter(|_| address.is_multiple_of(2))?;
             *entries.get(entry as usize)?
         }
-        DynamicJumps::Direct { .. } => address,
+        DynamicJumps::Direct => address,
     };
     let to = blocks.find(pc)?;
     let is_target = blocks.get(to).is_jump_target && region.position(to).is_some();

@@ -60,6 +60,13 @@ impl Cells {
         }
     }
 
+    /// Remembers where the dynamic jump at `from` goes, which somebody else has executed.
+    pub fn note_jump(&self, from: u32, pc: u32) {
+        if let Starts::Found(places) = &self.starts {
+            places.note(from, pc);
+        }
+    }
+
     /// Translates the code at `pc`, an even address, and what follows it, unless that is known.
     pub fn learn(&mut self, code: &impl GuestCode, pc: u32) {
         if self.find(pc).is_some_and(|cell| self.cells[cell as usize].code != UNKNOWN) {

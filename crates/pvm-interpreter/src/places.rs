@@ -78,13 +78,18 @@ impl Places {
         let page = self.pages[page].as_ref()?;
         let cell = page.cells[at].checked_sub(1)?;
         if page.jumps[at].swap(from, Ordering::Relaxed) != from {
-            let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = targets.entry(from).or_default();
-            if known.len() < MOST_TARGETS && !known.contains(&pc) {
-                known.push(pc);
-            }
+            self.note(from, pc);
         }
         Some(cell)
+    }
+
+    /// Remembers where the dynamic jump at `from` goes.
+    pub(crate) fn note(&self, from: u32, pc: u32) {
+        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = targets.entry(from).or_default();
+        if known.len() < MOST_TARGETS && !known.contains(&pc) {
+            known.push(pc);
+        }
     }
 
     /// Where the dynamic jump at `pc` has gone so far, as far as it is remembered.

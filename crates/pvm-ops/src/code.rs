@@ -29,6 +29,11 @@ pub trait GuestCode {
         Vec::new()
     }
 
+    /// Whether the dynamic jump at `pc` is likely to be the return from a call.
+    fn is_return(&self, _pc: u32) -> bool {
+        false
+    }
+
     /// The width of registers. Those of 32 bits hold sign-extended values.
     fn width(&self) -> Width;
 }
@@ -46,12 +51,7 @@ pub enum DynamicJumps<'a> {
         count: u64,
     },
     /// A jump goes to the address itself, the lowest bit cleared (RISC-V).
-    Direct {
-        /// Compiled code finds targets by a table of the even addresses from this one on...
-        first: u32,
-        /// ... if they are among so many. Others cost more.
-        count: u32,
-    },
+    Direct,
 }
 
 impl<'a> DynamicJumps<'a> {
@@ -59,7 +59,7 @@ impl<'a> DynamicJumps<'a> {
     pub const fn entries(self) -> &'a [u32] {
         match self {
             DynamicJumps::Table { entries, .. } => entries,
-            DynamicJumps::Direct { .. } => &[],
+            DynamicJumps::Direct => &[],
         }
     }
 }

@@ -25,10 +25,6 @@ pub enum ModuleError {
         /// What was asked for.
         model: GasModel,
     },
-    /// The host has no address space for the targets of dynamic jumps.
-    #[cfg(feature = "cranelift")]
-    #[error("no address space for the targets of dynamic jumps: {0}")]
-    JumpEntries(std::io::Error),
 }
 
 /// Why there is no instance.

@@ -1,6 +1,5 @@
 //! Modules: programs, prepared to run.
 
-use crate::source::CodeArea;
 use crate::{Engine, ModuleError, Options};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Cells;
@@ -43,7 +42,6 @@ pub(crate) struct Pvm {
 #[derive(Debug)]
 pub(crate) struct Riscv {
     pub executable: Executable,
-    pub area: CodeArea,
 }
 
 impl Guest {
@@ -110,14 +108,11 @@ impl Module {
         if gas_model.charges_blocks() {
             return Err(ModuleError::GasModel { model: gas_model });
         }
-        let area = CodeArea::of(&executable);
         #[cfg(feature = "cranelift")]
-        let cache = crate::tier::riscv_cache(engine, &executable, area, gas_model)
-            .map_err(ModuleError::JumpEntries)?
-            .map(Arc::new);
+        let cache = crate::tier::riscv_cache(engine, &executable, gas_model).map(Arc::new);
         let shared = Shared {
             engine: engine.clone(),
-            guest: Guest::Riscv(Box::new(Riscv { executable, area })),
+            guest: Guest::Riscv(Box::new(Riscv { executable })),
             gas_model,
             #[cfg(feature = "cranelift")]
             cache,
@@ -180,7 +175,7 @@ impl Module {
         #[cfg(feature = "cranelift")]
         if let (Some(cache), Some(code)) = (&self.shared.cache, self.code()) {
             for pc in code.block_starts() {
-                cache.compile(code, pc, || code.block_starts().collect(), |_| false);
+                cache.compile(code, pc, || code.block_starts().collect(), |_| false, None);
             }
         }
     }

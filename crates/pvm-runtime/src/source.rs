@@ -1,40 +1,13 @@
 //! Where an instance's code comes from: the program, or the guest's memory.
 
 #[cfg(feature = "cranelift")]
-use pvm_codegen::{Attempt, CodeCache};
+use pvm_codegen::{Attempt, CodeCache, RegionId};
 use pvm_interpreter::Cells;
 #[cfg(feature = "cranelift")]
 use pvm_ops::{DynamicJumps, Width};
 use pvm_ops::{Fetched, GuestCode};
-use pvm_program::{Code, Executable};
+use pvm_program::Code;
 use pvm_vm::Memory;
-
-/// The most even addresses to which compiled code finds its way by itself: 64 MiB of code. The table that it looks them up
-/// in takes memory only where something is compiled.
-const MOST_PLACES: u64 = 1 << 25;
-
-/// The addresses that a program begins with as code.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CodeArea {
-    first: u32,
-    /// How many even addresses.
-    count: u32,
-}
-
-impl CodeArea {
-    pub(crate) fn of(executable: &Executable) -> CodeArea {
-        let segments = || executable.image.segments.iter().filter(|one| one.access.is_executable());
-        let first = segments().map(|one| one.address).min().unwrap_or(0);
-        let end = segments().map(|one| u64::from(one.address) + u64::from(one.size)).max().unwrap_or(0);
-        let count = (end.saturating_sub(u64::from(first)) / 2).min(MOST_PLACES);
-        CodeArea { first, count: count as u32 }
-    }
-
-    #[cfg(feature = "cranelift")]
-    pub(crate) fn dynamic_jumps(self) -> DynamicJumps<'static> {
-        DynamicJumps::Direct { first: self.first, count: self.count }
-    }
-}
 
 /// Where code comes from.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +15,7 @@ pub(crate) enum Source<'a> {
     /// A PVM program.
     Program(&'a Code),
     /// Guest memory; the cells know what has been executed of it.
-    Memory(CodeArea, &'a Cells),
+    Memory(&'a Cells),
 }
 
 impl Source<'_> {
@@ -50,26 +23,26 @@ impl Source<'_> {
     pub(crate) fn fetch(self, memory: &Memory, pc: u32) -> Fetched {
         match self {
             Source::Program(code) => code.fetch(pc),
-            Source::Memory(area, _) => area.code(memory).fetch(pc),
+            Source::Memory(_) => pvm_rv32::Code::new(memory).fetch(pc),
         }
     }
 
-    /// Has the block at `pc` compiled, and what goes with it.
+    /// Has the block at `pc` compiled, and what goes with it; machine code of that region is to go then.
     #[cfg(feature = "cranelift")]
-    pub(crate) fn compile(self, cache: &CodeCache, memory: &Memory, pc: u32, warm: impl Fn(u32) -> bool) -> Attempt {
+    pub(crate) fn compile(
+        self,
+        cache: &CodeCache,
+        memory: &Memory,
+        pc: u32,
+        warm: impl Fn(u32) -> bool,
+        instead_of: Option<RegionId>,
+    ) -> Attempt {
         match self {
-            Source::Program(code) => cache.compile(code, pc, || code.block_starts().collect(), warm),
-            Source::Memory(area, cells) => {
-                cache.compile(&Executed { code: area.code(memory), cells }, pc, Vec::new, warm)
+            Source::Program(code) => cache.compile(code, pc, || code.block_starts().collect(), warm, None),
+            Source::Memory(cells) => {
+                cache.compile(&Executed { code: pvm_rv32::Code::new(memory), cells }, pc, Vec::new, warm, instead_of)
             }
         }
-    }
-}
-
-impl CodeArea {
-    /// The code in `memory`.
-    pub(crate) fn code(self, memory: &Memory) -> pvm_rv32::Code<'_, Memory> {
-        pvm_rv32::Code::new(memory, self.first, self.count)
     }
 }
 
@@ -97,6 +70,10 @@ impl GuestCode for Executed<'_> {
     /// Returns lead to whoever calls, which is not what belongs to a function.
     fn likely_targets(&self, pc: u32) -> Vec<u32> {
         if self.code.is_return(pc) { Vec::new() } else { self.cells.targets(pc) }
+    }
+
+    fn is_return(&self, pc: u32) -> bool {
+        self.code.is_return(pc)
     }
 
     fn width(&self) -> Width {

@@ -1,41 +1,29 @@
 //! The compiled tier, as modules and instances use it.
 
-use crate::source::{CodeArea, Source};
+use crate::source::Source;
 use crate::{CompileStats, Engine};
-use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
+use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, RegionId, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
 use pvm_ops::{DynamicJumps, GuestCode, Inst, Target};
 use pvm_program::{Code, Executable, Program};
 use pvm_vm::{Context, Memory};
-use std::io;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The code cache of a PVM module, if the engine compiles.
 pub(crate) fn cache(engine: &Engine, program: &Program, code: &Arc<Code>, model: GasModel) -> Option<CodeCache> {
     let for_costs = Arc::clone(code);
     let costs = Box::new(move |pc| cost_from(model, &for_costs, pc));
-    let symbols = || symbols(program, code);
-    match new_cache(engine, code.dynamic_jumps(), |pc| code.is_block_start(pc), costs, model, symbols) {
-        Ok(cache) => cache,
-        Err(error) => {
-            tracing::warn!(%error, "no address space for the targets of dynamic jumps: the program is interpreted");
-            None
-        }
-    }
+    new_cache(engine, code.dynamic_jumps(), |pc| code.is_block_start(pc), costs, model, || symbols(program, code))
 }
 
 /// The code cache of a RISC-V module, or of an instance whose code has changed, if the engine compiles.
-pub(crate) fn riscv_cache(
-    engine: &Engine,
-    executable: &Executable,
-    area: CodeArea,
-    model: GasModel,
-) -> io::Result<Option<CodeCache>> {
+pub(crate) fn riscv_cache(engine: &Engine, executable: &Executable, model: GasModel) -> Option<CodeCache> {
     let symbols = || executable.symbols.iter().map(|symbol| (symbol.address, symbol.name.clone())).collect();
     // Instructions cost one each, which nobody needs to be asked for.
-    new_cache(engine, area.dynamic_jumps(), |_| true, Box::new(|_| 0), model, symbols)
+    new_cache(engine, DynamicJumps::Direct, |_| true, Box::new(|_| 0), model, symbols)
 }
 
 fn new_cache(
@@ -45,16 +33,16 @@ fn new_cache(
     costs: Costs,
     model: GasModel,
     symbols: impl FnOnce() -> Vec<(u32, String)>,
-) -> io::Result<Option<CodeCache>> {
-    let Some(compiler) = engine.compiler() else { return Ok(None) };
+) -> Option<CodeCache> {
+    let compiler = engine.compiler()?;
     let config = engine.config();
     let metering = Metering { model, count_instructions: config.count_instructions };
     let settings = Settings { metering, region_limit: config.region_limit, code_limit: config.code_limit };
-    let cache = CodeCache::new(Arc::clone(compiler), jumps, is_block_start, costs, settings)?;
-    Ok(Some(match config.profiling {
+    let cache = CodeCache::new(Arc::clone(compiler), jumps, is_block_start, costs, settings);
+    Some(match config.profiling {
         Profiling::Off => cache,
         profiling => cache.with_profiler(Profiler::new(profiling, symbols())),
-    }))
+    })
 }
 
 /// The exports. The entries of a service are jumps in a row at its beginning: where such a jump leads has the name, too, or
@@ -97,6 +85,11 @@ pub(crate) struct Tier {
     recent: Vec<Option<Recent>>,
     /// Which of them are held.
     held: Vec<usize>,
+    /// The region that has run last.
+    last: Option<RegionId>,
+    /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
+    /// often.
+    misses: HashMap<u32, (u32, u32)>,
 }
 
 /// A place found lately.
@@ -110,10 +103,19 @@ struct Recent {
 }
 
 const RECENT: usize = 64;
+/// At least so often a region is left by dynamic jumps before it is compiled again.
+const FIRST_MISSES: u32 = 16;
 
 impl Tier {
     pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
-        Tier { hotness: Hotness::new(cells, threshold), threshold, recent: vec![None; RECENT], held: Vec::new() }
+        Tier {
+            hotness: Hotness::new(cells, threshold),
+            threshold,
+            recent: vec![None; RECENT],
+            held: Vec::new(),
+            last: None,
+            misses: HashMap::new(),
+        }
     }
 
     /// Runs machine code from where the guest is, if there is any or there ought to be.
@@ -139,11 +141,13 @@ impl Tier {
                 self.held.push(slot);
             }
             if let Some(place) = held {
+                self.last = Some(place.region());
                 return Some(cache.run(place, context, memory));
             }
         }
         let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
         let held = place.hold();
+        self.last = held.as_ref().map(HeldPlace::region);
         let exit = cache.run(held.as_ref()?, context, memory);
         self.recent[slot] = Some(Recent { pc, paid, place, held });
         self.held.push(slot);
@@ -156,6 +160,30 @@ impl Tier {
             if let Some(recent) = &mut self.recent[slot] {
                 recent.held = None;
             }
+        }
+    }
+
+    /// Notes that the region that has run last was left by the dynamic jump at `from`, to `pc`. If that happens often, it is
+    /// compiled again, with what is known by then of where its jumps go.
+    pub(crate) fn miss(
+        &mut self,
+        cache: &CodeCache,
+        cells: &Cells,
+        source: Source<'_>,
+        memory: &Memory,
+        [from, pc]: [u32; 2],
+    ) {
+        let Some(region) = self.last.filter(|_| from != Context::NO_JUMP) else { return };
+        cells.note_jump(from, pc);
+        let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
+        *count += 1;
+        if *count < *limit {
+            return;
+        }
+        (*count, *limit) = (0, limit.saturating_mul(4));
+        self.release();
+        if let Attempt::Compiled(entries) = source.compile(cache, memory, region.head, |_| false, Some(region)) {
+            entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc));
         }
     }
 
@@ -191,7 +219,7 @@ impl Tier {
         // Room may be needed.
         self.release();
         let hotness = &self.hotness;
-        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc)) {
+        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None) {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}

@@ -7,21 +7,12 @@ use pvm_ops::{CodeMemory, DynamicJumps, Fetched, GuestCode, Inst, Reg, Trap, Wid
 #[derive(Debug)]
 pub struct Code<'a, M> {
     memory: &'a M,
-    first: u32,
-    count: u32,
 }
 
 impl<'a, M: CodeMemory> Code<'a, M> {
-    /// The code in `memory`. Dynamic jumps are fast to the `count` even addresses from `first` on.
-    pub fn new(memory: &'a M, first: u32, count: u32) -> Code<'a, M> {
-        Code { memory, first, count }
-    }
-
-    /// Whether the instruction at `pc` returns from a call: a jump by a register that calls leave the return address in
-    /// (volume I, 2.5.1).
-    pub fn is_return(&self, pc: u32) -> bool {
-        let links = [Reg::R1, Reg::R5];
-        matches!(self.fetch(pc).inst, Inst::JumpIndirect { link: None, base, .. } if links.contains(&base))
+    /// The code in `memory`.
+    pub fn new(memory: &'a M) -> Code<'a, M> {
+        Code { memory }
     }
 
     /// The instruction at `pc`.
@@ -62,7 +53,13 @@ impl<M: CodeMemory> GuestCode for Code<'_, M> {
     }
 
     fn dynamic_jumps(&self) -> DynamicJumps<'_> {
-        DynamicJumps::Direct { first: self.first, count: self.count }
+        DynamicJumps::Direct
+    }
+
+    /// Calls leave the return address in one of two registers (volume I, 2.5.1).
+    fn is_return(&self, pc: u32) -> bool {
+        let links = [Reg::R1, Reg::R5];
+        matches!(self.fetch(pc).inst, Inst::JumpIndirect { link: None, base, .. } if links.contains(&base))
     }
 
     fn width(&self) -> Width {

@@ -15,11 +15,13 @@ pub struct Context {
     pub(crate) memory: *mut u8,
     pub(crate) rights: *const u8,
     pub(crate) jump_entries: *const AtomicU64,
+    /// The dynamic jump by which compiled code was left, where jumps are direct; [`Context::NO_JUMP`] for returns.
+    pub jump: u32,
 }
 
 impl Default for Context {
     fn default() -> Context {
-        Context { state: State::default(), memory: null_mut(), rights: null(), jump_entries: null() }
+        Context { state: State::default(), memory: null_mut(), rights: null(), jump_entries: null(), jump: 0 }
     }
 }
 
@@ -51,6 +53,10 @@ impl Context {
     pub const RIGHTS: i32 = std::mem::offset_of!(Context, rights) as i32;
     /// The offset of the pointer to the code cache's word for the first entry of the guest's jump table.
     pub const JUMP_ENTRIES: i32 = std::mem::offset_of!(Context, jump_entries) as i32;
+    /// The program counter of no jump.
+    pub const NO_JUMP: u32 = u32::MAX;
+    /// The offset of [`Context::jump`].
+    pub const JUMP: i32 = std::mem::offset_of!(Context, jump) as i32;
     /// The offset of [`State::pc`].
     pub const PC: i32 = std::mem::offset_of!(Context, state.pc) as i32;
 }

@@ -9,7 +9,6 @@
 //! | `code_pages` | code in guest memory, and what of it has changed |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
-//! | [`JumpEntries`] | where dynamic jumps lead, for compiled code |
 //! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 //!
@@ -29,8 +28,6 @@ mod space;
 mod announcement;
 #[cfg(feature = "jit")]
 mod code_memory;
-#[cfg(feature = "jit")]
-mod jump_entries;
 
 #[cfg(feature = "jit")]
 pub use announcement::Announcement;
@@ -38,7 +35,5 @@ pub use announcement::Announcement;
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
-#[cfg(feature = "jit")]
-pub use jump_entries::JumpEntries;
 pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
 pub use reservation::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};

@@ -125,12 +125,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.append_block_param(block, I32);
             SharedDispatch { block, parked: self.parked, pending: self.pending }
         });
+        // Where returns lead is not of interest.
+        let pc = if self.code.is_return(pc) { Context::NO_JUMP } else { pc };
         let pc = self.builder.ins().iconst(I32, i64::from(pc));
         self.builder.ins().jump(shared.block, &[BlockArg::Value(address), BlockArg::Value(pc)]);
     }
 
     /// The blocks of the region that dynamic jumps may go to.
-    fn targets(&self) -> impl Iterator<Item = BlockId> + use<'_, C> {
+    pub(super) fn targets(&self) -> impl Iterator<Item = BlockId> + use<'_, C> {
         self.region.entries.iter().copied().filter(|&id| self.blocks.get(id).is_jump_target)
     }
 
@@ -149,7 +151,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn dispatch(&mut self, address: Value, jump: Jump) {
         let table = match self.code.dynamic_jumps() {
             DynamicJumps::Table { entries, .. } => entries,
-            DynamicJumps::Direct { first, count } => return self.dispatch_directly(address, first, count),
+            DynamicJumps::Direct => {
+                let from = match jump {
+                    Jump::At(pc) => self.builder.ins().iconst(I32, i64::from(pc)),
+                    Jump::Any(pc) => pc,
+                };
+                return self.dispatch_directly(address, from);
+            }
         };
         let [outside, leave] = [self.builder.create_block(), self.builder.create_block()];
         self.builder.set_cold_block(outside);
@@ -177,7 +185,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.switch_to_block(inside);
             match targets.is_empty() {
                 true => _ = self.builder.ins().jump(leave, &[]),
-                false => self.dispatch_by_place(entry, 2, leave),
+                false => self.dispatch_by_place(entry, leave),
             }
         }
 
@@ -192,32 +200,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.switch_to_block(leave);
         let entry = self.builder.ins().ushr_imm_u(address, 1);
         let entry = self.builder.ins().iadd_imm_s(entry, -1);
-        let words = self.words(entry, 2);
+        let words = self.words(entry);
         let target = self.builder.ins().load(I64, context_flags(), words, 8);
         let target = self.builder.ins().ireduce(I32, target);
         let is_invalid = self.builder.ins().icmp_imm_s(IntCC::Equal, target, -1);
         self.leave_if(is_invalid, |this| this.exit_at(Exit::Panic, jump));
         self.exit_to(Exit::Enter, target);
-    }
-
-    /// Goes to an address, the lowest bit cleared: within the region, or out of it. Wherever it is, that is no panic: where
-    /// no code can be, the interpreter finds that out.
-    fn dispatch_directly(&mut self, address: Value, first: u32, count: u32) {
-        let address = self.builder.ins().band_imm_s(address, !1);
-        if self.targets().next().is_some() {
-            let [leave, inside] = [self.builder.create_block(), self.builder.create_block()];
-            self.builder.set_cold_block(leave);
-            let offset = self.builder.ins().iadd_imm_s(address, -i64::from(first as i32));
-            let entry = self.builder.ins().ushr_imm_u(offset, 1);
-            let is_outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, entry, i64::from(count));
-            self.builder.ins().brif(is_outside, leave, &[], inside, &[]);
-            self.builder.seal_block(inside);
-            self.builder.switch_to_block(inside);
-            self.dispatch_by_place(entry, 1, leave);
-            self.builder.seal_block(leave);
-            self.builder.switch_to_block(leave);
-        }
-        self.exit_to(Exit::Enter, address);
     }
 
     fn exit_at(&mut self, exit: Exit, jump: Jump) {
@@ -228,8 +216,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// The same for jump tables so large that a branch table for all of it would be waste.
-    fn dispatch_by_place(&mut self, entry: Value, words: u8, leave: ir::Block) {
-        let words = self.words(entry, words);
+    fn dispatch_by_place(&mut self, entry: Value, leave: ir::Block) {
+        let words = self.words(entry);
         let place = self.builder.ins().load(I64, context_flags(), words, 0);
         let region = self.builder.ins().ushr_imm_u(place, 32);
         let is_away = self.builder.ins().icmp_imm_u(IntCC::NotEqual, region, i64::from(self.region.id) + 1);
@@ -246,12 +234,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.branch_by_table(number, leave, &ways);
     }
 
-    /// What the code cache keeps for an entry of the jump table, one or two words: where the target is in compiled code
-    /// (number of the region plus one in the high half, number of the entry in the low one); and its program counter, all
-    /// ones if it may not be jumped to. Where jumps are direct, there is an entry for each address, without the second word.
-    fn words(&mut self, entry: Value, words: u8) -> Value {
+    /// What the code cache keeps for an entry of the jump table, two words: where the target is in compiled code (number of
+    /// the region plus one in the high half, number of the entry in the low one), and its program counter, all ones if it
+    /// may not be jumped to.
+    fn words(&mut self, entry: Value) -> Value {
         let entry = self.builder.ins().uextend(I64, entry);
-        let offset = self.builder.ins().ishl_imm_u(entry, 2 + i64::from(words));
+        let offset = self.builder.ins().ishl_imm_u(entry, 4);
         let fixed = context_flags().with_readonly();
         let words = self.builder.ins().load(I64, fixed, self.context, Context::JUMP_ENTRIES);
         self.builder.ins().iadd(words, offset)

@@ -10,6 +10,7 @@
 //!
 //! Every way out leads through a funnel, one for each set of parked registers, so that an exit costs two constants and a jump.
 
+mod direct;
 mod gas;
 mod instruction;
 mod jumps;

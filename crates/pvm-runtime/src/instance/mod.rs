@@ -93,7 +93,7 @@ pub struct Instance {
 fn source<'a>(module: &'a Module, cells: &'a Cells) -> Source<'a> {
     match &module.shared.guest {
         Guest::Pvm(pvm) => Source::Program(&pvm.code),
-        Guest::Riscv(riscv) => Source::Memory(riscv.area, cells),
+        Guest::Riscv(_) => Source::Memory(cells),
     }
 }
 

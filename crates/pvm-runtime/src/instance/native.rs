@@ -58,6 +58,10 @@ impl Instance {
             self.context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
             match exit {
                 Native::Enter | Native::EnterPaid => {}
+                Native::EnterByJump => {
+                    let jump = [self.context.jump, self.context.state.pc];
+                    tier.miss(cache, cells, source, &self.memory, jump);
+                }
                 Native::Sbrk => {
                     let state = &mut self.context.state;
                     let Fetched { inst, next } = source.fetch(&self.memory, state.pc);

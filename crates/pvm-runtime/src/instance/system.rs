@@ -79,14 +79,9 @@ impl Instance {
     fn own_cache(&mut self) {
         let Guest::Riscv(guest) = &self.module.shared.guest else { return };
         let engine = self.module.engine();
-        let cache = crate::tier::riscv_cache(engine, &guest.executable, guest.area, self.module.gas_model());
-        let Some(riscv) = &mut self.riscv else { return };
-        match cache {
-            Ok(cache) => riscv.cache = cache.map(std::sync::Arc::new),
-            Err(error) => {
-                tracing::warn!(%error, "no address space for the machine code of a program that changes itself: it is interpreted");
-                riscv.is_interpreted = true;
-            }
+        let cache = crate::tier::riscv_cache(engine, &guest.executable, self.module.gas_model());
+        if let Some(riscv) = &mut self.riscv {
+            riscv.cache = cache.map(std::sync::Arc::new);
         }
     }
 
@@ -96,10 +91,8 @@ impl Instance {
         if !pc.is_multiple_of(2) {
             return self.trap(Trap::MisalignedTarget, pc);
         }
-        let (Some(riscv), Guest::Riscv(guest)) = (&mut self.riscv, &self.module.shared.guest) else {
-            unreachable!("the code of PVM programs is known ahead");
-        };
-        riscv.cells.learn(&guest.area.code(&self.memory), pc);
+        let Some(riscv) = &mut self.riscv else { unreachable!("the code of PVM programs is known ahead") };
+        riscv.cells.learn(&pvm_rv32::Code::new(&self.memory), pc);
         #[cfg(feature = "cranelift")]
         if let Some(tier) = &mut self.tier {
             tier.hotness.follow(&riscv.cells);
@@ -183,13 +176,8 @@ impl Instance {
 
     /// The trap of an instruction that may not be executed here.
     fn illegal(&self) -> (Trap, u32) {
-        let bits = match &self.module.shared.guest {
-            Guest::Riscv(guest) => {
-                let instruction = guest.area.code(&self.memory).instruction(self.pc());
-                instruction.ok().and_then(|instruction| instruction.encode()).unwrap_or(0)
-            }
-            Guest::Pvm(_) => 0,
-        };
+        let instruction = pvm_rv32::Code::new(&self.memory).instruction(self.pc());
+        let bits = instruction.ok().and_then(|instruction| instruction.encode()).unwrap_or(0);
         (Trap::IllegalInstruction, bits)
     }
 

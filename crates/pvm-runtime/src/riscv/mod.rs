@@ -21,9 +21,6 @@ pub(crate) struct Riscv {
     /// Its own machine code, once its code is not the module's any more.
     #[cfg(feature = "cranelift")]
     pub cache: Option<Arc<pvm_codegen::CodeCache>>,
-    /// There was no room for that.
-    #[cfg(feature = "cranelift")]
-    pub is_interpreted: bool,
     /// The control registers.
     pub control: Control,
     /// Instructions that earlier runs have executed, as far as gas tells; while one is going on, that and the gas it began with.
@@ -39,8 +36,6 @@ impl Riscv {
             cells: Cells::unknown(model, Reg::R0),
             #[cfg(feature = "cranelift")]
             cache: None,
-            #[cfg(feature = "cranelift")]
-            is_interpreted: false,
             control: Control::default(),
             retired: 0,
             started: Instant::now(),
@@ -50,7 +45,6 @@ impl Riscv {
     /// The machine code, if there is any: the instance's own, or the module's.
     #[cfg(feature = "cranelift")]
     pub(crate) fn cache<'a>(&'a self, module: &'a Module) -> Option<&'a Arc<pvm_codegen::CodeCache>> {
-        let cache = self.cache.as_ref().or(module.shared.cache.as_ref());
-        cache.filter(|_| !self.is_interpreted)
+        self.cache.as_ref().or(module.shared.cache.as_ref())
     }
 }
