@@ -50,8 +50,16 @@ again:  la      s11, begin_signature
         csrr    a1, mscratch
         sub     a1, a1, s6
         result  a1
+        .option norvc
 2:      ebreak
 1:
+        .option rvc
+        traps   c.ebreak
+        csrwi   mscratch, 21
+        csrrwi  a1, mscratch, 9
+        result  a1
+        csrr    a1, mscratch
+        result  a1
         # Accesses where there is no memory; nothing of them is done.
         li      a1, 0x40000000
         li      a2, 77
@@ -144,4 +152,4 @@ handler:
 tohost: .dword  0
         .balign 64
 fromhost: .dword 0
-        signature 28 * 3 + 4
+        signature 29 * 3 + 6
