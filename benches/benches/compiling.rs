@@ -11,7 +11,7 @@ const SIZE: usize = 3_000;
 fn compiling(criterion: &mut Criterion) {
     let engine = Engine::new(&Config::default()).expect("there is a compiler for this host");
     let kernels = kernel::load(None, &["sieve".to_owned(), "sha256".to_owned()]).expect("our kernels are there");
-    let small = kernels.into_iter().map(|Kernel { name, program, .. }| (name, program));
+    let small = kernels.into_iter().map(|Kernel { name, pvm, .. }| (name, pvm.expect("a PVM program").program));
     let generated = generate(SIZE).expect("programs of this size can be made");
     let (large, _) = parse(&generated.file).expect("generated programs are valid");
 

@@ -9,7 +9,8 @@ use std::hint::black_box;
 const SIZES: [usize; 3] = [8, 4096, 65536];
 
 fn module(kernel: &str) -> Module {
-    let kernel = kernel::load(None, &[kernel.to_owned()]).expect("our kernels are there").remove(0);
+    let mut kernels = kernel::load(None, &[kernel.to_owned()]).expect("our kernels are there");
+    let kernel = kernels.remove(0).pvm.expect("a PVM program");
     let engine = Engine::new(&Config::default()).expect("there is a compiler for this host");
     Module::from_program(&engine, kernel.program, Options::default())
 }

@@ -21,7 +21,8 @@ loop:   ecalli 1
 ";
 
 fn kernel_instance(config: Config) -> (Instance, u32) {
-    let kernel = kernel::load(None, &["sieve".to_owned()]).expect("our kernels are there").remove(0);
+    let mut kernels = kernel::load(None, &["sieve".to_owned()]).expect("our kernels are there");
+    let kernel = kernels.remove(0).pvm.expect("a PVM program");
     let engine = Engine::new(&config).expect("there is a compiler for this host");
     let module = Module::from_program(&engine, kernel.program, Options::default());
     (Instance::new(&module, &[]).expect("there is memory for it"), kernel.entry)

@@ -79,7 +79,8 @@ fn parents() -> HashMap<u32, u32> {
         .collect()
 }
 
-fn time_of(pid: u32) -> Option<Duration> {
+/// The processor time of the first thread of a process, from `/proc`, until somebody has waited for it.
+pub fn time_of(pid: u32) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
     Some(Duration::from_nanos(stat.split_whitespace().next()?.parse().ok()?))
 }

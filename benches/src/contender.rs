@@ -13,6 +13,8 @@ pub enum Guest {
     Pvm,
     /// The `.wasm` module.
     Wasm,
+    /// The RISC-V program.
+    Riscv,
 }
 
 /// An engine with its settings.

@@ -48,6 +48,7 @@ struct Parts {
 
 impl Parts {
     fn new(kernel: &Kernel) -> Result<Parts> {
+        let kernel = kernel.pvm()?;
         let blob = &kernel.program.blob;
         let len = blob.code.len() as u32;
         let mut memory = vec![0; MEMORY_SIZE as usize];

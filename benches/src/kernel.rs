@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// In the order of the tables.
 const NAMES: [&str; 8] = ["sieve", "sha256", "bytecode", "sort", "fib", "matmul", "coremix", "field"];
 
+/// Those that are there for RISC-V.
+pub const RISCV_NAMES: [&str; 8] = ["sieve", "sha256", "bytecode", "sort", "fib", "matmul", "coremix", "records"];
+
 /// The name of the one function that is run.
 pub const ENTRY: &str = "kernel";
 
@@ -16,27 +19,54 @@ pub struct Kernel {
     pub name: String,
     /// Its C source.
     pub source: PathBuf,
-    /// The `.polkavm` container.
-    pub file: Vec<u8>,
+    /// The same for PVM, if there is such a program.
+    pub pvm: Option<Pvm>,
     /// The WebAssembly module from the same source, if there is one.
     pub wasm: Option<Vec<u8>>,
+    /// The RISC-V program from the same source, if there is one: `prog N` writes the result.
+    pub elf: Option<PathBuf>,
+}
+
+/// A kernel as a PVM program.
+pub struct Pvm {
+    /// The `.polkavm` container.
+    pub file: Vec<u8>,
     /// What is in the container.
     pub program: Program,
     /// Where [`ENTRY`] begins.
     pub entry: u32,
 }
 
-impl Kernel {
-    fn load(folder: &Path, name: &str) -> Result<Kernel> {
-        let path = folder.join(name).with_extension("polkavm");
-        let file = std::fs::read(&path).with_context(|| path.display().to_string())?;
+impl Pvm {
+    fn load(path: &Path) -> Result<Pvm> {
+        let file = std::fs::read(path).with_context(|| path.display().to_string())?;
         let program = Program::parse(&file).with_context(|| path.display().to_string())?;
         let export = program.exports.iter().find(|export| export.name == ENTRY);
         let entry = export.ok_or_else(|| anyhow!("{}: no export named `{ENTRY}`", path.display()))?.pc;
-        let wasm = folder.join(name).with_extension("wasm");
-        let wasm =
-            wasm.exists().then(|| std::fs::read(&wasm).with_context(|| wasm.display().to_string())).transpose()?;
-        Ok(Kernel { name: name.to_owned(), source: folder.join(name).with_extension("c"), file, wasm, program, entry })
+        Ok(Pvm { file, program, entry })
+    }
+}
+
+impl Kernel {
+    fn load(folder: &Path, name: &str) -> Result<Kernel> {
+        let path = |extension| folder.join(name).with_extension(extension);
+        let existing = |extension| Some(path(extension)).filter(|path| path.exists());
+        let elf = existing("elf");
+        // One of the two there must be; if there is none, the error names the first.
+        let polkavm = existing("polkavm").or_else(|| elf.is_none().then(|| path("polkavm")));
+        let pvm = polkavm.map(|path| Pvm::load(&path)).transpose()?;
+        let read = |path: PathBuf| std::fs::read(&path).with_context(|| path.display().to_string());
+        let wasm = existing("wasm").map(read).transpose()?;
+        Ok(Kernel { name: name.to_owned(), source: path("c"), pvm, wasm, elf })
+    }
+
+    /// The PVM program.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn pvm(&self) -> Result<&Pvm> {
+        self.pvm.as_ref().with_context(|| format!("no {}.polkavm", self.name))
     }
 }
 

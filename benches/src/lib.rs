@@ -22,6 +22,7 @@ pub mod ours;
 pub mod polkavm_peer;
 pub mod report;
 pub mod resident;
+pub mod riscv;
 #[cfg(feature = "peers")]
 pub mod wasmi_peer;
 #[cfg(feature = "peers")]

@@ -10,7 +10,7 @@ use clap::Parser;
 use pvm_benches::contender::{Contender, Guest};
 use pvm_benches::kernel::{self, Kernel};
 use pvm_benches::report::Report;
-use pvm_benches::{measure, native, ours, polkavm_peer};
+use pvm_benches::{measure, native, ours, polkavm_peer, riscv};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ struct Arguments {
     /// always takes part.
     #[arg(long, visible_alias = "only", value_delimiter = ',', value_name = "NAMES")]
     contenders: Vec<String>,
+    /// Compare RISC-V programs, on this engine and on QEMU, instead of PVM programs.
+    #[arg(long)]
+    riscv: bool,
     /// Print the names of all contenders, and do nothing else.
     #[arg(long)]
     list: bool,
@@ -55,7 +58,11 @@ fn main() -> Result<()> {
         engines(&arguments)?.iter().for_each(|contender| println!("{}", contender.name));
         return Ok(());
     }
-    let kernels = kernel::load(arguments.folder.as_deref(), &arguments.kernels)?;
+    let names = match arguments.riscv && arguments.kernels.is_empty() && arguments.folder.is_none() {
+        true => kernel::RISCV_NAMES.map(str::to_owned).to_vec(),
+        false => arguments.kernels.clone(),
+    };
+    let kernels = kernel::load(arguments.folder.as_deref(), &names)?;
     let toolchain = native::Toolchain::find(arguments.cc.as_deref())?;
     eprintln!("native code: {}, -O2", toolchain.version());
     let mut contenders = vec![native::contender(toolchain)];
@@ -78,6 +85,9 @@ fn main() -> Result<()> {
 
 /// All engines that this program was built with and that the host lets run.
 fn engines(arguments: &Arguments) -> Result<Vec<Contender>> {
+    if arguments.riscv {
+        return riscv::contenders(arguments.jit_threshold);
+    }
     let mut engines = ours::contenders(arguments.jit_threshold)?;
     engines.extend(polkavm_peer::contenders()?);
     #[cfg(feature = "peers")]

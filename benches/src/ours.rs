@@ -29,8 +29,8 @@ fn contender(name: &'static str, share: u64, config: &Config, gas_model: GasMode
     let options = Options { profile: None, gas_model: Some(gas_model) };
     let prepare = move |kernel: &Kernel| -> Result<Runner> {
         // One module for all runs: what the first has compiled serves the others.
-        let module = Module::from_program(&engine, kernel.program.clone(), options);
-        let entry = kernel.entry;
+        let module = Module::from_program(&engine, kernel.pvm()?.program.clone(), options);
+        let entry = kernel.pvm()?.entry;
         Ok(Box::new(move |n| run(&module, entry, n)))
     };
     Ok(Contender { name, guest: Guest::Pvm, share, prepare: Box::new(prepare) })

@@ -60,7 +60,7 @@ pub fn engine(backend: BackendKind, sandbox: Option<SandboxKind>) -> Result<Rc<E
 fn contender(name: &'static str, share: u64, engine: &Rc<Engine>, gas: Gas, processes: Processes) -> Contender {
     let engine = Rc::clone(engine);
     let prepare = move |kernel: &Kernel| -> Result<Runner> {
-        let module = module(&engine, &kernel.file, gas)?;
+        let module = module(&engine, &kernel.pvm()?.file, gas)?;
         Ok(Box::new(move |n| run(&module, n, processes)))
     };
     Contender { name, guest: Guest::Pvm, share, prepare: Box::new(prepare) }

@@ -132,11 +132,12 @@ fn measure(engine: &str, arguments: &Arguments) -> Result<Figures> {
 }
 
 fn ours(kernel: &Kernel, config: &Config, count: usize) -> Result<Figures> {
-    let module = Module::from_program(&Engine::new(config)?, kernel.program.clone(), Options::default());
+    let entry = kernel.pvm()?.entry;
+    let module = Module::from_program(&Engine::new(config)?, kernel.pvm()?.program.clone(), Options::default());
     let make = || Ok(Instance::new(&module, &[])?);
     let run = |instance: &mut Instance| {
         instance.set_gas(GAS as u64);
-        instance.set_pc(kernel.entry);
+        instance.set_pc(entry);
         instance.registers_mut()[ARGUMENT] = 1;
         match instance.run() {
             Exit::Halt => Ok(()),
@@ -149,7 +150,7 @@ fn ours(kernel: &Kernel, config: &Config, count: usize) -> Result<Figures> {
 fn polkavm(kernel: &Kernel, backend: BackendKind, sandbox: Option<SandboxKind>, count: usize) -> Result<Figures> {
     let engine = polkavm_peer::engine(backend, sandbox)?;
     let gas = if sandbox.is_some() { Gas::Block } else { Gas::Instruction };
-    let module = polkavm_peer::module(&engine, &kernel.file, gas)?;
+    let module = polkavm_peer::module(&engine, &kernel.pvm()?.file, gas)?;
     let processes = if sandbox == Some(SandboxKind::Linux) { Processes::Descendants } else { Processes::Own };
     let make = || polkavm_peer::call(&module, 1);
     let run = |instance: &mut polkavm::RawInstance| match instance.run()? {

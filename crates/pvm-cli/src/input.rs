@@ -10,7 +10,7 @@ use pvm_conformance::trace::Trace;
 use pvm_conformance::vector::{GasVector, Vector, VectorFile};
 use pvm_conformance::{looks_like_trace, looks_like_vector};
 use pvm_isa::Profile;
-use pvm_program::{Format, Program};
+use pvm_program::{Executable, Format, Program};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -23,6 +23,8 @@ const MAX_INPUT: u64 = 1 << 30;
 pub enum Input {
     /// A PVM program.
     Program(Box<Program>),
+    /// A RISC-V program.
+    Executable(Box<Executable>),
     /// A PVM test vector.
     Vector(Box<Vector>),
     /// A gas vector.
@@ -37,7 +39,7 @@ impl Input {
     /// What it is, in words.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Input::Program(_) => "program",
+            Input::Program(_) | Input::Executable(_) => "program",
             Input::Vector(_) => "vector",
             Input::GasVector(_) => "gas-vector",
             Input::Trace(_) => "trace",
@@ -45,10 +47,11 @@ impl Input {
         }
     }
 
-    /// The program that it is or has in it, and the profile that goes with its kind. WebAssembly is compiled.
+    /// The PVM program that it is or has in it, and the profile that goes with its kind. WebAssembly is compiled.
     pub fn program(self, path: &Path, args: &ReadArgs, io: &mut Io<'_>) -> Result<(Program, Option<Profile>)> {
         Ok(match self {
             Input::Program(program) => (*program, None),
+            Input::Executable(_) => bail!("a RISC-V program, where one for PVM is wanted"),
             Input::Vector(vector) => (raw(&vector.program)?, None),
             Input::GasVector(vector) => (raw(&vector.program)?, Some(Profile::Draft)),
             Input::Trace(trace) => (Program::parse(&trace.program).context("the program in the trace")?, None),
@@ -109,20 +112,37 @@ fn too_large() -> anyhow::Error {
 /// Reads a file or standard input and tells what it is. Errors name the file.
 pub fn load(path: &Path, args: &ReadArgs, io: &mut Io<'_>) -> Result<(Vec<u8>, Input)> {
     let bytes = read(path, io)?;
-    let input = recognise(&bytes, args.format).with_context(|| name(path))?;
+    let input = recognise(&bytes, args).with_context(|| name(path))?;
     tracing::info!(path = %path.display(), bytes = bytes.len(), kind = input.kind(), "loaded");
     Ok((bytes, input))
 }
 
 /// Tells what some bytes are, or takes them for what they are said to be.
-pub fn recognise(bytes: &[u8], format: Option<FormatArg>) -> Result<Input> {
+pub fn recognise(bytes: &[u8], args: &ReadArgs) -> Result<Input> {
     if bytes.is_empty() {
         bail!("the file is empty");
     }
-    match format {
-        Some(format) => read_as(bytes, format),
-        None => recognise_by_content(bytes),
+    match (args.base, args.format) {
+        (Some(base), _) => read_flat(bytes, base),
+        (None, Some(format)) => read_as(bytes, format),
+        (None, None) => recognise_by_content(bytes),
     }
+}
+
+fn read_flat(bytes: &[u8], base: u32) -> Result<Input> {
+    if Executable::recognises(bytes) {
+        bail!("--base is for flat binaries; this is an ELF file, which says itself where it goes");
+    }
+    let executable = Executable::flat(bytes, base).context("not a valid flat binary")?;
+    Ok(Input::Executable(Box::new(executable)))
+}
+
+fn read_elf(bytes: &[u8]) -> Result<Input> {
+    let executable = Executable::parse(bytes).context("not a valid RISC-V executable")?;
+    if executable.flags & pvm_program::FLOAT_ABI != 0 {
+        tracing::warn!("the program passes arguments in floating-point registers, which there are none of here");
+    }
+    Ok(Input::Executable(Box::new(executable)))
 }
 
 fn read_as(bytes: &[u8], format: FormatArg) -> Result<Input> {
@@ -137,12 +157,16 @@ fn read_as(bytes: &[u8], format: FormatArg) -> Result<Input> {
         FormatArg::Polkavm => program(Format::PolkaVm),
         FormatArg::Vector => read_vector(bytes),
         FormatArg::Trace => read_trace(bytes),
-        FormatArg::Elf => Err(unsupported("RISC-V ELF files")),
+        FormatArg::Elf => read_elf(bytes),
         FormatArg::Wasm | FormatArg::Wat => Ok(Input::Wasm(bytes.to_vec())),
     }
 }
 
 fn recognise_by_content(bytes: &[u8]) -> Result<Input> {
+    // These four bytes begin no PVM program that anybody has: as a blob, its jump table would have 127 entries of 69 bytes.
+    if Executable::recognises(bytes) {
+        return read_elf(bytes);
+    }
     let attempts = match Program::parse(bytes) {
         Ok(program) => return Ok(Input::Program(Box::new(program))),
         Err(unrecognised) => unrecognised.attempts,
@@ -152,9 +176,6 @@ fn recognise_by_content(bytes: &[u8]) -> Result<Input> {
     }
     if looks_like_trace(bytes) {
         return read_trace(bytes);
-    }
-    if bytes.starts_with(b"\x7fELF") {
-        return Err(unsupported("RISC-V ELF files"));
     }
     if bytes.starts_with(b"\0asm") || first_word(bytes).is_some_and(|word| MODULE_WORDS.contains(&word)) {
         return Ok(Input::Wasm(bytes.to_vec()));
@@ -185,10 +206,6 @@ fn read_vector(bytes: &[u8]) -> Result<Input> {
 
 fn read_trace(bytes: &[u8]) -> Result<Input> {
     Ok(Input::Trace(Box::new(Trace::parse_bytes(bytes).context("not a valid trace")?)))
-}
-
-fn unsupported(what: &str) -> anyhow::Error {
-    anyhow!("{what} are not supported by this build of pvmrun; it runs PVM programs, vectors and traces")
 }
 
 /// The words that the text of a module may begin with: it need not be in parentheses of its own.
@@ -248,17 +265,17 @@ mod tests {
     use super::*;
 
     fn error(bytes: &[u8]) -> String {
-        format!("{:#}", recognise(bytes, None).unwrap_err())
+        format!("{:#}", recognise(bytes, &ReadArgs::default()).unwrap_err())
     }
 
     #[test]
     fn what_is_not_run_is_named() {
-        assert!(error(b"\x7fELF\x01\x01").contains("RISC-V ELF"));
+        assert!(error(b"\x7fELF\x01\x01").contains("not a valid RISC-V executable: ELF header at byte 0"));
     }
 
     #[test]
     fn webassembly_is_recognised() {
-        let kind = |bytes: &[u8]| recognise(bytes, None).unwrap().kind();
+        let kind = |bytes: &[u8]| recognise(bytes, &ReadArgs::default()).unwrap().kind();
         assert_eq!(kind(b"\0asm\x01\0\0\0"), "wasm");
         assert_eq!(kind(b" ;; hello\n(; a (; b ;) ;) ( module)"), "wasm");
         assert!(is_script(b"(assert_invalid (module))") && is_script(b"(module)") && !is_script(b"(;"));

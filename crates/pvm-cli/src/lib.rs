@@ -8,6 +8,7 @@
 //! | `input` | reading files and telling what they are |
 //! | `setup` | from options to engine and module |
 //! | `run`, `test`, `disasm`, `asm`, `info`, `wasm` | the verbs |
+//! | `listing` | RISC-V programs as text |
 //! | `stats` | what `--stats` prints |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod guard;
 mod info;
 mod input;
 mod io;
+mod listing;
 mod log;
 mod run;
 mod setup;

@@ -33,6 +33,13 @@ pub struct Case {
     pub compiled: CompileStats,
 }
 
+impl Case {
+    /// A case that cannot be run, and why.
+    pub(crate) fn refused(error: &dyn std::error::Error) -> Case {
+        Case { difference: Some(error.to_string()), ..Case::default() }
+    }
+}
+
 /// A run that is not as expected: the first difference, in words.
 pub type Difference = String;
 

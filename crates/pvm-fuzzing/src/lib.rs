@@ -13,6 +13,7 @@
 //! | [`parsers`] | inputs for the parsers, and what must hold of the outcome |
 //! | [`clif`] | random functions through the PVM back end, against Cranelift's interpreter |
 //! | [`wasm`] | random WebAssembly modules through the compiler, against `wasmi` |
+//! | [`rv32`] | random RISC-V programs, and QEMU as a second opinion on them |
 //! | [`shrink`] | the smallest case that still differs |
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ mod play;
 mod quirks;
 pub mod random;
 mod relocate;
+pub mod rv32;
 mod setting;
 mod shrink;
 pub mod wasm;

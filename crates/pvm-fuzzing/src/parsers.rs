@@ -14,7 +14,7 @@ use pvm_conformance::vector::VectorFile;
 use pvm_conformance::{looks_like_trace, looks_like_vector};
 use pvm_isa::Profile;
 use pvm_ops::GuestCode;
-use pvm_program::{Blob, Code, Format, Metadata, Program, natural};
+use pvm_program::{Blob, Code, Executable, Format, Metadata, Program, natural};
 use std::panic::catch_unwind;
 
 /// A parser, or a few that read the same.
@@ -26,6 +26,8 @@ pub enum Parser {
     Container(Format),
     /// A blob.
     Blob,
+    /// A RISC-V executable.
+    Elf,
     /// A number of variable length.
     Natural,
     /// A test vector.
@@ -38,13 +40,14 @@ pub enum Parser {
 
 impl Parser {
     /// Every parser.
-    pub const ALL: [Parser; 10] = [
+    pub const ALL: [Parser; 11] = [
         Parser::Program,
         Parser::Container(Format::Jam),
         Parser::Container(Format::Standard),
         Parser::Container(Format::PolkaVm),
         Parser::Container(Format::Raw),
         Parser::Blob,
+        Parser::Elf,
         Parser::Natural,
         Parser::Vector,
         Parser::Trace,
@@ -57,6 +60,7 @@ impl Parser {
             Parser::Program => "program",
             Parser::Container(format) => format.name(),
             Parser::Blob => "blob",
+            Parser::Elf => "elf",
             Parser::Natural => "natural",
             Parser::Vector => "vector",
             Parser::Trace => "trace",
@@ -80,6 +84,7 @@ impl Parser {
                 blob.encode(&mut again);
                 ensure(again == bytes, "a blob is not written as it was read")
             }),
+            Parser::Elf => accept(Executable::parse(bytes), check_executable),
             Parser::Natural => natural::decode(bytes).map_or(Ok(false), |decoded| check_natural(decoded, bytes)),
             Parser::Vector => {
                 // Whatever a vector needs is what it is recognised by.
@@ -129,6 +134,19 @@ fn check_program(program: &Program, bytes: &[u8]) -> Result<(), String> {
     ensure(again == bytes, "the disassembly makes another program")
 }
 
+/// What is read can be written and is read again as the same. (The file is another one: nobody needs all that is in it.)
+fn check_executable(executable: &Executable) -> Result<(), String> {
+    let again = match Executable::parse(&executable.encode()) {
+        Ok(again) => again,
+        // A page that segments share becomes one of its own, so there may be more of them.
+        Err(error) if error.field == "number of segments" => return Ok(()),
+        Err(error) => return Err(format!("an executable that was written is refused: {error}")),
+    };
+    // The end of the last segment is that of its page then, and headers are not in memory.
+    let same = Executable { end: executable.end, program_headers: executable.program_headers, ..again };
+    ensure(same == *executable, "an executable is written as another one")
+}
+
 fn check_natural((value, used, shortest): (u64, usize, bool), bytes: &[u8]) -> Result<bool, String> {
     let mut again = Vec::new();
     natural::encode(value, &mut again);
@@ -156,6 +174,8 @@ pub struct Pool {
 
 /// The greatest length of an input, for the most part.
 const MAX_LEN: usize = 4096;
+/// The same of an executable, whose parts are in pages of their own.
+const MAX_ELF: usize = 5 * MAX_LEN;
 
 impl Pool {
     /// Builds the valid inputs.
@@ -178,7 +198,7 @@ impl Pool {
             mutate::mutate(rng, &mut input, other, is_text);
         }
         if rng.u32(..1000) > 0 {
-            input.truncate(MAX_LEN);
+            input.truncate(if *parser == Parser::Elf { MAX_ELF } else { MAX_LEN });
         }
         (*parser, input)
     }

@@ -1,10 +1,11 @@
-//! Host functions for PVM programs, ready to serve, on top of [`pvm_runtime::Instance`].
+//! Host functions for PVM programs and system calls for RISC-V programs, ready to serve, on top of [`pvm_runtime::Instance`].
 //!
 //! | item | what it is |
 //! |---|---|
 //! | [`run`] | runs a guest and has a [`Host`] answer its calls |
 //! | [`Host`], [`Caller`] | what a host is asked, and how it reaches the guest |
 //! | [`Jam`] | the calls that a JAM program can make of a machine that stands alone: `gas` and `log` |
+//! | [`Process`] | the system calls of Linux that a RISC-V user program makes, and newlib's |
 //! | [`Observer`] | sees each call and everything that the host did in it; traces are recorded this way |
 //! | [`Watchdog`] | stops a run after some time |
 //!
@@ -38,6 +39,7 @@
 mod caller;
 mod escape;
 mod jam;
+mod linux;
 mod log;
 mod serve;
 mod watchdog;
@@ -45,6 +47,10 @@ mod watchdog;
 pub use caller::{Caller, Effects};
 pub use escape::escape;
 pub use jam::{COST, GAS, Jam, LOG, WHAT};
+pub use linux::{
+    DEFAULT_STACK, Ending, Errno, Folders, MAX_LINUX_ARGUMENTS, MIN_STACK, Process, Reply, Start, StartError, Stop,
+    Streams, run_bare, run_process,
+};
 pub use log::{Level, LogMessage, LogSink, MAX_MESSAGE, MAX_TARGET};
 pub use serve::{Host, Observer, Outcome, run};
 pub use watchdog::Watchdog;

@@ -22,8 +22,6 @@ pub struct Segment {
     pub size: u32,
     /// What the guest may do there.
     pub access: Access,
-    /// Whether instructions may be fetched from there. (The code of PVM programs is not in memory.)
-    pub executable: bool,
     /// The first bytes; zeros follow.
     pub data: Vec<u8>,
 }
@@ -31,7 +29,7 @@ pub struct Segment {
 impl Segment {
     /// A segment of `size` bytes, rounded up to pages. The caller has checked that it fits below 2^32.
     pub(crate) fn new(name: &'static str, address: u32, size: u32, access: Access, data: &[u8]) -> Segment {
-        Segment { name, address, size: page_round(size), access, executable: false, data: data.to_vec() }
+        Segment { name, address, size: page_round(size), access, data: data.to_vec() }
     }
 }
 

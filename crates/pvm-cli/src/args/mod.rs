@@ -6,7 +6,7 @@ mod wasm;
 
 #[cfg(feature = "cranelift")]
 pub use options::OptArg;
-pub use options::{EngineArgs, FaultArg, FormatArg, HostArg, JitArg, ProfileArg, ReadArgs, ReportArgs};
+pub use options::{EngineArgs, FaultArg, FormatArg, HostArg, JitArg, ProfileArg, ReadArgs, ReportArgs, SystemArgs};
 
 pub use wasm::{BoundsArg, CompileArgs, LevelArg, WasmArgs};
 
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// The names of the verbs; without one of them first, the verb is `run`.
 const VERBS: [&str; 7] = ["run", "test", "compile", "disasm", "asm", "info", "help"];
 
-/// Run, test and look at PVM programs, the virtual machine of JAM.
+/// Run, test and look at programs for PVM, the virtual machine of JAM, and for 32-bit RISC-V.
 #[derive(Debug, Parser)]
 #[command(name = "pvmrun", version, about, arg_required_else_help = true, disable_help_subcommand = false)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"), override_usage = "pvmrun [OPTIONS] PROGRAM [ARG]...\n       pvmrun <VERB> [OPTIONS] ...")]
@@ -40,14 +40,14 @@ pub enum Verb {
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
     #[command(override_usage = "pvmrun run [OPTIONS] PROGRAM [ARG]...")]
     Run(RunArgs),
-    /// Run conformance files: PVM vectors, gas vectors, traces; folders recursively
+    /// Run conformance files: PVM vectors, gas vectors, traces, RISC-V tests; folders recursively
     #[command(after_help = TEST_HELP)]
     Test(TestArgs),
     /// Compile a WebAssembly module, in binary or text form, to a JAM program
     #[cfg(feature = "wasm")]
     #[command(after_help = help::COMPILE_HELP)]
     Compile(CompileArgs),
-    /// Print a program as assembly, from which `asm` makes the same program again
+    /// Print a program as assembly, from which `asm` makes the same program again (RISC-V: a listing)
     Disasm(DisasmArgs),
     /// Make a program from assembly
     Asm(AsmArgs),
@@ -60,29 +60,31 @@ pub enum Verb {
 #[command(next_help_heading = "Program")]
 pub struct RunArgs {
     /// The program (`-` reads standard input), then its argument data: hexadecimal digits, with or without 0x, or
-    /// @FILE; several are put together. Options come before the program
+    /// @FILE; several are put together. A RISC-V program gets its arguments as they are. Options come before the program
     #[arg(value_names = ["PROGRAM", "ARG"], num_args = 1.., required = true, trailing_var_arg = true, help_heading = "Arguments")]
     command: Vec<OsString>,
     #[command(flatten)]
     pub read: ReadArgs,
-    /// Gas limit [default: 1000000000000000 (10^15), or what a vector says]
+    /// Gas limit [default: 1000000000000000 (10^15), or what a vector says; RISC-V: none]
     #[arg(long, value_name = "N", value_parser = units::number)]
     pub gas: Option<u64>,
     /// Start at this program counter
     #[arg(long, value_name = "N", value_parser = units::pc, conflicts_with = "entry")]
     pub pc: Option<u32>,
-    /// Start at this export; JAM programs have is_authorized, refine and accumulate [default: the code's beginning]
+    /// Start at this export or symbol; JAM programs have is_authorized, refine and accumulate [default: the code's beginning]
     #[arg(long, value_name = "NAME")]
     pub entry: Option<String>,
     /// Which host calls are served
     #[arg(long, value_enum, default_value_t)]
     pub host: HostArg,
-    /// Replace the stack size of a standard program: bytes, or with K or M
+    /// Replace the stack size of a standard program, or of a RISC-V program (8M): bytes, or with K or M
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     pub stack_size: Option<u64>,
     /// Write a host-call trace (JIP-7)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub system: SystemArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]

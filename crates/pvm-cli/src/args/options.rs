@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use pvm_gas::GasModel;
 use pvm_isa::Profile;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a program is read as.
@@ -23,8 +24,7 @@ pub enum FormatArg {
     Vector,
     /// A host-call trace
     Trace,
-    /// A RISC-V ELF file (not in this build)
-    #[value(hide = true)]
+    /// A static RISC-V executable (ELF, 32 bits)
     Elf,
     /// A WebAssembly module
     Wasm,
@@ -95,8 +95,26 @@ pub struct ReadArgs {
     #[arg(long, value_name = "VERSION", value_parser = PossibleValuesParser::new(["0.7", "0.8", "draft"])
         .try_map(|name| Profile::from_name(&name).ok_or("no such version")))]
     pub isa: Option<Profile>,
+    /// Take the input for a flat binary: RISC-V code that is put at this address and starts there
+    #[arg(long, value_name = "ADDRESS", value_parser = units::pc, conflicts_with = "format")]
+    pub base: Option<u32>,
     #[command(flatten)]
     pub wasm: WasmArgs,
+}
+
+/// What a RISC-V program finds around it.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "RISC-V programs")]
+pub struct SystemArgs {
+    /// Let it use files below this folder, and call it GUEST [default: as HOST is written]
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    pub dir: Vec<String>,
+    /// Set a variable of its environment, which is empty otherwise
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// After the run, write memory from `begin_signature` to `end_signature`, a word a line (architectural tests)
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
 }
 
 /// How programs are executed.
@@ -121,7 +139,8 @@ pub struct EngineArgs {
     /// Tell `perf` what compiled code is called
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub profile: ProfileArg,
-    /// How running is paid for [default: pipeline under 0.8, else instruction; vectors: what goes with their kind]
+    /// How running is paid for [default: pipeline under 0.8, else instruction; vectors: what goes with their kind; RISC-V:
+    /// none, or instruction if there is a limit]
     #[arg(long, value_name = "MODEL", value_parser = PossibleValuesParser::new(["instruction", "block", "pipeline", "none"])
         .try_map(|name| GasModel::from_name(&name).ok_or("no such model")))]
     pub gas_model: Option<GasModel>,

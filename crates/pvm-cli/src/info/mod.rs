@@ -1,14 +1,19 @@
 //! `pvmrun info`.
 
+mod riscv;
 mod text;
 
 use crate::args::{EngineArgs, InfoArgs};
+use crate::input::Input;
 use crate::units::to_hex;
 use crate::{Io, exit, input, setup};
 use anyhow::{Context, Result};
-use pvm_program::{Metadata, Program};
+use pvm_program::{MemoryImage, Metadata};
 use pvm_runtime::Module;
 use serde::Serialize;
+
+/// How many names are listed; the JSON has all.
+const LISTED: usize = 50;
 
 /// What is in a program, with the names that it has in JSON.
 #[derive(Debug, Serialize)]
@@ -94,6 +99,10 @@ struct CompiledInfo {
 /// Shows what is in a program.
 pub fn info(args: &InfoArgs, io: &mut Io<'_>) -> Result<u8> {
     let (bytes, input) = input::load(&args.program, &args.read, io)?;
+    if let Input::Executable(executable) = input {
+        riscv::print(&executable, bytes.len(), args.json, io)?;
+        return Ok(exit::HALT);
+    }
     let kind = input.kind();
     let (program, otherwise) =
         input.program(&args.program, &args.read, io).with_context(|| input::name(&args.program))?;
@@ -118,7 +127,7 @@ impl Info {
             profile: code.profile().name(),
             gas_model: module.gas_model().name(),
             metadata: program.metadata.as_deref().map(MetadataInfo::new),
-            memory: areas(program),
+            memory: areas(&program.image),
             heap: program.image.heap.map(|heap| HeapInfo { start: heap.start, limit: heap.limit }),
             code_bytes: code.bytes().len(),
             instructions: code.instruction_starts().count(),
@@ -147,8 +156,8 @@ impl MetadataInfo {
     }
 }
 
-fn areas(program: &Program) -> Vec<Area> {
-    let segments = program.image.segments.iter();
+fn areas(image: &MemoryImage) -> Vec<Area> {
+    let segments = image.segments.iter();
     segments
         .map(|segment| Area {
             name: segment.name,

@@ -1,11 +1,8 @@
 //! The information as text. What comes from the program is escaped.
 
-use super::{Info, MetadataInfo};
+use super::{Area, Info, LISTED, MetadataInfo};
 use pvm_host::escape;
 use std::fmt::Write;
-
-/// How many exports and imports are listed; the JSON has all.
-const LISTED: usize = 50;
 
 /// The information as text.
 pub fn text(info: &Info) -> String {
@@ -17,12 +14,7 @@ pub fn text(info: &Info) -> String {
     for section in &info.sections {
         out.field("section", format!("{:>3}: {} bytes", section.id, section.bytes));
     }
-    for area in &info.memory {
-        let end = u64::from(area.address) + u64::from(area.size);
-        let initial = area.initial_bytes;
-        let range = format!("{:#010x}..{end:#010x}", area.address);
-        out.field("memory", format!("{range}  {:<10}  {:<9} {initial} bytes given", area.access, area.name));
-    }
+    info.memory.iter().for_each(|area| out.area(area));
     if let Some(heap) = &info.heap {
         out.field("heap", format!("grows from {:#010x} to at most {:#010x}", heap.start, heap.limit));
     }
@@ -41,7 +33,7 @@ pub fn text(info: &Info) -> String {
         out.field("", format!("… and {more} more (--json lists all)"));
     }
     compiled(info, &mut out);
-    out.text
+    out.into_text()
 }
 
 fn metadata(info: &Info, out: &mut Lines) {
@@ -75,13 +67,27 @@ fn compiled(info: &Info, out: &mut Lines) {
 
 /// Lines of names and values.
 #[derive(Default)]
-struct Lines {
+pub struct Lines {
     text: String,
 }
 
 impl Lines {
-    fn field(&mut self, name: &str, value: String) {
+    /// A line.
+    pub fn field(&mut self, name: &str, value: String) {
         // Writing to a string does not fail.
         let _ = writeln!(self.text, "{name:<11} {value}");
+    }
+
+    /// The line of an area of memory.
+    pub fn area(&mut self, area: &Area) {
+        let end = u64::from(area.address) + u64::from(area.size);
+        let initial = area.initial_bytes;
+        let range = format!("{:#010x}..{end:#010x}", area.address);
+        self.field("memory", format!("{range}  {:<10}  {:<9} {initial} bytes given", area.access, area.name));
+    }
+
+    /// All lines.
+    pub fn into_text(self) -> String {
+        self.text
     }
 }

@@ -3,6 +3,7 @@
 mod program;
 mod record;
 mod report;
+mod riscv;
 
 use crate::Io;
 use crate::args::RunArgs;
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use pvm_conformance::trace::Trace;
 use pvm_conformance::vector::{GasVector, Vector};
 use pvm_gas::GasModel;
+use pvm_host::Stop;
 use pvm_isa::Profile;
 use pvm_program::{Blob, Program};
 use pvm_runtime::{Exit, Instance, Module, Options};
@@ -23,13 +25,17 @@ use std::time::Instant;
 /// The gas of a program if nobody says how much. (10^15: days of running, and exact in every reader of JSON.)
 const DEFAULT_GAS: u64 = 1_000_000_000_000_000;
 
-/// Runs a program, a vector or a trace.
+/// Runs a program, for PVM or RISC-V, a vector or a trace.
 pub fn run(args: &RunArgs, io: &mut Io<'_>) -> Result<u8> {
     let started = Instant::now();
     let (bytes, input) = input::load(args.program(), &args.read, io).map_err(|error| hint(args, error))?;
     let session = Session { args, started, loaded: Instant::now() };
+    if !matches!(input, Input::Executable(_)) {
+        session.refuse_system()?;
+    }
     let outcome = match input {
         Input::Program(program) => session.program(*program, bytes, io)?,
+        Input::Executable(executable) => session.executable(*executable, io)?,
         Input::Vector(vector) => session.vector(&vector, io)?,
         Input::GasVector(vector) => session.gas_vector(&vector, io)?,
         Input::Trace(trace) => session.trace(&trace)?,
@@ -78,6 +84,20 @@ impl Session<'_> {
     fn refuse(&self, kind: &str, refused: &[(&str, bool)]) -> Result<()> {
         match refused.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(usage(format!("{option} does not go with a {kind}: it says itself how it runs"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses options that go with RISC-V programs only.
+    fn refuse_system(&self) -> Result<()> {
+        let system = &self.args.system;
+        let given = [
+            ("--dir", !system.dir.is_empty()),
+            ("--env", !system.env.is_empty()),
+            ("--signature", system.signature.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(usage(format!("{option} goes with RISC-V programs only"))),
             None => Ok(()),
         }
     }
@@ -138,7 +158,7 @@ impl Session<'_> {
         instance.set_gas(gas);
         let prepared = Instant::now();
         let exit = program::execute(&mut instance, args, None, io)?;
-        Ok(self.outcome(Guest { instance: &instance, gas }, exit, prepared))
+        Ok(self.outcome(Guest { instance: &instance, gas }, Stop::Exit(exit), prepared))
     }
 
     fn trace(&self, trace: &Trace) -> Result<Outcome> {
@@ -168,15 +188,15 @@ impl Session<'_> {
             Err(difference) => return Err(anyhow!("the run differs from the trace: {difference}")),
         };
         drop(watchdog);
-        Ok(self.outcome(Guest { instance: &instance, gas: trace.start.gas }, exit, prepared))
+        Ok(self.outcome(Guest { instance: &instance, gas: trace.start.gas }, Stop::Exit(exit), prepared))
     }
 
-    fn outcome(&self, guest: Guest<'_>, exit: Exit, prepared: Instant) -> Outcome {
+    fn outcome(&self, guest: Guest<'_>, stop: Stop, prepared: Instant) -> Outcome {
         let times = crate::stats::Times {
             load: self.loaded - self.started,
             prepare: prepared - self.loaded,
             run: prepared.elapsed(),
         };
-        Outcome::new(guest, exit, self.args.report.stats.then_some(times))
+        Outcome::new(guest, stop, self.args.report.stats.then_some(times))
     }
 }

@@ -7,7 +7,7 @@ use crate::args::{HostArg, RunArgs};
 use crate::exit::usage;
 use crate::{setup, units};
 use anyhow::{Context, Result, anyhow};
-use pvm_host::{Host, Jam, LogMessage, Observer, Watchdog, escape};
+use pvm_host::{Host, Jam, LogMessage, Observer, Stop, Watchdog, escape};
 use pvm_program::Program;
 use pvm_runtime::{Exit, Instance, Module};
 use std::ffi::OsString;
@@ -54,7 +54,7 @@ impl Session<'_> {
             Some(path) => self.record(path, &mut instance, &bytes, &arguments, io)?,
             None => execute(&mut instance, args, None, io)?,
         };
-        Ok(self.outcome(Guest { instance: &instance, gas }, exit, prepared))
+        Ok(self.outcome(Guest { instance: &instance, gas }, Stop::Exit(exit), prepared))
     }
 }
 

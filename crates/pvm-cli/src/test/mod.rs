@@ -98,7 +98,8 @@ pub fn test(args: &TestArgs, io: &mut Io<'_>) -> Result<u8> {
 /// Reads and runs a case. The error says why there is none.
 fn case(path: &Path, args: &TestArgs, suite: &Suite, io: &mut Io<'_>) -> Result<Case> {
     let bytes = input::read(path, io).map_err(|error| without_path(error, path))?;
-    Ok(match input::recognise(&bytes, args.read.format)? {
+    Ok(match input::recognise(&bytes, &args.read)? {
+        Input::Executable(executable) => suite.executable(&executable),
         Input::Vector(vector) => suite.vector(&vector),
         Input::GasVector(vector) => suite.gas_vector(&vector),
         Input::Trace(trace) => {
@@ -112,7 +113,10 @@ fn case(path: &Path, args: &TestArgs, suite: &Suite, io: &mut Io<'_>) -> Result<
         }
         Input::Wasm(_) => anyhow::bail!("a WebAssembly module is no test: scripts (.wast) are"),
         Input::Program(program) => {
-            anyhow::bail!("a {} program is no test: vectors and traces are (`pvmrun run` runs it)", program.format)
+            anyhow::bail!(
+                "a {} program is no test: vectors, traces and RISC-V tests are (`pvmrun run` runs it)",
+                program.format
+            )
         }
     })
 }

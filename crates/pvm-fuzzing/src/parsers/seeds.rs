@@ -1,9 +1,9 @@
 //! Small valid inputs for each parser.
 
 use super::Parser;
-use crate::{Case, random};
+use crate::{Case, random, rv32};
 use fastrand::Rng;
-use pvm_program::{Blob, Format, PolkaVmFile, Program, Section, StandardProgram, natural};
+use pvm_program::{Blob, Format, PolkaVmFile, Program, Section, StandardProgram, Symbol, SymbolKind, natural};
 
 /// How many each parser gets.
 const COUNT: usize = 120;
@@ -24,6 +24,7 @@ pub(super) fn seeds(rng: &mut Rng, parser: Parser) -> Vec<Vec<u8>> {
             }
             Parser::Container(format) => program(rng, format, &blob),
             Parser::Blob => case.program,
+            Parser::Elf => executable(rng),
             Parser::Natural => {
                 let mut bytes = Vec::new();
                 natural::encode(rng.u64(..) >> rng.u32(..64), &mut bytes);
@@ -52,6 +53,22 @@ pub(super) fn seeds(rng: &mut Rng, parser: Parser) -> Vec<Vec<u8>> {
         }
     }
     seeds
+}
+
+/// A program with a few symbols.
+fn executable(rng: &mut Rng) -> Vec<u8> {
+    let (mut executable, _) = rv32::wild(rng.u64(..));
+    let names = ["_start", "main", "tohost", "begin_signature", "x"];
+    executable.symbols = (0..rng.usize(..6))
+        .map(|at| Symbol {
+            name: names[rng.usize(..names.len())].to_owned(),
+            address: at as u32 * 0x100,
+            size: rng.u32(..64),
+            kind: [SymbolKind::Function, SymbolKind::Object, SymbolKind::Label][rng.usize(..3)],
+            is_global: rng.bool(),
+        })
+        .collect();
+    executable.encode()
 }
 
 fn data(rng: &mut Rng) -> Vec<u8> {

@@ -4,7 +4,7 @@ use super::{Executable, Symbol, SymbolKind};
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader32, Ident, ProgramHeader32, SectionHeader32, Sym32};
 use object::{U16, U32, pod::bytes_of};
-use pvm_ops::Access;
+use pvm_ops::{Access, PAGE_SIZE};
 
 /// Sections in the file: none, symbols, names. The last also serves as the table of section names, all of which are empty.
 const SECTIONS: u16 = 3;
@@ -17,6 +17,8 @@ impl Executable {
         let mut program_headers = Vec::new();
         let mut contents = Vec::new();
         for segment in segments {
+            // Systems map files page by page, so offsets agree with addresses, modulo pages. (Both are multiples of a page.)
+            contents.resize((headers + contents.len()).next_multiple_of(PAGE_SIZE as usize) - headers, 0);
             program_headers.push(ProgramHeader32 {
                 p_type: U32::new(LE, elf::PT_LOAD),
                 p_offset: U32::new(LE, (headers + contents.len()) as u32),
@@ -24,8 +26,8 @@ impl Executable {
                 p_paddr: U32::new(LE, segment.address),
                 p_filesz: U32::new(LE, segment.data.len() as u32),
                 p_memsz: U32::new(LE, segment.size),
-                p_flags: U32::new(LE, flags(segment.access, segment.executable)),
-                p_align: U32::new(LE, 1),
+                p_flags: U32::new(LE, flags(segment.access)),
+                p_align: U32::new(LE, PAGE_SIZE),
             });
             contents.extend(&segment.data);
         }
@@ -86,13 +88,13 @@ impl Executable {
     }
 }
 
-fn flags(access: Access, executable: bool) -> elf::ProgramFlags {
+fn flags(access: Access) -> elf::ProgramFlags {
     let rights = match access {
         Access::None => elf::ProgramFlags(0),
         Access::Read | Access::ReadExecute => elf::PF_R,
         Access::ReadWrite | Access::ReadWriteExecute => elf::PF_R | elf::PF_W,
     };
-    if executable || access.is_executable() { rights | elf::PF_X } else { rights }
+    if access.is_executable() { rights | elf::PF_X } else { rights }
 }
 
 /// The contents of the two tables. The first symbol and the first name are empty.

@@ -92,10 +92,7 @@ impl Executable {
         let lead = base % PAGE_SIZE;
         let mut data = vec![0; lead as usize];
         data.extend(bytes);
-        let segment = Segment {
-            executable: true,
-            ..Segment::new("flat", base - lead, data.len() as u32, Access::ReadWrite, &data)
-        };
+        let segment = Segment::new("flat", base - lead, data.len() as u32, Access::ReadWriteExecute, &data);
         let image = MemoryImage { segments: vec![segment], heap: None };
         check_entry(&image, base, 0)?;
         let end = end as u32;
@@ -118,8 +115,8 @@ fn check_entry(image: &MemoryImage, entry: u32, offset: usize) -> Result<(), Loa
     };
     let is_inside = |segment: &&Segment| entry.checked_sub(segment.address).is_some_and(|at| at < segment.size);
     match image.segments.iter().find(is_inside) {
-        Some(segment) if segment.executable && entry.is_multiple_of(2) => Ok(()),
-        Some(segment) if segment.executable => Err(error("even")),
+        Some(segment) if segment.access.is_executable() && entry.is_multiple_of(2) => Ok(()),
+        Some(segment) if segment.access.is_executable() => Err(error("even")),
         _ => Err(error("in an executable segment")),
     }
 }

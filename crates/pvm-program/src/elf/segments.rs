@@ -175,11 +175,11 @@ fn pages(loads: &[Load<'_>]) -> Vec<Segment> {
         }
     }
     for area in &mut areas {
-        area.name = match (area.access, area.executable) {
-            (Access::ReadWrite, true) => "rwx",
-            (Access::ReadWrite, false) => "rw-data",
-            (_, true) => "code",
-            (_, false) => "ro-data",
+        area.name = match area.access {
+            Access::ReadWriteExecute => "rwx",
+            Access::ReadWrite => "rw-data",
+            Access::ReadExecute => "code",
+            Access::Read | Access::None => "ro-data",
         };
     }
     areas
@@ -203,10 +203,14 @@ fn shared_page(areas: &mut Vec<Segment>, start: u64) -> Option<&mut Segment> {
 }
 
 fn add_rights(area: &mut Segment, load: &Load<'_>) {
-    if load.writable {
-        area.access = Access::ReadWrite;
-    }
-    area.executable |= load.executable;
+    let is_writable = load.writable || area.access.is_writable();
+    let is_executable = load.executable || area.access.is_executable();
+    area.access = match (is_writable, is_executable) {
+        (false, false) => Access::Read,
+        (true, false) => Access::ReadWrite,
+        (false, true) => Access::ReadExecute,
+        (true, true) => Access::ReadWriteExecute,
+    };
 }
 
 /// Puts bytes behind those that an area has.

@@ -11,7 +11,7 @@ use crate::{InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
-use pvm_ops::{Access, Fetched, GuestCode, MemoryFault, Trap};
+use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
 use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS, Segment};
 use pvm_vm::{Context, Interrupter, Memory};
 
@@ -405,12 +405,7 @@ impl Instance {
 /// Puts segments into memory.
 fn load<'a>(memory: &mut Memory, segments: impl Iterator<Item = &'a Segment>) -> Result<(), InstanceError> {
     for segment in segments {
-        let access = match (segment.access, segment.executable) {
-            (Access::None | Access::Read, true) => Access::ReadExecute,
-            (Access::ReadWrite, true) => Access::ReadWriteExecute,
-            (access, _) => access,
-        };
-        memory.map(segment.address, u64::from(segment.size), access)?;
+        memory.map(segment.address, u64::from(segment.size), segment.access)?;
         memory.initialise(segment.address, &segment.data)?;
     }
     Ok(())

@@ -51,6 +51,8 @@ pub struct Progress {
     seed: u64,
     next: AtomicU64,
     end: u64,
+    /// How many are done at a time.
+    each: u64,
     done: AtomicU64,
     started: Instant,
     deadline: Option<Instant>,
@@ -68,6 +70,11 @@ const BATCH: u64 = 64;
 impl Budget {
     /// Works until the budget is used up: `work` gets the seed of one, and does it.
     pub fn spend(&self, unit: &str, work: impl Fn(u64) + Sync) -> Spent {
+        self.spend_in(1, unit, work)
+    }
+
+    /// The same where `work` does `each` of them at a time.
+    pub fn spend_in(&self, each: u64, unit: &str, work: impl Fn(u64) + Sync) -> Spent {
         let started = Instant::now();
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
         println!("seed {seed}");
@@ -75,7 +82,8 @@ impl Budget {
         let progress = Progress {
             seed,
             next: AtomicU64::new(self.skip),
-            end: self.count.map_or(u64::MAX, |count| self.skip + count),
+            end: self.count.map_or(u64::MAX, |count| self.skip + count.div_ceil(each)),
+            each,
             done: AtomicU64::new(0),
             started,
             deadline: self.time.map(|time| started + time),
@@ -122,7 +130,7 @@ impl Progress {
                 *lock(at_work) = Some((seed, Instant::now()));
                 work(seed);
                 *lock(at_work) = None;
-                self.done.fetch_add(1, Ordering::Relaxed);
+                self.done.fetch_add(self.each, Ordering::Relaxed);
             }
             if from + BATCH >= self.end {
                 return;

@@ -5,6 +5,7 @@
 //! fuzz parsers --count 1000000
 //! fuzz clif --time 5m
 //! fuzz wasm --time 5m
+//! fuzz qemu --count 200000
 //! fuzz replay FILE
 //! ```
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ mod budget;
 mod clif;
 mod differential;
 mod parsers;
+mod qemu;
 mod replay;
 mod totals;
 mod wasm;
@@ -39,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Compare interpreter, compiled code and the `polkavm` crate on random programs.
     Differential(Budget),
+    /// Compare random RISC-V programs with QEMU (`qemu-riscv32`).
+    Qemu(Budget),
     /// Feed mutated inputs to every parser.
     Parsers(Budget),
     /// Compile random functions to PVM code and compare with Cranelift's interpreter.
@@ -71,6 +75,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let differences = match Arguments::parse().command {
         Command::Differential(budget) => differential::run(&budget)?,
+        Command::Qemu(budget) => qemu::run(&budget)?,
         Command::Parsers(budget) => parsers::run(&budget)?,
         Command::Clif(budget) => clif::run(&budget)?,
         Command::Wasm(budget) => wasm::run(&budget)?,

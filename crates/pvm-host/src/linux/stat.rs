@@ -1,0 +1,161 @@
+//! What is known of files, in the layouts in which guests want it.
+
+use super::files::Open;
+use super::guest::{Guest, Layout};
+use super::paths::absolute;
+use super::{Errno, Process};
+use cap_std::fs::Metadata;
+use std::time::UNIX_EPOCH;
+
+const S_IFIFO: u32 = 0o010_000;
+const S_IFDIR: u32 = 0o040_000;
+const S_IFREG: u32 = 0o100_000;
+const S_IFLNK: u32 = 0o120_000;
+
+const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+const AT_EMPTY_PATH: u32 = 0x1000;
+/// "The current folder" in place of a descriptor (-100).
+const AT_FDCWD: u32 = 0xffff_ff9c;
+
+/// Bytes in a block, for programs that ask how large their buffers should be.
+const BLOCK: u32 = 4096;
+
+/// What is known of a file.
+struct About {
+    mode: u32,
+    size: u64,
+    /// Seconds and nanoseconds of the last change. Other times are not told.
+    time: (u64, u32),
+    /// Tells files apart.
+    inode: u64,
+}
+
+impl About {
+    fn of(metadata: &Metadata) -> About {
+        let (kind, mode) = match metadata.file_type() {
+            kind if kind.is_dir() => (S_IFDIR, 0o755),
+            kind if kind.is_symlink() => (S_IFLNK, 0o777),
+            _ => (S_IFREG, if metadata.permissions().readonly() { 0o444 } else { 0o644 }),
+        };
+        let since = metadata.modified().ok().and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok());
+        let time = since.unwrap_or_default();
+        About {
+            mode: kind | mode,
+            size: metadata.len(),
+            time: (time.as_secs(), time.subsec_nanos()),
+            inode: inode(metadata),
+        }
+    }
+
+    /// A stream: a pipe, as far as the guest knows.
+    const STREAM: About = About { mode: S_IFIFO | 0o600, size: 0, time: (0, 0), inode: 1 };
+
+    /// `struct stat64`, 104 bytes.
+    fn stat64(&self) -> Vec<u8> {
+        let (seconds, nanoseconds) = self.time;
+        let links = 1;
+        let head = Layout::default().u64(1).u64(self.inode).u32(self.mode).u32(links).u32(0).u32(0);
+        let sizes = head.u64(0).u64(0).u64(self.size).u32(BLOCK).u32(0).u64(self.size.div_ceil(512));
+        let time = |layout: Layout| layout.u32(seconds as u32).u32(nanoseconds);
+        time(time(time(sizes))).zeros(8).0
+    }
+
+    /// `struct statx`, 256 bytes.
+    fn statx(&self) -> Vec<u8> {
+        const BASIC: u32 = 0x7ff;
+        let (seconds, nanoseconds) = self.time;
+        let head = Layout::default().u32(BASIC).u32(BLOCK).u64(0).u32(1).u32(0).u32(0).u16(self.mode as u16).u16(0);
+        let sizes = head.u64(self.inode).u64(self.size).u64(self.size.div_ceil(512)).u64(0);
+        let time = |layout: Layout| layout.u64(seconds).u32(nanoseconds).u32(0);
+        // Access, birth, change, modification; then devices of special files and of this one.
+        let times = time(time(time(time(sizes))));
+        times.u32(0).u32(0).u32(0).u32(1).zeros(112).0
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    use cap_std::fs::MetadataExt;
+    metadata.ino()
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    2
+}
+
+fn by_descriptor(process: &Process<'_>, fd: u32) -> Result<About, Errno> {
+    Ok(match process.files.get(fd)? {
+        Open::File(file) => About::of(&file.metadata()?),
+        Open::Folder(folder) => About::of(&folder.dir.dir_metadata()?),
+        Open::Input | Open::Output | Open::Error => About::STREAM,
+    })
+}
+
+fn by_path(process: &Process<'_>, guest: &Guest<'_>, fd: u32, path: u32, flags: u32) -> Result<About, Errno> {
+    if flags & AT_EMPTY_PATH != 0 && (path == 0 || guest.bytes(path)? == [0]) {
+        return by_descriptor(process, fd);
+    }
+    let path = absolute(process, guest, fd, path)?;
+    let (dir, rest) = process.folders.find(&path)?;
+    let metadata = match flags & AT_SYMLINK_NOFOLLOW != 0 {
+        true => dir.symlink_metadata(rest)?,
+        false => dir.metadata(rest)?,
+    };
+    Ok(About::of(&metadata))
+}
+
+/// `fstat64(fd, buffer)`.
+pub(super) fn fstat(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let about = by_descriptor(process, guest.args[0])?;
+    guest.write(guest.args[1], &about.stat64())?;
+    Ok(0)
+}
+
+/// `fstatat64(fd, path, buffer, flags)`.
+pub(super) fn fstatat(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let [fd, path, buffer, flags, ..] = guest.args;
+    let about = by_path(process, guest, fd, path, flags)?;
+    guest.write(buffer, &about.stat64())?;
+    Ok(0)
+}
+
+/// `statx(fd, path, flags, mask, buffer)`.
+pub(super) fn statx(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let [fd, path, flags, _, buffer, _] = guest.args;
+    let about = by_path(process, guest, fd, path, flags)?;
+    guest.write(buffer, &about.statx())?;
+    Ok(0)
+}
+
+/// `stat(path, buffer)` with newlib's number.
+pub(super) fn stat_newlib(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let [path, buffer, ..] = guest.args;
+    guest.args = [AT_FDCWD, path, buffer, 0, 0, 0];
+    fstatat(process, guest)
+}
+
+/// `lstat(path, buffer)` with newlib's number.
+pub(super) fn lstat_newlib(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let [path, buffer, ..] = guest.args;
+    guest.args = [AT_FDCWD, path, buffer, AT_SYMLINK_NOFOLLOW, 0, 0];
+    fstatat(process, guest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_have_their_sizes() {
+        let about = About { mode: S_IFREG | 0o644, size: 0x1_2345, time: (7, 8), inode: 9 };
+        let stat = about.stat64();
+        assert_eq!(stat.len(), 104);
+        assert_eq!((&stat[16..20], &stat[48..56]), (&about.mode.to_le_bytes()[..], &about.size.to_le_bytes()[..]));
+        let statx = about.statx();
+        assert_eq!(statx.len(), 256);
+        assert_eq!((&statx[28..30], &statx[40..48]), (&about.mode.to_le_bytes()[..2], &about.size.to_le_bytes()[..]));
+        // The modification time is the last of four.
+        assert_eq!((&statx[112..120], &statx[120..124]), (&7_u64.to_le_bytes()[..], &8_u32.to_le_bytes()[..]));
+    }
+}

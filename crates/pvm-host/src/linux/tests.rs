@@ -1,0 +1,417 @@
+use super::*;
+use pvm_program::{MemoryImage, Segment};
+use pvm_runtime::FaultDetection;
+use std::path::{Path, PathBuf};
+
+/// Where programs of the tests are, and a page that they may write for what calls want.
+const CODE: u32 = 0x1_0000;
+const DATA: u32 = 0x2_0000;
+
+fn executable() -> Executable {
+    let segment = |address, access| Segment { name: "", address, size: 0x1000, access, data: Vec::new() };
+    let segments = vec![segment(CODE, Access::ReadExecute), segment(DATA, Access::ReadWrite)];
+    let image = MemoryImage { segments, heap: None };
+    Executable { image, entry: CODE, end: DATA + 0x800, symbols: Vec::new(), program_headers: None, flags: 0 }
+}
+
+/// A folder of its own for a test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let path = std::env::temp_dir().join(format!("pvm-host-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(path.join("inside")).unwrap();
+        std::fs::write(path.join("secret"), "do not read").unwrap();
+        Scratch(path)
+    }
+
+    fn inside(&self, name: &str) -> PathBuf {
+        self.0.join("inside").join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs `test` on a process; returns what that has written to standard output.
+fn with_process(folder: Option<&Path>, input: &str, test: impl FnOnce(&mut Process<'_>, &mut Memory, u32)) -> String {
+    let executable = executable();
+    let mut memory = Memory::new(64 << 20, FaultDetection::Checks, CODE).unwrap();
+    for segment in &executable.image.segments {
+        memory.map(segment.address, segment.size.into(), segment.access).unwrap();
+    }
+    let (mut input, mut output, mut error) = (input.as_bytes(), Vec::new(), Vec::new());
+    let streams = Streams { input: &mut input, output: &mut output, error: &mut error };
+    let mut folders = Folders::default();
+    if let Some(folder) = folder {
+        folders.open(&folder.join("inside"), "data").unwrap();
+    }
+    let arguments = vec![b"prog".to_vec(), b"one".to_vec()];
+    let environment = vec![b"A=B".to_vec()];
+    let start = Start { streams, folders, arguments, environment, stack_size: DEFAULT_STACK };
+    let (mut process, pointer) = Process::start(&executable, &mut memory, start).unwrap();
+    test(&mut process, &mut memory, pointer);
+    process.flush();
+    drop(process);
+    String::from_utf8(output).unwrap()
+}
+
+fn call(process: &mut Process<'_>, memory: &mut Memory, number: u32, args: &[u32]) -> u32 {
+    let mut six = [0; 6];
+    six[..args.len()].copy_from_slice(args);
+    match process.call(memory, number, six) {
+        Reply::Return(value) | Reply::Flush(value) => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn word(memory: &Memory, address: u32) -> u32 {
+    let mut bytes = [0; 4];
+    memory.read(address, &mut bytes).unwrap();
+    u32::from_le_bytes(bytes)
+}
+
+fn text(memory: &Memory, address: u32) -> String {
+    let mut text = Vec::new();
+    for at in address.. {
+        let mut byte = [0];
+        memory.read(at, &mut byte).unwrap();
+        if byte == [0] {
+            break;
+        }
+        text.extend(byte);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+/// Puts a path into memory and returns its address.
+fn path(memory: &mut Memory, path: &str) -> u32 {
+    memory.write(DATA + 0x100, path.as_bytes()).unwrap();
+    memory.write(DATA + 0x100 + path.len() as u32, &[0]).unwrap();
+    DATA + 0x100
+}
+
+const AT_FDCWD: u32 = -100_i32 as u32;
+const O_RDONLY: u32 = 0;
+const O_RDWR_CREAT: u32 = 0o102;
+
+fn open(process: &mut Process<'_>, memory: &mut Memory, name: &str, flags: u32) -> u32 {
+    let path = path(memory, name);
+    call(process, memory, 56, &[AT_FDCWD, path, flags, 0o644])
+}
+
+#[test]
+fn the_stack_is_laid_out_as_by_linux() {
+    with_process(None, "", |_, memory, pointer| {
+        assert!(pointer.is_multiple_of(16));
+        assert_eq!(word(memory, pointer), 2);
+        let argument = |k: u32| text(memory, word(memory, pointer + 4 + 4 * k));
+        assert_eq!((argument(0), argument(1), word(memory, pointer + 12)), ("prog".into(), "one".into(), 0));
+        assert_eq!((argument(3), word(memory, pointer + 20)), ("A=B".into(), 0));
+        let mut auxiliary = std::collections::BTreeMap::new();
+        let mut at = pointer + 24;
+        while word(memory, at) != 0 {
+            auxiliary.insert(word(memory, at), word(memory, at + 4));
+            at += 8;
+        }
+        assert_eq!((auxiliary[&6], auxiliary[&9], auxiliary[&23]), (4096, CODE, 0));
+        let mut random = [0; 16];
+        memory.read(auxiliary[&25], &mut random).unwrap();
+        assert_ne!(random, [0; 16]);
+    });
+}
+
+#[test]
+fn arguments_have_a_limit() {
+    let executable = executable();
+    let mut memory = Memory::new(64 << 20, FaultDetection::Checks, CODE).unwrap();
+    let mut try_with = |argument: Vec<u8>, stack_size| {
+        let (mut input, mut output, mut error) = (&b""[..], Vec::new(), Vec::new());
+        let streams = Streams { input: &mut input, output: &mut output, error: &mut error };
+        let (folders, arguments) = (Folders::default(), vec![argument]);
+        let start = Start { streams, folders, arguments, environment: Vec::new(), stack_size };
+        Process::start(&executable, &mut memory, start).map(|(_, pointer)| pointer)
+    };
+    assert!(matches!(try_with(vec![b'x'; MAX_LINUX_ARGUMENTS], MIN_STACK), Err(StartError::Arguments)));
+    assert!(matches!(try_with(b"a\0b".to_vec(), MIN_STACK), Err(StartError::Arguments)));
+    assert!(matches!(try_with(Vec::new(), 4096), Err(StartError::SmallStack { .. })));
+    assert!(matches!(try_with(Vec::new(), 1 << 40), Err(StartError::NoRoom { .. })));
+    assert!(matches!(try_with(Vec::new(), 128 << 20), Err(StartError::Memory(_))));
+    assert!(try_with(vec![b'x'; MAX_LINUX_ARGUMENTS - 5], MIN_STACK).is_ok());
+}
+
+#[test]
+fn streams_are_read_and_written() {
+    let output = with_process(None, "in", |process, memory, _| {
+        assert_eq!(call(process, memory, 63, &[0, DATA, 100]), 2);
+        assert_eq!(call(process, memory, 63, &[0, DATA, 100]), 0);
+        assert_eq!(call(process, memory, 64, &[1, DATA, 2]), 2);
+        // Two parts: "n" and "in".
+        for (at, value) in [(0x40, DATA + 1), (0x44, 1), (0x48, DATA), (0x4c, 2)] {
+            memory.write(DATA + at, &u32::to_le_bytes(value)).unwrap();
+        }
+        assert_eq!(call(process, memory, 66, &[1, DATA + 0x40, 2]), 3);
+        assert_eq!(call(process, memory, 66, &[1, DATA + 0x40, 1025]), Errno::EINVAL.result());
+        assert_eq!(call(process, memory, 64, &[0, DATA, 1]), Errno::EBADF.result());
+        assert_eq!(call(process, memory, 64, &[7, DATA, 1]), Errno::EBADF.result());
+        assert_eq!(call(process, memory, 29, &[1, 0x5413, DATA]), Errno::ENOTTY.result());
+    });
+    assert_eq!(output, "innin");
+}
+
+#[test]
+fn every_pointer_is_checked() {
+    let scratch = Scratch::new("pointers");
+    std::fs::write(scratch.inside("file"), "abc").unwrap();
+    with_process(Some(&scratch.0), "some input", |process, memory, _| {
+        let file = open(process, memory, "data/file", O_RDONLY);
+        assert_eq!(file, 3);
+        let bad = [0, 4, 0xfff, DATA - 4, DATA + 0x1000, 0x7fff_ffff, u32::MAX - 1, u32::MAX];
+        for at in bad {
+            // The calls, with the bad pointer in each place for one.
+            for (number, args) in [
+                (17, [at, 4096, 0, 0, 0, 0]),
+                (56, [AT_FDCWD, at, 0, 0, 0, 0]),
+                (62, [file, 0, 0, at, 0, 0]),
+                (63, [0, at, 8, 0, 0, 0]),
+                (63, [file, at, 8, 0, 0, 0]),
+                (64, [1, at, 8, 0, 0, 0]),
+                (65, [0, at, 1, 0, 0, 0]),
+                (66, [1, at, 1, 0, 0, 0]),
+                (78, [AT_FDCWD, at, DATA, 8, 0, 0]),
+                (80, [1, at, 0, 0, 0, 0]),
+                (113, [0, at, 0, 0, 0, 0]),
+                (134, [1, 0, at, 0, 0, 0]),
+                (135, [0, 0, at, 0, 0, 0]),
+                (160, [at, 0, 0, 0, 0, 0]),
+                (169, [at, 0, 0, 0, 0, 0]),
+                (278, [at, 16, 0, 0, 0, 0]),
+                (291, [AT_FDCWD, at, 0, 0, DATA, 0]),
+                (291, [1, DATA, 0x1000, 0, at, 0]),
+                (403, [0, at, 0, 0, 0, 0]),
+                (414, [at, 1, 0, 0, 0, 0]),
+            ] {
+                if at == 0 && [62, 134, 135].contains(&number) {
+                    continue;
+                }
+                let found = call(process, memory, number, &args);
+                assert_eq!(found, Errno::EFAULT.result(), "call {number} with {at:#x}");
+            }
+        }
+        // Nothing is read from a stream for a buffer that ends behind its page.
+        assert_eq!(call(process, memory, 63, &[0, DATA + 0xffc, 8]), Errno::EFAULT.result());
+        assert_eq!(call(process, memory, 63, &[0, DATA, 0x800]), 10);
+    });
+}
+
+#[test]
+fn files_are_found_below_folders_only() {
+    let scratch = Scratch::new("folders");
+    std::fs::write(scratch.inside("file"), "abc").unwrap();
+    std::fs::create_dir(scratch.inside("deep")).unwrap();
+    #[cfg(unix)]
+    for (target, link) in [("../secret", "out"), ("/etc/passwd", "abs"), ("file", "in"), ("..", "up")] {
+        std::os::unix::fs::symlink(target, scratch.inside(link)).unwrap();
+    }
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        for name in ["data/file", "/data/file", "./data/../data/./file", "data/deep/../file", "data/in"] {
+            let file = open(process, memory, name, O_RDONLY);
+            assert_eq!(file, 3, "{name}");
+            assert_eq!(call(process, memory, 63, &[file, DATA, 9]), 3);
+            assert_eq!(call(process, memory, 57, &[file]), 0);
+        }
+        let outside = scratch.0.join("secret").display().to_string();
+        for name in [
+            "data/../secret",
+            "../secret",
+            "/etc/passwd",
+            &outside,
+            "secret",
+            "data/out",
+            "data/abs",
+            "data/up/secret",
+            "data/deep/../../secret",
+            "data/file/../../secret",
+        ] {
+            for flags in [O_RDONLY, O_RDWR_CREAT] {
+                let found = open(process, memory, name, flags) as i32;
+                assert!((-100..0).contains(&found), "{name}: {found}");
+            }
+        }
+        assert_eq!(open(process, memory, "data/nothing", O_RDONLY), Errno::ENOENT.result());
+        // By way of a folder that is open.
+        let folder = open(process, memory, "data/deep", O_RDONLY);
+        for name in ["../../secret", "../out", "/etc/passwd"] {
+            let path = path(memory, name);
+            assert!((call(process, memory, 56, &[folder, path, 0]) as i32) < 0, "{name}");
+        }
+        let path = path(memory, "../file");
+        assert_eq!(call(process, memory, 56, &[folder, path, 0]), folder + 1);
+    });
+    assert_eq!(std::fs::read(scratch.0.join("secret")).unwrap(), b"do not read");
+}
+
+#[test]
+fn files_are_written_sought_listed_and_removed() {
+    let scratch = Scratch::new("files");
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        let file = open(process, memory, "data/new", O_RDWR_CREAT);
+        memory.write(DATA, b"hello").unwrap();
+        assert_eq!(call(process, memory, 64, &[file, DATA, 5]), 5);
+        // _llseek to 1, then newlib's lseek to -1 from the end.
+        assert_eq!(call(process, memory, 62, &[file, 0, 1, DATA + 8, 0]), 0);
+        assert_eq!((word(memory, DATA + 8), word(memory, DATA + 12)), (1, 0));
+        assert_eq!(call(process, memory, 63, &[file, DATA + 16, 2]), 2);
+        assert_eq!(word(memory, DATA + 16), u32::from_le_bytes(*b"el\0\0"));
+        assert_eq!(call(process, memory, 62, &[file, -1_i32 as u32, 2, 0]), 4);
+        assert_eq!(call(process, memory, 67, &[file, DATA + 16, 3, 2, 0]), 3);
+        assert_eq!(word(memory, DATA + 16), u32::from_le_bytes(*b"llo\0"));
+        assert_eq!(call(process, memory, 63, &[file, DATA + 16, 9]), 1);
+        assert_eq!(call(process, memory, 80, &[file, DATA + 0x200]), 0);
+        assert_eq!((word(memory, DATA + 0x210) >> 12, word(memory, DATA + 0x230)), (8, 5));
+        assert_eq!(call(process, memory, 46, &[file, 2, 0]), 0);
+        let again = call(process, memory, 23, &[file]);
+        assert_eq!(call(process, memory, 57, &[file]), 0);
+        assert_eq!(call(process, memory, 57, &[file]), Errno::EBADF.result());
+        assert_eq!(call(process, memory, 57, &[again]), 0);
+        let folder = open(process, memory, "data", 0o200_000);
+        let len = call(process, memory, 61, &[folder, DATA + 0x400, 0x400]);
+        let mut entries = vec![0; len as usize];
+        memory.read(DATA + 0x400, &mut entries).unwrap();
+        assert!(entries.windows(4).any(|window| window == b"new\0"));
+        assert_eq!(call(process, memory, 61, &[folder, DATA + 0x400, 0x400]), 0);
+        let path = path(memory, "data/new");
+        assert_eq!(call(process, memory, 35, &[AT_FDCWD, path, 0]), 0);
+    });
+    assert!(!scratch.inside("new").exists());
+}
+
+#[test]
+fn memory_is_mapped_and_given_back() {
+    with_process(None, "", |process, memory, pointer| {
+        let brk = call(process, memory, 214, &[0]);
+        assert_eq!(brk, DATA + 0x1000);
+        assert_eq!(call(process, memory, 214, &[brk + 10]), brk + 10);
+        memory.write(brk, &[7]).unwrap();
+        assert_eq!(call(process, memory, 214, &[brk]), brk);
+        assert!(memory.write(brk, &[7]).is_err());
+        assert_eq!(call(process, memory, 214, &[brk + 1]), brk + 1);
+        assert_eq!(word(memory, brk), 0);
+        // More than the limit of memory, and into the stack.
+        assert_eq!(call(process, memory, 214, &[brk + (65 << 20)]), brk + 1);
+        assert_eq!(call(process, memory, 214, &[0xf000_0000]), brk + 1);
+
+        let anonymous = 0x22;
+        let area = call(process, memory, 222, &[0, 0x2800, 3, anonymous, u32::MAX, 0]);
+        assert!(area.is_multiple_of(4096) && area < pointer);
+        memory.write(area + 0x2fff, &[1]).unwrap();
+        let second = call(process, memory, 222, &[0, 0x1000, 3, anonymous, u32::MAX, 0]);
+        assert_eq!(second + 0x1000, area);
+        assert_eq!(call(process, memory, 226, &[area, 0x1000, 1]), 0);
+        assert!(memory.write(area, &[1]).is_err() && memory.write(area + 0x1000, &[1]).is_ok());
+        assert_eq!(call(process, memory, 215, &[area + 0x1000, 0x1000]), 0);
+        assert_eq!(call(process, memory, 226, &[area, 0x3000, 1]), Errno::ENOMEM.result());
+        // The hole is the highest place of its size that is free.
+        assert_eq!(call(process, memory, 222, &[0, 0x1000, 3, anonymous, u32::MAX, 0]), area + 0x1000);
+        assert_eq!(call(process, memory, 222, &[0, 65 << 20, 3, anonymous, u32::MAX, 0]), Errno::ENOMEM.result());
+        assert_eq!(call(process, memory, 222, &[0, 0, 3, anonymous, u32::MAX, 0]), Errno::EINVAL.result());
+        assert_eq!(call(process, memory, 222, &[0, u32::MAX, 3, anonymous, u32::MAX, 0]), Errno::EINVAL.result());
+        let fixed = anonymous | 0x10;
+        assert_eq!(call(process, memory, 222, &[0x4000_0000, 0x1000, 3, fixed, u32::MAX, 0]), 0x4000_0000);
+        assert_eq!(call(process, memory, 222, &[0x4000_0001, 0x1000, 3, fixed, u32::MAX, 0]), Errno::EINVAL.result());
+        let unless_taken = anonymous | 0x10_0000;
+        assert_eq!(
+            call(process, memory, 222, &[0x4000_0000, 0x1000, 3, unless_taken, u32::MAX, 0]),
+            Errno::EEXIST.result()
+        );
+    });
+}
+
+#[test]
+fn files_are_mapped_as_copies() {
+    let scratch = Scratch::new("mapped");
+    std::fs::write(scratch.inside("file"), [[b'a'; 4096], [b'b'; 4096]].concat()).unwrap();
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        let file = open(process, memory, "data/file", O_RDONLY);
+        let area = call(process, memory, 222, &[0, 0x3000, 1, 2, file, 1]);
+        assert_eq!((word(memory, area), word(memory, area + 0x1000)), (u32::from_le_bytes([b'b'; 4]), 0));
+        assert_eq!(call(process, memory, 222, &[0, 0x1000, 3, 1, file, 0]), Errno::ENODEV.result());
+        assert_eq!(call(process, memory, 222, &[0, 0x1000, 1, 2, 77, 0]), Errno::EBADF.result());
+    });
+}
+
+#[test]
+fn processes_end() {
+    with_process(None, "", |process, memory, _| {
+        assert_eq!(process.call(memory, 93, [0x103, 0, 0, 0, 0, 0]), Reply::End(Ending::Exit(3)));
+    });
+    with_process(None, "", |process, memory, _| {
+        let pid = call(process, memory, 172, &[]);
+        assert_eq!(call(process, memory, 130, &[pid + 1, 6]), Errno::ESRCH.result());
+        let ending = process.call(memory, 130, [pid, 6, 0, 0, 0, 0]);
+        assert_eq!(ending, Reply::End(Ending::Signal(6)));
+        assert_eq!(Ending::Signal(6).code(), 134);
+    });
+}
+
+#[test]
+fn time_passes() {
+    with_process(None, "", |process, memory, _| {
+        memory.write(DATA, &[0; 8]).unwrap();
+        memory.write(DATA + 8, &u64::to_le_bytes(150_000_000)).unwrap();
+        let started = Instant::now();
+        while process.call(memory, 407, [1, 0, DATA, 0, 0, 0]) == Reply::Again {}
+        assert!(started.elapsed().as_millis() >= 150);
+        assert_eq!(call(process, memory, 403, &[1, DATA]), 0);
+        assert!(word(memory, DATA + 8) >= 150_000_000 || word(memory, DATA) > 0);
+        assert_eq!(call(process, memory, 403, &[99, DATA]), Errno::EINVAL.result());
+    });
+}
+
+#[test]
+fn what_is_unknown_is_no_call() {
+    with_process(None, "", |process, memory, _| {
+        for number in (0..5000).filter(|&number| calls::find(number).is_none()) {
+            assert_eq!(call(process, memory, number, &[]), Errno::ENOSYS.result());
+        }
+        assert_eq!(process.unknown.len(), MAX_LOGGED);
+        assert_eq!(call(process, memory, 259, &[]), 0);
+        assert_eq!(process.call(memory, 259, [0; 6]), Reply::Flush(0));
+    });
+}
+
+#[test]
+fn no_call_does_harm_whatever_its_arguments() {
+    let scratch = Scratch::new("random");
+    std::fs::write(scratch.inside("file"), "abc").unwrap();
+    let mut state = 1_u32;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    with_process(Some(&scratch.0), "input", |process, memory, _| {
+        memory.write(DATA + 0x100, b"data/file\0").unwrap();
+        for _ in 0..20_000 {
+            let number = random() % 450;
+            // Ending and sleeping are other tests' business.
+            if [93, 94, 101, 129, 130, 131, 407].contains(&number) {
+                continue;
+            }
+            let args = std::array::from_fn(|_| match random() % 6 {
+                0 => random() % 8,
+                1 => DATA + random() % 0x1000,
+                2 => DATA + 0x100,
+                3 => random() % 0x1_0000,
+                4 => u32::MAX - random() % 0x2000,
+                _ => random(),
+            });
+            process.call(memory, number, args);
+        }
+    });
+}
