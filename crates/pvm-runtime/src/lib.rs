@@ -24,20 +24,26 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod caller;
 mod config;
 mod engine;
 mod error;
 mod instance;
+mod linker;
 mod module;
 mod riscv;
 mod source;
+mod store;
 #[cfg(feature = "cranelift")]
 mod tier;
+mod timer;
 
+pub use caller::Caller;
 pub use config::{Config, Jit, Options};
 pub use engine::Engine;
 pub use error::{EngineError, InstanceError, ModuleError};
 pub use instance::{Exit, Instance, InterruptHandle, Stats};
+pub use linker::{HostFuture, HostResult, HostStop, Linker};
 pub use module::{CompileStats, Module};
 #[cfg(feature = "cranelift")]
 pub use pvm_codegen::{OptLevel, Profiling};
@@ -46,3 +52,4 @@ pub use pvm_isa::{Profile, REG_COUNT};
 pub use pvm_ops::{Access, MemoryFault, Trap};
 pub use pvm_program::{Executable, Format, Program};
 pub use pvm_vm::{FaultDetection, Memory, MemoryError};
+pub use store::{CallError, Completion, Entry, Invocation, RunError, Slice, Store};

@@ -24,6 +24,7 @@ mod reservation;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod segment;
 mod space;
+mod typed;
 
 #[cfg(feature = "jit")]
 mod announcement;

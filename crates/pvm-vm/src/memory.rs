@@ -7,7 +7,7 @@
 
 use crate::FaultDetection;
 use crate::code_pages::CodePages;
-use crate::reservation::{Reservation, SPACE};
+use crate::reservation::{Reason, Reservation, SPACE};
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;
@@ -37,6 +37,12 @@ pub enum MemoryError {
         bytes: u64,
         /// What the host said.
         error: io::Error,
+    },
+    /// Pages are to be new that the guest has already.
+    #[error("the page of {address:#x} is in use")]
+    InUse {
+        /// The first byte of the first such page.
+        address: u32,
     },
     /// More pages than allowed would be accessible.
     #[error("{wanted} bytes of guest memory are more than the limit of {limit}")]
@@ -95,7 +101,22 @@ impl Interrupter {
     /// Has the run that is going on, or the next one, stop.
     pub fn interrupt(&self) {
         if let Some(reservation) = self.reservation.upgrade() {
-            reservation.interrupt();
+            reservation.interrupt(Reason::Request);
+        }
+    }
+
+    /// The same because time is up. [`Interrupter::withdraw`] takes that back.
+    pub fn time_is_up(&self) {
+        if let Some(reservation) = self.reservation.upgrade() {
+            reservation.interrupt(Reason::Deadline);
+        }
+    }
+
+    /// Takes [`Interrupter::time_is_up`] back, if no run has stopped because of it. What [`Interrupter::interrupt`] asks for
+    /// stays.
+    pub fn withdraw(&self) {
+        if let Some(reservation) = self.reservation.upgrade() {
+            reservation.withdraw(Reason::Deadline);
         }
     }
 }
@@ -115,6 +136,7 @@ pub struct Memory {
     heap_end: u64,
     heap_limit: u64,
     sbrk_returns_new_end: bool,
+    was_requested: bool,
     pub(crate) code: CodePages,
 }
 
@@ -146,6 +168,7 @@ impl Memory {
             heap_end: 0,
             heap_limit: 0,
             sbrk_returns_new_end: false,
+            was_requested: false,
             code: CodePages::default(),
         })
     }
@@ -162,8 +185,20 @@ impl Memory {
     }
 
     /// Whether a run on this memory is to stop; forgets it.
+    #[inline]
     pub fn take_interrupt(&mut self) -> bool {
-        self.bytes.take_interrupt()
+        match self.bytes.take_interrupt() {
+            0 => false,
+            reasons => {
+                self.was_requested = reasons & Reason::Request as u32 != 0;
+                true
+            }
+        }
+    }
+
+    /// Whether somebody asked for the interruption that was taken last, or only its time was up.
+    pub fn was_requested(&self) -> bool {
+        self.was_requested
     }
 
     /// Lets `sbrk` move the end of the heap from `start` up to `limit`.

@@ -28,6 +28,15 @@ pub const TRIPWIRE_OFFSET: i64 = (ABOVE + PAGE) as i64;
 /// Where the flag is that interrupts a run, from the first address: four bytes that are not zero when the run is to stop.
 pub const INTERRUPT_OFFSET: i64 = (ABOVE + 2 * PAGE) as i64;
 
+/// Why a run is to stop: a bit of the flag for each, so that one can be taken back without the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Somebody asked for it.
+    Request = 1,
+    /// Its time is up.
+    Deadline = 2,
+}
+
 /// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
 /// Who owns the guest's memory decides about it; others, who share the reservation, only interrupt.
 #[derive(Debug)]
@@ -55,23 +64,37 @@ impl Reservation {
     }
 
     /// Has the run that is going on, or the next one, stop.
-    pub(crate) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self, reason: Reason) {
         let _held = self.interruption.lock();
-        self.flag().store(1, Ordering::Relaxed);
+        self.flag().fetch_or(reason as u32, Ordering::Relaxed);
         let raised = self.set_tripwire(true);
         debug_assert!(raised.is_ok(), "no mapping is joined or split: {raised:?}");
     }
 
-    /// Whether a run is to stop; forgets it. Should the host fail to allow what it had allowed before, it is not forgotten.
-    pub(crate) fn take_interrupt(&self) -> bool {
-        if self.flag().load(Ordering::Relaxed) == 0 {
-            return false;
-        }
+    /// Why a run is to stop, a bit of [`Reason`] for each; forgets it. Should the host fail to allow what it had allowed
+    /// before, it is not forgotten.
+    #[inline]
+    pub(crate) fn take_interrupt(&self) -> u32 {
+        if self.flag().load(Ordering::Relaxed) == 0 { 0 } else { self.take_reasons() }
+    }
+
+    #[cold]
+    fn take_reasons(&self) -> u32 {
         let _held = self.interruption.lock();
-        if self.set_tripwire(false).is_ok() {
+        let reasons = self.flag().load(Ordering::Relaxed);
+        if reasons != 0 && self.set_tripwire(false).is_ok() {
             self.flag().store(0, Ordering::Relaxed);
         }
-        true
+        reasons
+    }
+
+    /// Takes an interruption back that has not stopped anything yet. Other reasons to stop stay.
+    pub(crate) fn withdraw(&self, reason: Reason) {
+        let _held = self.interruption.lock();
+        let others = self.flag().load(Ordering::Relaxed) & !(reason as u32);
+        if others != 0 || self.set_tripwire(false).is_ok() {
+            self.flag().store(others, Ordering::Relaxed);
+        }
     }
 
     /// Has reading from the tripwire fail, or not, where the host enforces rights.
