@@ -6,6 +6,7 @@
 //! | [`Host`], [`Caller`] | what a host is asked, and how it reaches the guest |
 //! | [`Jam`] | the calls that a JAM program can make of a machine that stands alone: `gas` and `log` |
 //! | [`Observer`] | sees each call and everything that the host did in it; traces are recorded this way |
+//! | [`calls`] | the calls of JAM for a [`pvm_runtime::Linker`]: general ones, and inner machines |
 //! | [`Watchdog`] | stops a run after some time |
 //!
 //! ```
@@ -34,6 +35,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+
+pub mod calls;
 
 mod caller;
 mod escape;
