@@ -16,6 +16,9 @@ pub struct Caller<'a, T> {
     pub(crate) linker: &'a Linker<T>,
 }
 
+/// The gas that another guest gets until it is looked whether this one is to stop: less than a millisecond's.
+const INNER_SLICE: u64 = 1 << 17;
+
 fn panic(_: MemoryFault) -> HostStop {
     HostStop::Exit(Exit::Panic)
 }
@@ -148,5 +151,18 @@ impl<T> Caller<'_, T> {
     /// As [`crate::Store::call`]. Handed on with `?`, what stopped the function ends the outer run, too.
     pub fn call<'e>(&mut self, entry: impl Into<Entry<'e>>, arguments: &[u64]) -> Result<u64, CallError> {
         self.parts.call(self.linker, entry.into(), arguments)
+    }
+
+    /// Runs another guest on behalf of this one: whatever interrupts this one stops that one with [`Exit::Interrupted`], too. A
+    /// guest that is not metered is only interrupted by itself.
+    pub fn run_inner(&self, inner: &mut Instance) -> Exit {
+        loop {
+            if let Some(exit) = inner.run_for(INNER_SLICE) {
+                return exit;
+            }
+            if self.memory().is_interrupted() {
+                return Exit::Interrupted;
+            }
+        }
     }
 }

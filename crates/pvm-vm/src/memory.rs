@@ -8,7 +8,7 @@
 use crate::FaultDetection;
 use crate::code_pages::CodePages;
 use crate::reservation::{Reason, Reservation, SPACE};
-use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
+use memmap2::{MmapMut, MmapOptions};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
@@ -26,6 +26,9 @@ pub(crate) const WATCHED: u8 = 8;
 /// Compiled code looks up the page of an access's last byte without wrapping at 2^32: the page behind the last one must
 /// be in the table and have no rights.
 const PAGES: usize = (SPACE / PAGE_SIZE as u64) as usize + 1;
+
+/// How many ranges are told apart when memory is reset.
+const MOST_USED: usize = 16;
 
 /// Why memory could not be had or changed.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +140,8 @@ pub struct Memory {
     heap_limit: u64,
     sbrk_returns_new_end: bool,
     was_requested: bool,
+    /// Where pages may be accessible, or hold something.
+    used: Vec<Range<u64>>,
     pub(crate) code: CodePages,
 }
 
@@ -169,6 +174,7 @@ impl Memory {
             heap_limit: 0,
             sbrk_returns_new_end: false,
             was_requested: false,
+            used: Vec::new(),
             code: CodePages::default(),
         })
     }
@@ -196,6 +202,11 @@ impl Memory {
         }
     }
 
+    /// Whether a run on this memory is to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.bytes.is_interrupted()
+    }
+
     /// Whether somebody asked for the interruption that was taken last, or only its time was up.
     pub fn was_requested(&self) -> bool {
         self.was_requested
@@ -206,6 +217,27 @@ impl Memory {
         self.heap_end = u64::from(start);
         self.heap_limit = u64::from(limit);
         self.sbrk_returns_new_end = sbrk_returns_new_end;
+    }
+
+    /// Where the heap ends, how far it can go, and whether `sbrk` returns its new end.
+    pub fn heap(&self) -> (u32, u32, bool) {
+        // Both were set from such numbers, and the one does not pass the other.
+        (self.heap_end as u32, self.heap_limit as u32, self.sbrk_returns_new_end)
+    }
+
+    /// The numbers of pages that have a right, in their order.
+    pub(crate) fn accessible_pages(&self) -> impl Iterator<Item = u32> {
+        let mut used = self.used.clone();
+        used.sort_by_key(|range| range.start);
+        let mut end = 0;
+        // Ranges may have grown into one another.
+        let places = used.into_iter().flat_map(move |range| {
+            let range = pages(range);
+            let places = range.start.max(end)..range.end;
+            end = end.max(range.end);
+            places
+        });
+        places.filter(|&page| self.rights[page] != 0).map(|page| page as u32)
     }
 
     /// Where the byte of address 0 is, or would be, for compiled code. Stays the same for the life of the memory.
@@ -267,6 +299,9 @@ impl Memory {
         let accessible = self.accessible_pages - before + after;
         if after > before && accessible > self.page_limit {
             return Err(MemoryError::Limit { wanted: accessible * page, limit: self.page_limit * page });
+        }
+        if access != Access::None {
+            self.note_used(u64::from(address)..end);
         }
         self.note_code(u64::from(address)..end, |former| (former ^ bits) & EXECUTABLE != 0);
         self.set_rights(u64::from(address)..end, bits)?;
@@ -335,16 +370,31 @@ impl Memory {
     pub fn reset(&mut self) -> Result<(), MemoryError> {
         self.set_heap(0, 0, false);
         self.accessible_pages = 0;
-        self.note_code(0..SPACE, |bits| bits & EXECUTABLE != 0);
-        // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be; `&mut` means that
-        // nothing holds a reference into the table.
-        unsafe { self.rights.unchecked_advise(UncheckedAdvice::DontNeed) }.map_err(MemoryError::Discard)?;
-        self.bytes.protect(0..SPACE, Access::None).map_err(|error| MemoryError::Protect {
-            address: 0,
-            size: SPACE,
-            error,
-        })?;
-        self.bytes.discard(0..SPACE).map_err(MemoryError::Discard)
+        // What fails to be taken back is tried again by the next reset.
+        for range in self.used.clone() {
+            self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
+            self.rights[pages(range.clone())].fill(0);
+            self.bytes.protect(range.clone(), Access::None).map_err(|error| MemoryError::Protect {
+                address: range.start as u32,
+                size: range.end - range.start,
+                error,
+            })?;
+            self.bytes.discard(range).map_err(MemoryError::Discard)?;
+        }
+        self.used.clear();
+        Ok(())
+    }
+
+    /// Notes that pages may be accessible from now on.
+    fn note_used(&mut self, range: Range<u64>) {
+        let hull = |a: &Range<u64>, b: &Range<u64>| a.start.min(b.start)..a.end.max(b.end);
+        if let Some(near) = self.used.iter_mut().find(|used| used.start <= range.end && range.start <= used.end) {
+            *near = hull(near, &range);
+        } else if self.used.len() < MOST_USED {
+            self.used.push(range);
+        } else {
+            self.used = vec![self.used.iter().fold(range, |all, used| hull(&all, used))];
+        }
     }
 
     /// Copies guest memory out.

@@ -78,6 +78,11 @@ impl Reservation {
         if self.flag().load(Ordering::Relaxed) == 0 { 0 } else { self.take_reasons() }
     }
 
+    /// Whether a run is to stop.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.flag().load(Ordering::Relaxed) != 0
+    }
+
     #[cold]
     fn take_reasons(&self) -> u32 {
         let _held = self.interruption.lock();

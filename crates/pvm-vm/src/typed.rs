@@ -115,4 +115,20 @@ impl Memory {
         }
         self.map(address, size, access)
     }
+
+    /// What is accessible: address, number of pages, and right of each area of pages side by side, in the order of
+    /// addresses.
+    pub fn areas(&self) -> Vec<(u32, u32, Access)> {
+        let mut areas: Vec<(u32, u32, Access)> = Vec::new();
+        let mut end = None;
+        for page in self.accessible_pages() {
+            let (address, access) = (page * PAGE_SIZE, self.access(page * PAGE_SIZE));
+            match areas.last_mut() {
+                Some((_, pages, former)) if end == Some(page) && *former == access => *pages += 1,
+                _ => areas.push((address, 1, access)),
+            }
+            end = page.checked_add(1);
+        }
+        areas
+    }
 }

@@ -81,17 +81,17 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct Instance {
     module: Module,
-    context: Box<Context>,
-    memory: Memory,
+    pub(crate) context: Box<Context>,
+    pub(crate) memory: Memory,
     #[cfg(feature = "cranelift")]
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
-    at_host_call: bool,
+    pub(crate) at_host_call: bool,
     /// Gas of the run that no slice has been given yet.
     reserve: u64,
     stats: Stats,
     /// What a RISC-V guest has beside that.
-    riscv: Option<Box<Riscv>>,
+    pub(crate) riscv: Option<Box<Riscv>>,
     _slot: InstanceSlot,
 }
 
@@ -191,6 +191,11 @@ impl Instance {
         self.context.state.pc
     }
 
+    /// Where a resumed run goes on: behind a host call, or at [`Instance::pc`].
+    pub fn next_pc(&self) -> u32 {
+        if self.at_host_call { self.fetch(self.pc()).next } else { self.pc() }
+    }
+
     /// Goes on at `pc`. A run that starts within a block pays for the rest of it.
     pub fn set_pc(&mut self, pc: u32) {
         self.context.state.pc = pc;
@@ -266,9 +271,10 @@ impl Instance {
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
+        let slice_limit = self.slice_limit().min(most.max(1));
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = self.reserve.min(Context::SLICE).min(most.max(1));
+            let slice = self.reserve.min(slice_limit);
             self.context.state.gas += slice;
             self.reserve -= slice;
             if self.memory.take_interrupt() {
@@ -288,6 +294,15 @@ impl Instance {
         self.set_gas(if metered { left } else { gas });
         self.note_left();
         exit
+    }
+
+    /// How much gas a run gets until it is looked whether it is to stop.
+    fn slice_limit(&self) -> u64 {
+        #[cfg(feature = "cranelift")]
+        if self.tier.is_some() {
+            return Context::SLICE;
+        }
+        Context::INTERPRETED_SLICE
     }
 
     /// Goes on behind the instruction, within its block.

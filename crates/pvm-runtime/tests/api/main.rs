@@ -6,6 +6,7 @@ mod interruption;
 mod limits;
 mod linker;
 mod memory;
+mod snapshots;
 mod threads;
 
 use pvm_runtime::{Config, Engine, Executable, Jit, Module, Options, Program};
