@@ -5,7 +5,7 @@
 //! and a fault is exact to the byte. Under [`FaultDetection::Signals`] the host enforces the same rights, for compiled
 //! code that looks nothing up.
 
-use crate::FaultDetection;
+use crate::{FaultDetection, Image};
 use crate::code_pages::CodePages;
 use crate::reservation::{Reason, Reservation, SPACE};
 use memmap2::{MmapMut, MmapOptions};
@@ -40,6 +40,16 @@ pub enum MemoryError {
         bytes: u64,
         /// What the host said.
         error: io::Error,
+    },
+    /// Pages are to hold what an image has not.
+    #[error("{size:#x} bytes at offset {offset:#x} are not whole pages of an image of {limit:#x} bytes")]
+    Image {
+        /// Where they would begin.
+        offset: u64,
+        /// How many bytes there would be.
+        size: u64,
+        /// How long the image is.
+        limit: u64,
     },
     /// Pages are to be new that the guest has already.
     #[error("the page of {address:#x} is in use")]
@@ -82,6 +92,9 @@ pub enum MemoryError {
     /// The host could not take pages back.
     #[error("the host failed to take pages back: {0}")]
     Discard(io::Error),
+    /// The host could not map pages of an image.
+    #[error("the host failed to map pages of an image: {0}")]
+    MapImage(io::Error),
     /// The host could not enforce a right. The pages are not accessible then.
     #[error("the host failed to protect {size:#x} bytes of guest memory at {address:#x}: {error}")]
     Protect {
@@ -142,6 +155,8 @@ pub struct Memory {
     was_requested: bool,
     /// Where pages may be accessible, or hold something.
     used: Vec<Range<u64>>,
+    /// Some pages are mapped from an image.
+    has_image: bool,
     pub(crate) code: CodePages,
 }
 
@@ -175,6 +190,7 @@ impl Memory {
             sbrk_returns_new_end: false,
             was_requested: false,
             used: Vec::new(),
+            has_image: false,
             code: CodePages::default(),
         })
     }
@@ -354,12 +370,42 @@ impl Memory {
     pub fn map(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         self.protect(address, size, access)?;
         self.note_code(u64::from(address)..u64::from(address) + size, |bits| bits & EXECUTABLE != 0);
-        self.discard(address, size)
+        self.discard(u64::from(address)..u64::from(address) + size, access)
     }
 
-    /// Gives whole pages back to the host; they read as zeros from then on.
-    fn discard(&mut self, address: u32, size: u64) -> Result<(), MemoryError> {
-        self.bytes.discard(u64::from(address)..u64::from(address) + size).map_err(MemoryError::Discard)
+    /// Gives whole pages back to the host; they read as zeros from then on. All of them have this right.
+    fn discard(&mut self, range: Range<u64>, access: Access) -> Result<(), MemoryError> {
+        if !self.has_image {
+            return self.bytes.discard(range).map_err(MemoryError::Discard);
+        }
+        // Of a mapped file, pages that are given back read as the file has them.
+        let access = if access == Access::ReadWriteExecute { Access::Read } else { access };
+        self.bytes.renew(range, access).map_err(MemoryError::Discard)
+    }
+
+    /// Makes whole pages accessible and has them hold part of an image, which takes the same time however long it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::protect`], and if the image has no such part or the host does not map it. The pages are accessible
+    /// then, and hold what they held.
+    pub fn map_image(
+        &mut self,
+        address: u32,
+        image: &Image,
+        offset: u64,
+        size: u64,
+        access: Access,
+    ) -> Result<(), MemoryError> {
+        if offset.checked_add(size).is_none_or(|end| end > image.size) || !offset.is_multiple_of(PAGE_SIZE.into()) {
+            return Err(MemoryError::Image { offset, size, limit: image.size });
+        }
+        self.protect(address, size, access)?;
+        let range = u64::from(address)..u64::from(address) + size;
+        self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
+        self.has_image = true;
+        let access = if access == Access::ReadWriteExecute { Access::Read } else { access };
+        self.bytes.map_image(range, image, offset, access).map_err(MemoryError::MapImage)
     }
 
     /// Takes every right from the guest, forgets what memory held, and gives it back to the host.
@@ -379,9 +425,10 @@ impl Memory {
                 size: range.end - range.start,
                 error,
             })?;
-            self.bytes.discard(range).map_err(MemoryError::Discard)?;
+            self.discard(range, Access::None)?;
         }
         self.used.clear();
+        self.has_image = false;
         Ok(())
     }
 

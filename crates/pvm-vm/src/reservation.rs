@@ -11,6 +11,7 @@
 //! Address space costs no memory: pages are filled by the host when they are first touched. An access that begins at one
 //! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
 
+use crate::Image;
 use crate::space::Space;
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
@@ -136,6 +137,17 @@ impl Reservation {
     /// Gives whole pages back to the host; they read as zeros from then on.
     pub(crate) fn discard(&self, range: Range<u64>) -> io::Result<()> {
         self.space.discard(range)
+    }
+
+    /// Has whole pages hold zeros, whatever is mapped there, and allows what the guest may do, or everything where the host
+    /// does not enforce that.
+    pub(crate) fn renew(&self, range: Range<u64>, access: Access) -> io::Result<()> {
+        self.space.renew(range, if self.is_enforced { access } else { Access::ReadWrite })
+    }
+
+    /// Has whole pages hold a part of an image, with rights as in [`Reservation::renew`].
+    pub(crate) fn map_image(&self, range: Range<u64>, image: &Image, offset: u64, access: Access) -> io::Result<()> {
+        self.space.map_image(range, image, offset, if self.is_enforced { access } else { Access::ReadWrite })
     }
 
     /// Copies bytes out. The host must allow reading them.

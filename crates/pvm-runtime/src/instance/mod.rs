@@ -112,13 +112,20 @@ impl Instance {
     /// looked at before anything is allocated.
     pub fn new(module: &Module, arguments: &[u8]) -> Result<Instance, InstanceError> {
         reset::check(module, arguments)?;
+        let mut instance = Instance::blank(module)?;
+        instance.fill(arguments)?;
+        Ok(instance)
+    }
+
+    /// A guest without memory.
+    pub(crate) fn blank(module: &Module) -> Result<Instance, InstanceError> {
         let slot = module.engine().instance_slot()?;
         let config = module.engine().config();
         // The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test vectors and on bare metal they may be.
         let is_usual = module.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
         let lowest = if is_usual { LOWEST_ADDRESS } else { 0 };
         let memory = Memory::new(config.memory_limit, module.engine().fault_detection(), lowest)?;
-        let mut instance = Instance {
+        Ok(Instance {
             module: module.clone(),
             context: Box::default(),
             memory,
@@ -129,13 +136,11 @@ impl Instance {
             stats: Stats::default(),
             riscv: None,
             _slot: slot,
-        };
-        instance.fill(arguments)?;
-        Ok(instance)
+        })
     }
 
     /// Forgets what is known of machine code and how often blocks are entered.
-    fn renew_tier(&mut self) {
+    pub(crate) fn renew_tier(&mut self) {
         #[cfg(feature = "cranelift")]
         {
             let threshold = self.module.engine().config().jit_threshold;

@@ -4,7 +4,6 @@ use super::reader::Reader;
 use super::{Area, Contents, Identity, Machine, Page, Snapshot, SnapshotError};
 use crate::riscv::{CONTROL_WORDS, Control};
 use pvm_ops::{Access, PAGE_SIZE};
-use std::sync::Arc;
 
 /// The version of the format that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
@@ -79,7 +78,7 @@ impl Snapshot {
         let areas = areas(&mut reader)?;
         let pages = pages(&mut reader, &areas)?;
         reader.end()?;
-        Ok(Snapshot { contents: Arc::new(Contents { program, machine, areas, pages }) })
+        Ok(Snapshot::new(Contents { program, machine, areas, pages }))
     }
 }
 

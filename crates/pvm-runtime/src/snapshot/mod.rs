@@ -15,8 +15,8 @@ mod state;
 use crate::InstanceError;
 use crate::riscv::CONTROL_WORDS;
 use pvm_ops::{Access, PAGE_SIZE};
-use pvm_vm::MemoryError;
-use std::sync::Arc;
+use pvm_vm::{Image, MemoryError};
+use std::sync::{Arc, OnceLock};
 
 pub use format::VERSION as SNAPSHOT_VERSION;
 
@@ -42,9 +42,25 @@ pub use format::VERSION as SNAPSHOT_VERSION;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     contents: Arc<Contents>,
+    /// The areas as guests map them, once one has gone on from here; `None` where they are copied.
+    image: Arc<OnceLock<Option<Image>>>,
+}
+
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Snapshot) -> bool {
+        self.contents == other.contents
+    }
+}
+
+impl Eq for Snapshot {}
+
+impl Snapshot {
+    fn new(contents: Contents) -> Snapshot {
+        Snapshot { contents: Arc::new(contents), image: Arc::default() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

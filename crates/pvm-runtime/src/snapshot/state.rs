@@ -8,8 +8,7 @@ use pvm_gas::GasModel;
 use pvm_isa::Profile;
 use pvm_ops::{Access, PAGE_SIZE, State};
 use pvm_program::Segment;
-use pvm_vm::{Memory, MemoryError};
-use std::sync::Arc;
+use pvm_vm::{Image, Memory, MemoryError};
 
 impl Instance {
     /// The state of the guest. What a RISC-V guest has stored to its code is seen by its fetches from then on, as after a
@@ -19,7 +18,7 @@ impl Instance {
         let program = Identity::of(self.module());
         let machine = self.machine();
         let (areas, pages) = contents(self.memory());
-        Snapshot { contents: Arc::new(Contents { program, machine, areas, pages }) }
+        Snapshot::new(Contents { program, machine, areas, pages })
     }
 
     /// A guest that goes on from a snapshot of the same program.
@@ -29,7 +28,10 @@ impl Instance {
     /// If it is of another program, or as [`Instance::new`].
     pub fn from_snapshot(module: &Module, snapshot: &Snapshot) -> Result<Instance, SnapshotError> {
         snapshot.check(module)?;
-        let mut instance = Instance::new(module, &[])?;
+        let mut instance = Instance::blank(module)?;
+        if module.executable().is_none() {
+            instance.renew_tier();
+        }
         instance.restore(snapshot)?;
         Ok(instance)
     }
@@ -42,18 +44,29 @@ impl Instance {
     /// to give memory, the guest is to be reset or restored again.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         snapshot.check(self.module())?;
-        let is_riscv = self.riscv.is_some();
+        let is_riscv = self.module().executable().is_some();
         if is_riscv {
             self.reset(&[])?;
         }
         let is_code_the_same = is_riscv && self.has_the_code_of(snapshot);
         let Contents { machine, areas, pages, .. } = &*snapshot.contents;
         self.memory_mut().reset()?;
-        for area in areas {
-            self.memory_mut().map(area.address, area.size(), area.access)?;
-        }
-        for (address, bytes) in pages {
-            self.memory_mut().initialise(*address, &bytes[..])?;
+        match snapshot.image() {
+            Some(image) => {
+                let mut offset = 0;
+                for area in areas {
+                    self.memory_mut().map_image(area.address, image, offset, area.size(), area.access)?;
+                    offset += area.size();
+                }
+            }
+            None => {
+                for area in areas {
+                    self.memory_mut().map(area.address, area.size(), area.access)?;
+                }
+                for (address, bytes) in pages {
+                    self.memory_mut().initialise(*address, &bytes[..])?;
+                }
+            }
         }
         if is_code_the_same {
             // What was compiled for the module is good for this guest.
@@ -114,6 +127,24 @@ impl Instance {
 }
 
 impl Snapshot {
+    /// The areas one after the other, to be mapped; `None` where the host has no images.
+    fn image(&self) -> Option<&Image> {
+        let make = || {
+            let Contents { areas, pages, .. } = &*self.contents;
+            let mut pages = pages.iter().peekable();
+            let mut start = 0;
+            let mut placed = Vec::new();
+            for area in areas {
+                while let Some((address, bytes)) = pages.next_if(|(address, _)| u64::from(*address) < area.end()) {
+                    placed.push((start + u64::from(address - area.address), &bytes[..]));
+                }
+                start += area.size();
+            }
+            Image::new(start, placed.into_iter()).ok()
+        };
+        self.image.get_or_init(make).as_ref()
+    }
+
     /// Checks that it is of the module's program, and that its engine allows so much memory.
     fn check(&self, module: &Module) -> Result<(), SnapshotError> {
         let (found, expected) = (&self.contents.program, &Identity::of(module));
