@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pvm_benches::kernel;
-use pvm_runtime::{Config, Engine, Instance, Module, Options};
+use pvm_runtime::{Access, Config, Engine, Exit, GasModel, Instance, Linker, Module, Options, Store};
 use std::hint::black_box;
 
 /// Bytes for each access.
@@ -21,6 +21,44 @@ fn making(criterion: &mut Criterion) {
         let module = module(kernel);
         group.bench_function(kernel, |bencher| bencher.iter(|| Instance::new(&module, &[])));
     }
+    group.finish();
+}
+
+/// Guests that are brought back to their start, or go on from where another was.
+fn beginning(criterion: &mut Criterion) {
+    let module = module("sieve");
+    let mut instance = Instance::new(&module, &[]).expect("there is memory for it");
+    let mut group = criterion.benchmark_group("beginning");
+    group.bench_function("reset", |bencher| bencher.iter(|| instance.reset(&[])));
+    let address = 0x4000_0000;
+    instance.memory_mut().map(address, 16 << 20, Access::ReadWrite).expect("there is room");
+    instance.memory_mut().write(address, &vec![7; 16 << 20]).expect("it is writable");
+    let snapshot = instance.snapshot();
+    group.bench_function("fork of 16 MiB", |bencher| {
+        bencher.iter(|| Instance::from_snapshot(&module, &snapshot).expect("it is of the program"));
+    });
+    group.finish();
+}
+
+/// A call of the host and back, and a call of a function.
+fn calling(criterion: &mut Criterion) {
+    let engine = Engine::new(&Config { jit_threshold: 0, ..Config::default() }).expect("there is a compiler for this host");
+    // A loop of `ecalli 1`, and a function that returns at once.
+    let program = [0, 0, 6, 10, 1, 40, 0xfe, 50, 0, 0b1_0101];
+    let options = Options { gas_model: Some(GasModel::Instruction), profile: None };
+    let module = Module::new(&engine, &program, options).expect("it is a program");
+    let mut linker = Linker::<u64>::new();
+    linker.func(1, |caller| {
+        *caller.data_mut() += 1;
+        if *caller.data() % 1000 == 0 { Err(Exit::Interrupted.into()) } else { Ok(()) }
+    });
+    let mut store = Store::new(&module, &linker, 0).expect("there is memory for it");
+    store.instance_mut().set_gas(u64::MAX);
+    let mut group = criterion.benchmark_group("calling");
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("1000 host calls", |bencher| bencher.iter(|| store.run().expect("the host does not fail")));
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("a function", |bencher| bencher.iter(|| store.call(4, &[]).expect("it returns")));
     group.finish();
 }
 
@@ -44,5 +82,5 @@ fn memory(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, making, memory);
+criterion_group!(benches, making, beginning, calling, memory);
 criterion_main!(benches);

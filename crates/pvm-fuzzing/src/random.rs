@@ -105,7 +105,7 @@ fn gas(rng: &mut Rng) -> u64 {
         0 => u64::MAX - rng.u64(..3),
         1 => 1 << rng.u32(50..63),
         // About a slice of gas, of which a run gets one at a time.
-        2 => (1 << 22) * rng.u64(1..3) + rng.u64(..40) - 20,
+        2 => (1 << 21) * rng.u64(1..3) + rng.u64(..40) - 20,
         3..60 => rng.u64(..40),
         60..140 => rng.u64(..600),
         _ => rng.u64(..10_000),

@@ -7,6 +7,7 @@
 //! | [`Jam`] | the calls that a JAM program can make of a machine that stands alone: `gas` and `log` |
 //! | [`Process`] | the system calls of Linux that a RISC-V user program makes, and newlib's |
 //! | [`Observer`] | sees each call and everything that the host did in it; traces are recorded this way |
+//! | [`calls`] | the calls of JAM for a [`pvm_runtime::Linker`]: general ones, and inner machines |
 //! | [`Watchdog`] | stops a run after some time |
 //!
 //! ```
@@ -35,6 +36,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+
+pub mod calls;
 
 mod caller;
 mod escape;

@@ -57,6 +57,14 @@ pub struct MemoryFault {
     pub address: u32,
 }
 
+impl std::fmt::Display for MemoryFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the guest may not access address {:#x} like that", self.address)
+    }
+}
+
+impl std::error::Error for MemoryFault {}
+
 impl MemoryFault {
     /// The address of the page of the offending byte.
     pub const fn page(self) -> u32 {

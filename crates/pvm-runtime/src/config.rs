@@ -1,5 +1,6 @@
 //! What can be chosen.
 
+use crate::EngineError;
 use pvm_gas::GasModel;
 use pvm_isa::Profile;
 use pvm_vm::FaultDetection;
@@ -36,6 +37,13 @@ pub struct Config {
     pub code_limit: usize,
     /// The most memory that one guest may have accessible, in bytes.
     pub memory_limit: u64,
+    /// The longest program, in bytes of its container. Preparing one takes time and memory in proportion.
+    pub module_limit: usize,
+    /// The most instances that exist at once. Each takes 4 GiB of the host's address space.
+    pub instance_limit: usize,
+    /// How deep calls into the guest can be nested, from host functions that the guest called. Each level takes some of the
+    /// host's stack.
+    pub nesting_limit: u32,
     /// Whether executed instructions are counted. Costs a few percent.
     pub count_instructions: bool,
     /// What profilers of the host are told about compiled code. See `docs/profiling.md`.
@@ -43,6 +51,28 @@ pub struct Config {
     pub profiling: pvm_codegen::Profiling,
     /// Whether the compiler checks its own intermediate code. For tests; compiling takes half as long again.
     pub verify: bool,
+}
+
+/// The largest [`Config::memory_limit`]: all that a guest can address.
+pub(crate) const LARGEST_MEMORY: u64 = 1 << 32;
+/// The largest [`Config::nesting_limit`].
+pub(crate) const DEEPEST_NESTING: u64 = 64;
+
+impl Config {
+    /// Checks that every number is one that an engine can be set up with.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        let ranges = [
+            ("region_limit", self.region_limit as u64, 1..=u64::MAX),
+            ("memory_limit", self.memory_limit, 0..=LARGEST_MEMORY),
+            ("nesting_limit", u64::from(self.nesting_limit), 0..=DEEPEST_NESTING),
+        ];
+        match ranges.into_iter().find(|(_, value, range)| !range.contains(value)) {
+            Some((name, value, range)) => {
+                Err(EngineError::Config { name, value, least: *range.start(), most: *range.end() })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for Config {
@@ -55,7 +85,10 @@ impl Default for Config {
             fault_detection: FaultDetection::best(),
             region_limit: 1000,
             code_limit: 256 << 20,
-            memory_limit: 1 << 32,
+            memory_limit: LARGEST_MEMORY,
+            module_limit: 256 << 20,
+            instance_limit: 16 << 10,
+            nesting_limit: 16,
             count_instructions: false,
             #[cfg(feature = "cranelift")]
             profiling: pvm_codegen::Profiling::Off,

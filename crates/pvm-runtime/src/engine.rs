@@ -1,8 +1,10 @@
 //! The engine: what all modules share.
 
-use crate::{Config, EngineError, Jit};
+use crate::timer::Timer;
+use crate::{Config, EngineError, InstanceError, Jit};
 use pvm_vm::FaultDetection;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The settings, and the compiler if there is one. Cheap to clone; clones are the same engine.
 #[derive(Clone, Debug)]
@@ -15,6 +17,21 @@ struct Shared {
     config: Config,
     #[cfg(feature = "cranelift")]
     compiler: Option<Arc<pvm_codegen::Compiler>>,
+    /// How many instances there are.
+    instances: AtomicUsize,
+    timer: Timer,
+}
+
+/// Says that there is an instance, as long as it exists itself.
+#[derive(Debug)]
+pub(crate) struct InstanceSlot {
+    engine: Engine,
+}
+
+impl Drop for InstanceSlot {
+    fn drop(&mut self) {
+        self.engine.shared.instances.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Engine {
@@ -22,8 +39,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If a compiler is wanted and the host has none.
+    /// If a number is out of its range, or a compiler is wanted and the host has none.
     pub fn new(config: &Config) -> Result<Engine, EngineError> {
+        config.check()?;
         #[cfg(feature = "cranelift")]
         let compiler = match config.jit {
             crate::Jit::Off => None,
@@ -36,6 +54,8 @@ impl Engine {
             config: config.clone(),
             #[cfg(feature = "cranelift")]
             compiler,
+            instances: AtomicUsize::new(0),
+            timer: Timer::default(),
         };
         Ok(Engine { shared: Arc::new(shared) })
     }
@@ -43,6 +63,21 @@ impl Engine {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// Room for one more instance.
+    pub(crate) fn instance_slot(&self) -> Result<InstanceSlot, InstanceError> {
+        let limit = self.config().instance_limit;
+        let one_more = |count: usize| (count < limit).then_some(count + 1);
+        match self.shared.instances.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+            Ok(_) => Ok(InstanceSlot { engine: self.clone() }),
+            Err(_) => Err(InstanceError::Instances { limit }),
+        }
+    }
+
+    /// What interrupts runs when their time is up.
+    pub(crate) fn timer(&self) -> &Timer {
+        &self.shared.timer
     }
 
     /// How faults have to be detected in the memory of guests: the interpreter checks, whatever the host does.

@@ -7,6 +7,18 @@ use pvm_vm::MemoryError;
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// A number in the configuration is out of its range.
+    #[error("`{name}` is {value}, and must be from {least} to {most}")]
+    Config {
+        /// The field of [`crate::Config`].
+        name: &'static str,
+        /// What it is.
+        value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
     /// The compiler does not work here.
     #[cfg(feature = "cranelift")]
     #[error("{0}; everything can still be interpreted with `Jit::Off`")]
@@ -16,9 +28,20 @@ pub enum EngineError {
 /// Why there is no module.
 #[derive(Debug, thiserror::Error)]
 pub enum ModuleError {
+    /// The program is too long.
+    #[error("a program of {len} bytes is longer than the limit of {limit}")]
+    TooLong {
+        /// How long it is.
+        len: usize,
+        /// [`crate::Config::module_limit`].
+        limit: usize,
+    },
     /// The bytes are no program.
     #[error(transparent)]
     Unrecognised(#[from] Unrecognised),
+    /// The bytes are an ELF file that cannot be run.
+    #[error("not a RISC-V program that can be run: {0}")]
+    Executable(pvm_program::LoadError),
     /// The program's guest is not metered like that.
     #[error("a RISC-V program cannot be metered by the model `{model}`: there are `instruction` and `none`")]
     GasModel {
@@ -30,6 +53,12 @@ pub enum ModuleError {
 /// Why there is no instance.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
+    /// There are as many instances as there may be.
+    #[error("there are {limit} instances, which is the limit")]
+    Instances {
+        /// [`crate::Config::instance_limit`].
+        limit: usize,
+    },
     /// Memory could not be had.
     #[error(transparent)]
     Memory(#[from] MemoryError),

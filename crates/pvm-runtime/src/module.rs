@@ -70,12 +70,21 @@ impl Guest {
 const ZERO: Reg = Reg::R31;
 
 impl Module {
-    /// Prepares the program in `bytes`, whatever its container. For RISC-V there is [`Module::from_executable`].
+    /// Prepares the program in `bytes`, whatever its container: one of the PVM's, or a static ELF file for 32-bit RISC-V.
+    /// [`Module::from_executable`] takes flat binaries, too.
     ///
     /// # Errors
     ///
-    /// If they are no program.
+    /// If they are no program, or longer than [`crate::Config::module_limit`].
     pub fn new(engine: &Engine, bytes: &[u8], options: Options) -> Result<Module, ModuleError> {
+        let (len, limit) = (bytes.len(), engine.config().module_limit);
+        if len > limit {
+            return Err(ModuleError::TooLong { len, limit });
+        }
+        if Executable::recognises(bytes) {
+            let executable = Executable::parse(bytes).map_err(ModuleError::Executable)?;
+            return Module::from_executable(engine, executable, options);
+        }
         Ok(Module::from_program(engine, Program::parse(bytes)?, options))
     }
 
@@ -142,6 +151,20 @@ impl Module {
         match &self.shared.guest {
             Guest::Pvm(_) => None,
             Guest::Riscv(riscv) => Some(&riscv.executable),
+        }
+    }
+
+    /// The name that the container has for a host call, if it lists them.
+    pub fn import(&self, number: u64) -> Option<&str> {
+        let imports = &self.pvm()?.program.imports;
+        imports.get(usize::try_from(number).ok()?).map(String::as_str)
+    }
+
+    /// Where the entry point or function of a name begins.
+    pub fn symbol(&self, name: &str) -> Option<u32> {
+        match &self.shared.guest {
+            Guest::Pvm(pvm) => pvm.program.exports.iter().find(|export| export.name == name).map(|export| export.pc),
+            Guest::Riscv(riscv) => riscv.executable.symbol(name),
         }
     }
 

@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Memory`] | 2^32 bytes of guest address space with a right for each page |
+//! | [`Image`] | pages that many guests begin with |
 //! | `code_pages` | code in guest memory, and what of it has changed |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
@@ -18,11 +19,13 @@ mod code_pages;
 mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
 mod faults;
+mod image;
 mod memory;
 mod reservation;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod segment;
 mod space;
+mod typed;
 
 #[cfg(feature = "jit")]
 mod announcement;
@@ -35,5 +38,6 @@ pub use announcement::Announcement;
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
+pub use image::Image;
 pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
 pub use reservation::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};

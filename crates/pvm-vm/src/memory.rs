@@ -5,10 +5,10 @@
 //! and a fault is exact to the byte. Under [`FaultDetection::Signals`] the host enforces the same rights, for compiled
 //! code that looks nothing up.
 
-use crate::FaultDetection;
+use crate::{FaultDetection, Image};
 use crate::code_pages::CodePages;
-use crate::reservation::{Reservation, SPACE};
-use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
+use crate::reservation::{Reason, Reservation, SPACE};
+use memmap2::{MmapMut, MmapOptions};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
@@ -27,6 +27,9 @@ pub(crate) const WATCHED: u8 = 8;
 /// be in the table and have no rights.
 const PAGES: usize = (SPACE / PAGE_SIZE as u64) as usize + 1;
 
+/// How many ranges are told apart when memory is reset.
+const MOST_USED: usize = 16;
+
 /// Why memory could not be had or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
@@ -37,6 +40,22 @@ pub enum MemoryError {
         bytes: u64,
         /// What the host said.
         error: io::Error,
+    },
+    /// Pages are to hold what an image has not.
+    #[error("{size:#x} bytes at offset {offset:#x} are not whole pages of an image of {limit:#x} bytes")]
+    Image {
+        /// Where they would begin.
+        offset: u64,
+        /// How many bytes there would be.
+        size: u64,
+        /// How long the image is.
+        limit: u64,
+    },
+    /// Pages are to be new that the guest has already.
+    #[error("the page of {address:#x} is in use")]
+    InUse {
+        /// The first byte of the first such page.
+        address: u32,
     },
     /// More pages than allowed would be accessible.
     #[error("{wanted} bytes of guest memory are more than the limit of {limit}")]
@@ -73,6 +92,9 @@ pub enum MemoryError {
     /// The host could not take pages back.
     #[error("the host failed to take pages back: {0}")]
     Discard(io::Error),
+    /// The host could not map pages of an image.
+    #[error("the host failed to map pages of an image: {0}")]
+    MapImage(io::Error),
     /// The host could not enforce a right. The pages are not accessible then.
     #[error("the host failed to protect {size:#x} bytes of guest memory at {address:#x}: {error}")]
     Protect {
@@ -95,7 +117,22 @@ impl Interrupter {
     /// Has the run that is going on, or the next one, stop.
     pub fn interrupt(&self) {
         if let Some(reservation) = self.reservation.upgrade() {
-            reservation.interrupt();
+            reservation.interrupt(Reason::Request);
+        }
+    }
+
+    /// The same because time is up. [`Interrupter::withdraw`] takes that back.
+    pub fn time_is_up(&self) {
+        if let Some(reservation) = self.reservation.upgrade() {
+            reservation.interrupt(Reason::Deadline);
+        }
+    }
+
+    /// Takes [`Interrupter::time_is_up`] back, if no run has stopped because of it. What [`Interrupter::interrupt`] asks for
+    /// stays.
+    pub fn withdraw(&self) {
+        if let Some(reservation) = self.reservation.upgrade() {
+            reservation.withdraw(Reason::Deadline);
         }
     }
 }
@@ -115,6 +152,11 @@ pub struct Memory {
     heap_end: u64,
     heap_limit: u64,
     sbrk_returns_new_end: bool,
+    was_requested: bool,
+    /// Where pages may be accessible, or hold something.
+    used: Vec<Range<u64>>,
+    /// Some pages are mapped from an image.
+    has_image: bool,
     pub(crate) code: CodePages,
 }
 
@@ -146,6 +188,9 @@ impl Memory {
             heap_end: 0,
             heap_limit: 0,
             sbrk_returns_new_end: false,
+            was_requested: false,
+            used: Vec::new(),
+            has_image: false,
             code: CodePages::default(),
         })
     }
@@ -162,8 +207,25 @@ impl Memory {
     }
 
     /// Whether a run on this memory is to stop; forgets it.
+    #[inline]
     pub fn take_interrupt(&mut self) -> bool {
-        self.bytes.take_interrupt()
+        match self.bytes.take_interrupt() {
+            0 => false,
+            reasons => {
+                self.was_requested = reasons & Reason::Request as u32 != 0;
+                true
+            }
+        }
+    }
+
+    /// Whether a run on this memory is to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.bytes.is_interrupted()
+    }
+
+    /// Whether somebody asked for the interruption that was taken last, or only its time was up.
+    pub fn was_requested(&self) -> bool {
+        self.was_requested
     }
 
     /// Lets `sbrk` move the end of the heap from `start` up to `limit`.
@@ -171,6 +233,27 @@ impl Memory {
         self.heap_end = u64::from(start);
         self.heap_limit = u64::from(limit);
         self.sbrk_returns_new_end = sbrk_returns_new_end;
+    }
+
+    /// Where the heap ends, how far it can go, and whether `sbrk` returns its new end.
+    pub fn heap(&self) -> (u32, u32, bool) {
+        // Both were set from such numbers, and the one does not pass the other.
+        (self.heap_end as u32, self.heap_limit as u32, self.sbrk_returns_new_end)
+    }
+
+    /// The numbers of pages that have a right, in their order.
+    pub(crate) fn accessible_pages(&self) -> impl Iterator<Item = u32> {
+        let mut used = self.used.clone();
+        used.sort_by_key(|range| range.start);
+        let mut end = 0;
+        // Ranges may have grown into one another.
+        let places = used.into_iter().flat_map(move |range| {
+            let range = pages(range);
+            let places = range.start.max(end)..range.end;
+            end = end.max(range.end);
+            places
+        });
+        places.filter(|&page| self.rights[page] != 0).map(|page| page as u32)
     }
 
     /// Where the byte of address 0 is, or would be, for compiled code. Stays the same for the life of the memory.
@@ -233,6 +316,9 @@ impl Memory {
         if after > before && accessible > self.page_limit {
             return Err(MemoryError::Limit { wanted: accessible * page, limit: self.page_limit * page });
         }
+        if access != Access::None {
+            self.note_used(u64::from(address)..end);
+        }
         self.note_code(u64::from(address)..end, |former| (former ^ bits) & EXECUTABLE != 0);
         self.set_rights(u64::from(address)..end, bits)?;
         self.accessible_pages = accessible;
@@ -284,12 +370,42 @@ impl Memory {
     pub fn map(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         self.protect(address, size, access)?;
         self.note_code(u64::from(address)..u64::from(address) + size, |bits| bits & EXECUTABLE != 0);
-        self.discard(address, size)
+        self.discard(u64::from(address)..u64::from(address) + size, access)
     }
 
-    /// Gives whole pages back to the host; they read as zeros from then on.
-    fn discard(&mut self, address: u32, size: u64) -> Result<(), MemoryError> {
-        self.bytes.discard(u64::from(address)..u64::from(address) + size).map_err(MemoryError::Discard)
+    /// Gives whole pages back to the host; they read as zeros from then on. All of them have this right.
+    fn discard(&mut self, range: Range<u64>, access: Access) -> Result<(), MemoryError> {
+        if !self.has_image {
+            return self.bytes.discard(range).map_err(MemoryError::Discard);
+        }
+        // Of a mapped file, pages that are given back read as the file has them.
+        let access = if access == Access::ReadWriteExecute { Access::Read } else { access };
+        self.bytes.renew(range, access).map_err(MemoryError::Discard)
+    }
+
+    /// Makes whole pages accessible and has them hold part of an image, which takes the same time however long it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memory::protect`], and if the image has no such part or the host does not map it. The pages are accessible
+    /// then, and hold what they held.
+    pub fn map_image(
+        &mut self,
+        address: u32,
+        image: &Image,
+        offset: u64,
+        size: u64,
+        access: Access,
+    ) -> Result<(), MemoryError> {
+        if offset.checked_add(size).is_none_or(|end| end > image.size) || !offset.is_multiple_of(PAGE_SIZE.into()) {
+            return Err(MemoryError::Image { offset, size, limit: image.size });
+        }
+        self.protect(address, size, access)?;
+        let range = u64::from(address)..u64::from(address) + size;
+        self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
+        self.has_image = true;
+        let access = if access == Access::ReadWriteExecute { Access::Read } else { access };
+        self.bytes.map_image(range, image, offset, access).map_err(MemoryError::MapImage)
     }
 
     /// Takes every right from the guest, forgets what memory held, and gives it back to the host.
@@ -300,16 +416,32 @@ impl Memory {
     pub fn reset(&mut self) -> Result<(), MemoryError> {
         self.set_heap(0, 0, false);
         self.accessible_pages = 0;
-        self.note_code(0..SPACE, |bits| bits & EXECUTABLE != 0);
-        // SAFETY: discarding private anonymous pages makes them read as zeros, which any bytes may be; `&mut` means that
-        // nothing holds a reference into the table.
-        unsafe { self.rights.unchecked_advise(UncheckedAdvice::DontNeed) }.map_err(MemoryError::Discard)?;
-        self.bytes.protect(0..SPACE, Access::None).map_err(|error| MemoryError::Protect {
-            address: 0,
-            size: SPACE,
-            error,
-        })?;
-        self.bytes.discard(0..SPACE).map_err(MemoryError::Discard)
+        // What fails to be taken back is tried again by the next reset.
+        for range in self.used.clone() {
+            self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
+            self.rights[pages(range.clone())].fill(0);
+            self.bytes.protect(range.clone(), Access::None).map_err(|error| MemoryError::Protect {
+                address: range.start as u32,
+                size: range.end - range.start,
+                error,
+            })?;
+            self.discard(range, Access::None)?;
+        }
+        self.used.clear();
+        self.has_image = false;
+        Ok(())
+    }
+
+    /// Notes that pages may be accessible from now on.
+    fn note_used(&mut self, range: Range<u64>) {
+        let hull = |a: &Range<u64>, b: &Range<u64>| a.start.min(b.start)..a.end.max(b.end);
+        if let Some(near) = self.used.iter_mut().find(|used| used.start <= range.end && range.start <= used.end) {
+            *near = hull(near, &range);
+        } else if self.used.len() < MOST_USED {
+            self.used.push(range);
+        } else {
+            self.used = vec![self.used.iter().fold(range, |all, used| hull(&all, used))];
+        }
     }
 
     /// Copies guest memory out.

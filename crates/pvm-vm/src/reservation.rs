@@ -11,6 +11,7 @@
 //! Address space costs no memory: pages are filled by the host when they are first touched. An access that begins at one
 //! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
 
+use crate::Image;
 use crate::space::Space;
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
@@ -27,6 +28,15 @@ const ABOVE: u64 = SPACE + PAGE;
 pub const TRIPWIRE_OFFSET: i64 = (ABOVE + PAGE) as i64;
 /// Where the flag is that interrupts a run, from the first address: four bytes that are not zero when the run is to stop.
 pub const INTERRUPT_OFFSET: i64 = (ABOVE + 2 * PAGE) as i64;
+
+/// Why a run is to stop: a bit of the flag for each, so that one can be taken back without the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Somebody asked for it.
+    Request = 1,
+    /// Its time is up.
+    Deadline = 2,
+}
 
 /// Address space for one guest, in which the host enforces rights, if it was asked to, or else everything is accessible.
 /// Who owns the guest's memory decides about it; others, who share the reservation, only interrupt.
@@ -55,23 +65,42 @@ impl Reservation {
     }
 
     /// Has the run that is going on, or the next one, stop.
-    pub(crate) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self, reason: Reason) {
         let _held = self.interruption.lock();
-        self.flag().store(1, Ordering::Relaxed);
+        self.flag().fetch_or(reason as u32, Ordering::Relaxed);
         let raised = self.set_tripwire(true);
         debug_assert!(raised.is_ok(), "no mapping is joined or split: {raised:?}");
     }
 
-    /// Whether a run is to stop; forgets it. Should the host fail to allow what it had allowed before, it is not forgotten.
-    pub(crate) fn take_interrupt(&self) -> bool {
-        if self.flag().load(Ordering::Relaxed) == 0 {
-            return false;
-        }
+    /// Why a run is to stop, a bit of [`Reason`] for each; forgets it. Should the host fail to allow what it had allowed
+    /// before, it is not forgotten.
+    #[inline]
+    pub(crate) fn take_interrupt(&self) -> u32 {
+        if self.flag().load(Ordering::Relaxed) == 0 { 0 } else { self.take_reasons() }
+    }
+
+    /// Whether a run is to stop.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.flag().load(Ordering::Relaxed) != 0
+    }
+
+    #[cold]
+    fn take_reasons(&self) -> u32 {
         let _held = self.interruption.lock();
-        if self.set_tripwire(false).is_ok() {
+        let reasons = self.flag().load(Ordering::Relaxed);
+        if reasons != 0 && self.set_tripwire(false).is_ok() {
             self.flag().store(0, Ordering::Relaxed);
         }
-        true
+        reasons
+    }
+
+    /// Takes an interruption back that has not stopped anything yet. Other reasons to stop stay.
+    pub(crate) fn withdraw(&self, reason: Reason) {
+        let _held = self.interruption.lock();
+        let others = self.flag().load(Ordering::Relaxed) & !(reason as u32);
+        if others != 0 || self.set_tripwire(false).is_ok() {
+            self.flag().store(others, Ordering::Relaxed);
+        }
     }
 
     /// Has reading from the tripwire fail, or not, where the host enforces rights.
@@ -108,6 +137,17 @@ impl Reservation {
     /// Gives whole pages back to the host; they read as zeros from then on.
     pub(crate) fn discard(&self, range: Range<u64>) -> io::Result<()> {
         self.space.discard(range)
+    }
+
+    /// Has whole pages hold zeros, whatever is mapped there, and allows what the guest may do, or everything where the host
+    /// does not enforce that.
+    pub(crate) fn renew(&self, range: Range<u64>, access: Access) -> io::Result<()> {
+        self.space.renew(range, if self.is_enforced { access } else { Access::ReadWrite })
+    }
+
+    /// Has whole pages hold a part of an image, with rights as in [`Reservation::renew`].
+    pub(crate) fn map_image(&self, range: Range<u64>, image: &Image, offset: u64, access: Access) -> io::Result<()> {
+        self.space.map_image(range, image, offset, if self.is_enforced { access } else { Access::ReadWrite })
     }
 
     /// Copies bytes out. The host must allow reading them.

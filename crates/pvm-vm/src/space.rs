@@ -5,6 +5,7 @@
 //! addresses, which Linux gives to nobody, is placed at zero. There is room for one: others, while it lives, are placed
 //! elsewhere, and that makes no difference but in time.
 
+use crate::Image;
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::Access;
 use std::io;
@@ -67,12 +68,7 @@ impl Space {
         if range.is_empty() {
             return Ok(());
         }
-        let flags = match access {
-            Access::None => MprotectFlags::empty(),
-            // The host never runs guest code itself.
-            Access::Read | Access::ReadExecute => MprotectFlags::READ,
-            Access::ReadWrite | Access::ReadWriteExecute => MprotectFlags::READ | MprotectFlags::WRITE,
-        };
+        let flags = MprotectFlags::from_bits_retain(protection(access).bits());
         let start = self.base().wrapping_add(range.start);
         // SAFETY: the range lies in the mapping, which is never seen through a reference, so taking rights away breaks no
         // promise; who accesses it looks at the rights, or handles the signal.
@@ -81,6 +77,50 @@ impl Space {
 
     #[cfg(not(unix))]
     pub(crate) fn protect(&self, _: Range<u64>, _: Access) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Maps new pages of zeros in place of whole pages, with this right. Nothing is mapped where nothing was.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn renew(&self, range: Range<u64>, access: Access) -> io::Result<()> {
+        use rustix::mm::{MapFlags, mmap_anonymous};
+        let range = self.mapped(range);
+        if range.is_empty() {
+            return Ok(());
+        }
+        let start = self.base().wrapping_add(range.start);
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        // SAFETY: the range lies in the mapping, which is never seen through a reference; what is mapped there instead goes
+        // with it when it is unmapped.
+        unsafe { mmap_anonymous(start.cast(), range.len(), protection(access), flags) }.map(|_| ()).map_err(io::Error::from)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn renew(&self, _: Range<u64>, _: Access) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Maps a part of an image in place of whole pages, with this right: what is written to them is not written to the image.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn map_image(&self, range: Range<u64>, image: &Image, offset: u64, access: Access) -> io::Result<()> {
+        use rustix::mm::{MapFlags, mmap};
+        let place = self.mapped(range.clone());
+        if place.is_empty() {
+            return Ok(());
+        }
+        if place.len() as u64 != range.end - range.start {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let start = self.base().wrapping_add(place.start);
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        // SAFETY: as in `renew`; the image is sealed, so that its pages neither change nor go away.
+        unsafe { mmap(start.cast(), place.len(), protection(access), flags, &image.file, offset) }
+            .map(|_| ())
+            .map_err(io::Error::from)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn map_image(&self, _: Range<u64>, _: &Image, _: u64, _: Access) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -99,6 +139,18 @@ impl Space {
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
             Space::Low(map) => map.discard(range),
         }
+    }
+}
+
+/// What the host is asked to allow for a right of the guest.
+#[cfg(unix)]
+fn protection(access: Access) -> rustix::mm::ProtFlags {
+    use rustix::mm::ProtFlags;
+    match access {
+        Access::None => ProtFlags::empty(),
+        // The host never runs guest code itself.
+        Access::Read | Access::ReadExecute => ProtFlags::READ,
+        Access::ReadWrite | Access::ReadWriteExecute => ProtFlags::READ | ProtFlags::WRITE,
     }
 }
 

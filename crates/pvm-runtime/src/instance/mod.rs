@@ -2,8 +2,13 @@
 
 #[cfg(feature = "cranelift")]
 mod native;
+mod reset;
 mod system;
+mod text;
 
+pub(crate) use reset::Aside;
+
+use crate::engine::InstanceSlot;
 use crate::module::Guest;
 use crate::riscv::Riscv;
 use crate::source::Source;
@@ -11,8 +16,8 @@ use crate::{InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
-use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
-use pvm_program::{Format, LOWEST_ADDRESS, MAX_ARGUMENTS, Segment};
+use pvm_ops::{Access, Fetched, GuestCode, MemoryFault, Trap};
+use pvm_program::{LOWEST_ADDRESS, Segment};
 use pvm_vm::{Context, Interrupter, Memory};
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
@@ -76,17 +81,18 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct Instance {
     module: Module,
-    context: Box<Context>,
-    memory: Memory,
+    pub(crate) context: Box<Context>,
+    pub(crate) memory: Memory,
     #[cfg(feature = "cranelift")]
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
-    at_host_call: bool,
+    pub(crate) at_host_call: bool,
     /// Gas of the run that no slice has been given yet.
     reserve: u64,
     stats: Stats,
     /// What a RISC-V guest has beside that.
-    riscv: Option<Box<Riscv>>,
+    pub(crate) riscv: Option<Box<Riscv>>,
+    _slot: InstanceSlot,
 }
 
 /// Where the code of an instance of the module comes from, `cells` being what it interprets.
@@ -102,57 +108,39 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// If memory cannot be had, or the program takes no such arguments.
+    /// If memory cannot be had, the program takes no such arguments, or a limit of the engine does not allow it. Limits are
+    /// looked at before anything is allocated.
     pub fn new(module: &Module, arguments: &[u8]) -> Result<Instance, InstanceError> {
-        if arguments.len() > MAX_ARGUMENTS as usize {
-            return Err(InstanceError::Arguments { len: arguments.len() });
-        }
+        reset::check(module, arguments)?;
+        let mut instance = Instance::blank(module)?;
+        instance.fill(arguments)?;
+        Ok(instance)
+    }
+
+    /// A guest without memory.
+    pub(crate) fn blank(module: &Module) -> Result<Instance, InstanceError> {
+        let slot = module.engine().instance_slot()?;
         let config = module.engine().config();
         // The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test vectors and on bare metal they may be.
         let is_usual = module.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
         let lowest = if is_usual { LOWEST_ADDRESS } else { 0 };
-        let mut memory = Memory::new(config.memory_limit, module.engine().fault_detection(), lowest)?;
-        let mut context = Box::<Context>::default();
-        let mut riscv = None;
-        match &module.shared.guest {
-            Guest::Pvm(pvm) => {
-                let program = &pvm.program;
-                if !arguments.is_empty() && !program.takes_arguments() {
-                    return Err(InstanceError::NoArguments { format: program.format });
-                }
-                load(&mut memory, program.image.segments.iter().chain(&program.arguments(arguments)))?;
-                if let Some(heap) = program.image.heap {
-                    // PolkaVM's own `sbrk` answers with the new end, JAM's with the former one.
-                    memory.set_heap(heap.start, heap.limit, program.format == Format::PolkaVm);
-                }
-                context.state.registers[..REG_COUNT].copy_from_slice(&program.registers(arguments.len() as u32));
-            }
-            Guest::Riscv(_) if !arguments.is_empty() => return Err(InstanceError::RiscvArguments),
-            Guest::Riscv(guest) => {
-                load(&mut memory, guest.executable.image.segments.iter())?;
-                // It is the module's code so far.
-                memory.take_changes();
-                context.state.pc = guest.executable.entry;
-                riscv = Some(Box::new(Riscv::new(module.gas_model())));
-            }
-        }
-        let mut instance = Instance {
+        let memory = Memory::new(config.memory_limit, module.engine().fault_detection(), lowest)?;
+        Ok(Instance {
             module: module.clone(),
-            context,
+            context: Box::default(),
             memory,
             #[cfg(feature = "cranelift")]
             tier: None,
             at_host_call: false,
             reserve: 0,
             stats: Stats::default(),
-            riscv,
-        };
-        instance.renew_tier();
-        Ok(instance)
+            riscv: None,
+            _slot: slot,
+        })
     }
 
     /// Forgets what is known of machine code and how often blocks are entered.
-    fn renew_tier(&mut self) {
+    pub(crate) fn renew_tier(&mut self) {
         #[cfg(feature = "cranelift")]
         {
             let threshold = self.module.engine().config().jit_threshold;
@@ -208,6 +196,11 @@ impl Instance {
         self.context.state.pc
     }
 
+    /// Where a resumed run goes on: behind a host call, or at [`Instance::pc`].
+    pub fn next_pc(&self) -> u32 {
+        if self.at_host_call { self.fetch(self.pc()).next } else { self.pc() }
+    }
+
     /// Goes on at `pc`. A run that starts within a block pays for the rest of it.
     pub fn set_pc(&mut self, pc: u32) {
         self.context.state.pc = pc;
@@ -258,8 +251,23 @@ impl Instance {
         self.memory.read(address, &mut output).map(|()| output).unwrap_or_default()
     }
 
+    /// What interrupts runs of this guest.
+    pub(crate) fn interrupter(&self) -> Interrupter {
+        self.memory.interrupter()
+    }
+
     /// Runs until something stops the guest, and says what.
     pub fn run(&mut self) -> Exit {
+        loop {
+            if let Some(exit) = self.run_for(u64::MAX) {
+                return exit;
+            }
+        }
+    }
+
+    /// The same, but gives `None` once a metered run has used as much of this gas as it could, and there is more. A block
+    /// that is dearer is finished all the same.
+    pub(crate) fn run_for(&mut self, most: u64) -> Option<Exit> {
         if std::mem::take(&mut self.at_host_call) {
             self.step_over();
         }
@@ -268,23 +276,38 @@ impl Instance {
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
+        let slice_limit = self.slice_limit().min(most.max(1));
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = self.reserve.min(Context::SLICE);
+            let slice = self.reserve.min(slice_limit);
             self.context.state.gas += slice;
             self.reserve -= slice;
             if self.memory.take_interrupt() {
-                break Exit::Interrupted;
+                break Some(Exit::Interrupted);
             }
             match self.run_slice() {
-                Exit::OutOfGas if self.reserve > 0 => {}
-                exit => break exit,
+                Exit::OutOfGas if self.reserve > 0 => {
+                    let given = gas.saturating_sub(self.reserve);
+                    if metered && given >= most && given > self.context.state.gas {
+                        break None;
+                    }
+                }
+                exit => break Some(exit),
             }
         };
         let left = self.context.state.gas + std::mem::take(&mut self.reserve);
         self.set_gas(if metered { left } else { gas });
         self.note_left();
         exit
+    }
+
+    /// How much gas a run gets until it is looked whether it is to stop.
+    fn slice_limit(&self) -> u64 {
+        #[cfg(feature = "cranelift")]
+        if self.tier.is_some() {
+            return Context::SLICE;
+        }
+        Context::INTERPRETED_SLICE
     }
 
     /// Goes on behind the instruction, within its block.

@@ -3,6 +3,10 @@
 //! Sources: The RISC-V Instruction Set Manual, volume I, 8 (counters); volume II (privileged), 2.2 (numbers) and 3.1 (machine
 //! mode). There are no interrupts, and no supervisor.
 
+mod words;
+
+pub(crate) use words::CONTROL_WORDS;
+
 use pvm_ops::{ControlOp, Trap};
 
 /// What counters say.

@@ -2,7 +2,7 @@
 
 mod control;
 
-pub(crate) use control::{Control, Counters};
+pub(crate) use control::{CONTROL_WORDS, Control, Counters};
 
 #[cfg(feature = "cranelift")]
 use crate::Module;
