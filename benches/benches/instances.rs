@@ -42,7 +42,8 @@ fn beginning(criterion: &mut Criterion) {
 
 /// A call of the host and back, and a call of a function.
 fn calling(criterion: &mut Criterion) {
-    let engine = Engine::new(&Config { jit_threshold: 0, ..Config::default() }).expect("there is a compiler for this host");
+    let engine =
+        Engine::new(&Config { jit_threshold: 0, ..Config::default() }).expect("there is a compiler for this host");
     // A loop of `ecalli 1`, and a function that returns at once.
     let program = [0, 0, 6, 10, 1, 40, 0xfe, 50, 0, 0b1_0101];
     let options = Options { gas_model: Some(GasModel::Instruction), profile: None };

@@ -34,8 +34,8 @@ impl Place {
         }
     }
 
-    /// Whether the register is written in the instruction.
-    pub(crate) const fn is_written(self) -> bool {
+    /// Whether the instruction has bits for it.
+    pub const fn is_register(self) -> bool {
         matches!(self, Place::Full(_) | Place::Short(_))
     }
 }

@@ -34,15 +34,15 @@ impl Instruction {
         let name = |reg: Reg| register_name(reg).to_owned();
         let mut operands = Vec::new();
         // Where the first operand is read and written, it is named once.
-        let is_twice = format.rd == format.rs1 && format.rd.is_written();
-        let rd = format.rd.is_written().then(|| name(self.rd));
-        let rs1 = (format.rs1.is_written() && !is_twice).then(|| name(self.rs1));
-        let rs2 = format.rs2.is_written().then(|| name(self.rs2));
+        let is_twice = format.rd == format.rs1 && format.rd.is_register();
+        let rd = format.rd.is_register().then(|| name(self.rd));
+        let rs1 = (format.rs1.is_register() && !is_twice).then(|| name(self.rs1));
+        let rs2 = format.rs2.is_register().then(|| name(self.rs2));
         match self.spec.meaning {
             Meaning::Binary(_, source) => {
                 let is_sp = format.rs1 == crate::Place::Fixed(Reg::R2);
                 operands.extend(rd.or(is_sp.then(|| name(Reg::R2))).into_iter().chain(rs1).chain(rs2));
-                if is_sp && format.rd.is_written() {
+                if is_sp && format.rd.is_register() {
                     operands.push(name(Reg::R2));
                 }
                 operands.extend((source == Source::Immediate).then(|| self.imm.to_string()));

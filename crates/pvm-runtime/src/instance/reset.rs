@@ -28,8 +28,7 @@ pub(super) fn check(module: &Module, arguments: &[u8]) -> Result<(), InstanceErr
         Guest::Riscv(_) => return Err(InstanceError::RiscvArguments),
     }
     let image = module.shared.guest.image();
-    let segments =
-        image.segments.iter().filter(|segment| segment.access != pvm_ops::Access::None || segment.executable);
+    let segments = image.segments.iter().filter(|segment| segment.access != pvm_ops::Access::None);
     let sizes = segments.map(|segment| u64::from(segment.size));
     let wanted = sizes.sum::<u64>() + (arguments.len() as u64).next_multiple_of(u64::from(PAGE_SIZE));
     let limit = module.engine().config().memory_limit;

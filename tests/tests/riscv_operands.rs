@@ -1,0 +1,141 @@
+//! Every RISC-V instruction, with registers that are the same and that differ, and values at which arithmetic turns: what the
+//! interpreter does, compiled code does.
+
+use pvm_ops::Reg;
+use pvm_program::Executable;
+use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, GasModel, Instance, Jit, Module, Options};
+use pvm_rv32::{Instruction, Meaning, Place, SPECS, Spec};
+
+const BASE: u32 = 0x1_0000;
+/// Where the instruction stands: calls of the environment are all around it.
+const AT: u32 = BASE + 0x400;
+/// Two pages, the second of which may only be read; nothing is behind.
+const DATA: u32 = 0x2_0000;
+
+const VALUES: [u32; 14] = [
+    0,
+    1,
+    u32::MAX,
+    31,
+    33,
+    0x7fff_ffff,
+    0x8000_0000,
+    0x1234_5678,
+    0xffff_ff80,
+    DATA + 0x10,
+    DATA + 0x0ffe,
+    DATA + 0x1ffd,
+    AT + 8,
+    AT + 0x103,
+];
+
+fn immediates(spec: &Spec) -> &'static [i32] {
+    match spec.meaning {
+        _ if spec.format.imm.is_empty() => &[0],
+        Meaning::Control(..) => &[0xc00, 0xc01, 0xc02, 0xc80, 0xc81, 0xc82, 0x300, 0x340, 0x001],
+        Meaning::LoadUpper | Meaning::AddUpper => &[0x1000, -4096, 0x1_f000, i32::MIN],
+        Meaning::Jump | Meaning::Branch(_) => &[2, 4, -2, 16, -64, 0],
+        _ => &[0, 1, 4, 8, 16, -1, -16, 31, 2047, -2048],
+    }
+}
+
+/// The registers of an instruction, in the ways in which they can be the same.
+const ALIASES: [[u8; 3]; 7] =
+    [[10, 11, 12], [10, 10, 11], [10, 11, 10], [10, 11, 11], [10, 10, 10], [0, 11, 12], [10, 0, 0]];
+
+/// The encodings of a row.
+fn encodings(spec: &'static Spec) -> Vec<u32> {
+    let mut all = Vec::new();
+    for numbers in ALIASES {
+        let [rd, rs1, rs2] = numbers.map(Reg::wrapping);
+        let place = |place, reg| match place {
+            Place::Absent => Reg::R0,
+            Place::Fixed(fixed) => fixed,
+            _ => reg,
+        };
+        let format = &spec.format;
+        let rd = place(format.rd, rd);
+        let rs1 = if format.rs1 == format.rd { rd } else { place(format.rs1, rs1) };
+        let rs2 = place(format.rs2, rs2);
+        all.extend(immediates(spec).iter().filter_map(|&imm| Instruction { spec, rd, rs1, rs2, imm }.encode()));
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+struct Guest(Instance);
+
+impl Guest {
+    fn new(engine: &Engine, bits: u32) -> Guest {
+        let mut code: Vec<u8> = 0x0000_0073_u32.to_le_bytes().repeat(0x200);
+        let len = if bits & 3 == 3 { 4 } else { 2 };
+        code[(AT - BASE) as usize..][..len].copy_from_slice(&bits.to_le_bytes()[..len]);
+        if len == 2 {
+            // c.nop
+            code[(AT - BASE) as usize + 2..][..2].copy_from_slice(&[1, 0]);
+        }
+        let executable = Executable::flat(&code, BASE).expect("it is small");
+        let options = Options { gas_model: Some(GasModel::Instruction), profile: None };
+        let module = Module::from_executable(engine, executable, options).expect("the model fits");
+        let mut instance = Instance::new(&module, &[]).expect("there is memory");
+        instance.memory_mut().map(DATA, 0x2000, Access::ReadWrite).expect("there is memory");
+        let bytes: Vec<u8> = (0..0x2000_u32).map(|at| (at * 0x9d >> 3) as u8).collect();
+        instance.memory_mut().write(DATA, &bytes).expect("it is writable");
+        instance.memory_mut().protect(DATA + 0x1000, 0x1000, Access::Read).expect("it is there");
+        Guest(instance)
+    }
+
+    fn observe(&mut self, values: [u32; 2], writes: bool) -> (Exit, u32, u64, [u64; 32], Vec<u8>) {
+        let Guest(instance) = self;
+        instance.set_pc(AT);
+        instance.set_gas(6);
+        let registers = instance.all_registers_mut();
+        for (number, register) in registers.iter_mut().enumerate() {
+            *register = number as u64 * 0x0101_0101;
+        }
+        // The registers of the instruction, and the one that short ones imply.
+        (registers[10], registers[11], registers[12]) = (values[0].into(), values[0].into(), values[1].into());
+        registers[2] = values[0].into();
+        let exit = instance.run();
+        let mut data = vec![0; if writes { 0x2000 } else { 0 }];
+        instance.memory().read(DATA, &mut data).expect("it is readable");
+        (exit, instance.pc(), instance.gas(), *instance.all_registers(), data)
+    }
+}
+
+#[test]
+fn every_row_does_the_same_on_both_tiers() {
+    let engine = |jit, faults| {
+        let config = Config { jit, jit_threshold: 0, fault_detection: faults, ..Config::default() };
+        Engine::new(&config).expect("there is a compiler")
+    };
+    let reference = engine(Jit::Off, FaultDetection::Checks);
+    let others = [FaultDetection::best(), FaultDetection::Checks].map(|faults| engine(Jit::Cranelift, faults));
+    for spec in SPECS {
+        let encodings = encodings(spec);
+        assert!(!encodings.is_empty(), "{} has no encoding here", spec.mnemonic);
+        for bits in encodings {
+            let mut expected = Guest::new(&reference, bits);
+            let mut found = others.each_ref().map(|engine| Guest::new(engine, bits));
+            let text = Instruction::decode(bits).expect("it was encoded").0.text(AT);
+            let writes = matches!(spec.meaning, Meaning::Store(_) | Meaning::Atomic(_) | Meaning::StoreConditional);
+            for rs1 in VALUES {
+                // What is read once is not worth all pairs.
+                let step = if spec.format.rs2.is_register() { 1 } else { 5 };
+                for rs2 in VALUES.into_iter().step_by(step) {
+                    let expected = expected.observe([rs1, rs2], writes);
+                    for found in &mut found {
+                        let found = found.observe([rs1, rs2], writes);
+                        assert!(expected.4 == found.4, "{text} of {rs1:#x} and {rs2:#x}: memory differs");
+                        let (expected, found) =
+                            ((&expected.0, expected.1, expected.2, expected.3), (&found.0, found.1, found.2, found.3));
+                        assert_eq!(expected, found, "{text} of {rs1:#x} and {rs2:#x}");
+                    }
+                }
+            }
+            let compiled: u64 = found.iter().map(|guest| guest.0.module().compile_stats().instructions).sum();
+            assert!(compiled > 0, "{text} was not compiled");
+        }
+    }
+}
