@@ -8,7 +8,9 @@ mod wasm;
 pub use options::OptArg;
 pub use options::{EngineArgs, FaultArg, FormatArg, HostArg, JitArg, ProfileArg, ReadArgs, ReportArgs, SystemArgs};
 
-pub use wasm::{BoundsArg, CompileArgs, LevelArg, WasmArgs};
+pub use wasm::WasmArgs;
+#[cfg(feature = "wasm")]
+pub use wasm::{BoundsArg, CompileArgs, LevelArg};
 
 use crate::units;
 use clap::{Args, Parser, Subcommand};

@@ -1,5 +1,6 @@
 //! How WebAssembly is compiled.
 
+#[cfg(feature = "wasm")]
 use crate::units;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ pub struct WasmArgs {
 }
 
 /// Arguments of `compile`.
+#[cfg(feature = "wasm")]
 #[derive(Args, Debug)]
 pub struct CompileArgs {
     /// The module, in binary or text form; `-` reads standard input

@@ -11,7 +11,9 @@ use crate::exit::usage;
 use crate::input::{self, Input};
 #[cfg(feature = "wasm")]
 use crate::wasm::{self, Choices};
-use anyhow::{Context, Result, anyhow};
+#[cfg(feature = "wasm")]
+use anyhow::Context;
+use anyhow::{Result, anyhow};
 use pvm_conformance::trace::Trace;
 use pvm_conformance::vector::{GasVector, Vector};
 use pvm_gas::GasModel;
