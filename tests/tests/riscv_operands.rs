@@ -35,7 +35,7 @@ fn immediates(spec: &Spec) -> &'static [i32] {
         Meaning::Control(..) => &[0xc00, 0xc01, 0xc02, 0xc80, 0xc81, 0xc82, 0x300, 0x340, 0x001],
         Meaning::LoadUpper | Meaning::AddUpper => &[0x1000, -4096, 0x1_f000, i32::MIN],
         Meaning::Jump | Meaning::Branch(_) => &[2, 4, -2, 16, -64, 0],
-        _ => &[0, 1, 4, 8, 16, -1, -16, 31, 2047, -2048],
+        _ => &[0, 4, 16, -1, 31, 2047, -2048],
     }
 }
 
@@ -80,7 +80,7 @@ impl Guest {
         let module = Module::from_executable(engine, executable, options).expect("the model fits");
         let mut instance = Instance::new(&module, &[]).expect("there is memory");
         instance.memory_mut().map(DATA, 0x2000, Access::ReadWrite).expect("there is memory");
-        let bytes: Vec<u8> = (0..0x2000_u32).map(|at| (at * 0x9d >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..0x2000_u32).map(|at| ((at * 0x9d) >> 3) as u8).collect();
         instance.memory_mut().write(DATA, &bytes).expect("it is writable");
         instance.memory_mut().protect(DATA + 0x1000, 0x1000, Access::Read).expect("it is there");
         Guest(instance)

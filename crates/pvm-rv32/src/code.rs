@@ -43,7 +43,7 @@ impl<'a, M: CodeMemory> Code<'a, M> {
 impl<M: CodeMemory> GuestCode for Code<'_, M> {
     fn fetch(&self, pc: u32) -> Fetched {
         match self.instruction(pc) {
-            Ok(instruction) => Fetched { inst: instruction.lower(pc), next: pc.wrapping_add(instruction.spec.len()) },
+            Ok(instruction) => Fetched { inst: instruction.lower(pc), next: pc.wrapping_add(instruction.spec.bytes()) },
             Err((trap, value, len)) => Fetched { inst: Inst::Raise { trap, value }, next: pc.wrapping_add(len) },
         }
     }

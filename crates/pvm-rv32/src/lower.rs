@@ -11,7 +11,7 @@ impl Instruction {
     pub fn lower(&self, pc: u32) -> Inst {
         let Instruction { rs1, rs2, imm, .. } = *self;
         let rd = some(self.rd);
-        let next = pc.wrapping_add(self.spec.len());
+        let next = pc.wrapping_add(self.spec.bytes());
         let link = rd.map(|dst| Link { dst, value: next as i32 });
         let target = pc.wrapping_add(imm as u32);
         let address = Address { base: some(rs1), offset: imm };

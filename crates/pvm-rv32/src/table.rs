@@ -65,7 +65,7 @@ pub struct Spec {
 
 impl Spec {
     /// Its length in bytes: instructions whose two lowest bits are ones have four (volume I, 1.5).
-    pub const fn len(&self) -> u32 {
+    pub const fn bytes(&self) -> u32 {
         if self.value & 3 == 3 { 4 } else { 2 }
     }
 }
