@@ -41,8 +41,8 @@ pub use announcement::Announcement;
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
+pub use image::Image;
 #[cfg(feature = "jit")]
 pub use jump_entries::JumpEntries;
-pub use image::Image;
 pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
 pub use reservation::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};

@@ -5,9 +5,9 @@
 //! and a fault is exact to the byte. Under [`FaultDetection::Signals`] the host enforces the same rights, for compiled
 //! code that looks nothing up.
 
-use crate::{FaultDetection, Image};
 use crate::code_pages::CodePages;
 use crate::reservation::{Reason, Reservation, SPACE};
+use crate::{FaultDetection, Image};
 use memmap2::{MmapMut, MmapOptions};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::io;

@@ -92,7 +92,9 @@ impl Space {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
         // SAFETY: the range lies in the mapping, which is never seen through a reference; what is mapped there instead goes
         // with it when it is unmapped.
-        unsafe { mmap_anonymous(start.cast(), range.len(), protection(access), flags) }.map(|_| ()).map_err(io::Error::from)
+        unsafe { mmap_anonymous(start.cast(), range.len(), protection(access), flags) }
+            .map(|_| ())
+            .map_err(io::Error::from)
     }
 
     #[cfg(not(target_os = "linux"))]
