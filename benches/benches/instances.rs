@@ -2,8 +2,9 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pvm_benches::kernel;
-use pvm_runtime::{Access, Config, Engine, Exit, GasModel, Instance, Linker, Module, Options, Store};
+use pvm_runtime::{Access, Config, Engine, Exit, GasModel, Instance, Jit, Linker, Module, Options, Store};
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 /// Bytes for each access.
 const SIZES: [usize; 3] = [8, 4096, 65536];
@@ -63,6 +64,40 @@ fn calling(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// How long it takes until a run stops that another thread interrupts.
+fn interrupting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("interrupting");
+    group.sample_size(10);
+    for (name, jit) in [("compiled", Jit::default()), ("interpreted", Jit::Off)] {
+        let engine = Engine::new(&Config { jit, jit_threshold: 0, ..Config::default() }).expect("there is a compiler");
+        // add_imm_64 r7, r7, 1; jump to the start.
+        let options = Options { gas_model: Some(GasModel::Instruction), profile: None };
+        let module =
+            Module::new(&engine, &[0, 0, 5, 149, 0x77, 1, 40, 0xfd, 0b1001], options).expect("it is a program");
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| latency(&module)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// Lets a guest run for two milliseconds and interrupts it.
+fn latency(module: &Module) -> Duration {
+    let mut instance = Instance::new(module, &[]).expect("there is memory for it");
+    instance.set_gas(u64::MAX);
+    let handle = instance.interrupt_handle();
+    std::thread::scope(|scope| {
+        let stopped = scope.spawn(move || {
+            instance.run();
+            Instant::now()
+        });
+        std::thread::sleep(Duration::from_millis(2));
+        let asked = Instant::now();
+        handle.interrupt();
+        stopped.join().expect("no panic") - asked
+    })
+}
+
 fn memory(criterion: &mut Criterion) {
     // The sieve has enough writable memory.
     let module = module("sieve");
@@ -83,5 +118,5 @@ fn memory(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, making, beginning, calling, memory);
+criterion_group!(benches, making, beginning, calling, interrupting, memory);
 criterion_main!(benches);

@@ -99,13 +99,16 @@ impl Machine {
     }
 }
 
+/// What does a call, once it is paid.
+type Function<T> = fn(&mut Caller<'_, T>, Access<T, InnerMachines>) -> HostResult;
+
 /// Links the calls for inner machines. They are numbered and metered as the guest is that makes them; where that one is not
 /// metered, as its profile has it.
 ///
 /// What interrupts the guest interrupts the machine that runs for it: `invoke` has put down its state then, as if gas had been
 /// out, and the guest goes on behind the call when it is resumed.
 pub fn link_inner<T: 'static>(linker: &mut Linker<T>, profile: Profile, machines: Access<T, InnerMachines>) {
-    let calls: [(Call, fn(&mut Caller<'_, T>, Access<T, InnerMachines>) -> HostResult); 6] = [
+    let calls: [(Call, Function<T>); 6] = [
         (Call::Machine, machine),
         (Call::Peek, peek),
         (Call::Poke, poke),
