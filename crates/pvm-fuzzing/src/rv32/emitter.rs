@@ -34,7 +34,7 @@ impl Emitter {
     pub fn put(&mut self, instruction: Instruction) {
         let bits = instruction.encode();
         let bits = bits.unwrap_or_else(|| panic!("{}, immediate {:#x}", instruction.text(0), instruction.imm));
-        self.bits(bits, instruction.spec.len());
+        self.bits(bits, instruction.spec.bytes());
     }
 
     pub fn bits(&mut self, bits: u32, len: u32) {
@@ -71,7 +71,7 @@ impl Emitter {
         let from = self.base + hole as u32;
         let imm = target.wrapping_sub(from) as i32;
         let Some(bits) = (Instruction { imm, ..instruction }).encode() else { return false };
-        let len = instruction.spec.len() as usize;
+        let len = instruction.spec.bytes() as usize;
         self.code[hole..hole + len].copy_from_slice(&bits.to_le_bytes()[..len]);
         true
     }
@@ -93,7 +93,7 @@ pub(super) fn instruction(mnemonic: &str, rd: u8, rs1: u8, rs2: u8, imm: i32) ->
 
 /// Bits of an instruction of this row, with operands that are not zero.
 fn some_bits(spec: &Spec) -> u32 {
-    let ones = if spec.len() == 4 { u32::MAX } else { 0xffff };
+    let ones = if spec.bytes() == 4 { u32::MAX } else { 0xffff };
     spec.value | (!spec.mask & ones)
 }
 

@@ -37,12 +37,12 @@ impl Writer<'_> {
         let count = self.rng.usize(0..6);
         let is_branch = |spec: &Spec| matches!(spec.meaning, Meaning::Branch(_));
         let Some(found) = self.random(is_branch) else { return };
-        let hole = self.out.hole(found.spec.len());
+        let hole = self.out.hole(found.spec.bytes());
         self.items(count, depth + 1, loops);
         if !self.out.patch_to_here(hole, found) {
             // Too far: nothing is skipped.
-            let nothing = if found.spec.len() == 2 { 0x0001 } else { 0x0000_0013_u32 };
-            let len = found.spec.len() as usize;
+            let nothing = if found.spec.bytes() == 2 { 0x0001 } else { 0x0000_0013_u32 };
+            let len = found.spec.bytes() as usize;
             self.out.code[hole..hole + len].copy_from_slice(&nothing.to_le_bytes()[..len]);
         }
     }
@@ -75,7 +75,7 @@ impl Writer<'_> {
             0 => instruction("c.jal", 0, 0, 0, 0),
             _ => instruction("jal", link, 0, 0, 0),
         };
-        let hole = self.out.hole(jump.spec.len());
+        let hole = self.out.hole(jump.spec.bytes());
         self.calls.push((hole, jump, function));
     }
 
@@ -188,7 +188,7 @@ impl Writer<'_> {
         self.in_function = false;
         for (hole, jump, function) in std::mem::take(&mut self.calls) {
             if !self.out.patch_to(hole, jump, starts[function]) {
-                let len = jump.spec.len() as usize;
+                let len = jump.spec.bytes() as usize;
                 let nothing = if len == 2 { 0x0001 } else { 0x0000_0013_u32 };
                 self.out.code[hole..hole + len].copy_from_slice(&nothing.to_le_bytes()[..len]);
             }

@@ -108,7 +108,7 @@ impl Writer<'_> {
                 {
                     let rd = reg(self.rng.u8(1..32));
                     if let Some(bits) = (Instruction { rd, ..instruction }).encode() {
-                        self.out.bits(bits, instruction.spec.len());
+                        self.out.bits(bits, instruction.spec.bytes());
                     }
                 }
             }

@@ -16,7 +16,7 @@ use crate::{InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
-use pvm_ops::{Access, Fetched, GuestCode, MemoryFault, Trap};
+use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
 use pvm_program::{LOWEST_ADDRESS, Segment};
 use pvm_vm::{Context, Interrupter, Memory};
 
