@@ -117,6 +117,7 @@ impl CodeMemory for Memory {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // what changes is a list of ranges
 mod tests {
     use super::*;
     use crate::FaultDetection;
