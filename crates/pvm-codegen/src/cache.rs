@@ -162,7 +162,8 @@ impl CodeCache {
         let (blocks, is_known_ahead) = match code.dynamic_jumps() {
             DynamicJumps::Table { .. } => (self.blocks(code, starts), true),
             DynamicJumps::Direct => {
-                around = Blocks::around(code, pc, limit);
+                let table = self.read();
+                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc));
                 (&around, false)
             }
         };

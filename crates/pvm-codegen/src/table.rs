@@ -144,6 +144,8 @@ pub(crate) struct Table {
     order: VecDeque<u32>,
     /// The regions that have bytes in a page, where code may change.
     pages: HashMap<u32, Vec<u32>>,
+    /// The pages whose code has changed.
+    changed: HashSet<u32>,
     next_region: u32,
     pub stats: CacheStats,
 }
@@ -250,8 +252,14 @@ impl Table {
         self.remove(id)
     }
 
-    /// Takes out the regions that have bytes in the range, below 2^32.
+    /// Whether code in the page of `pc` has changed.
+    pub(crate) fn has_changed(&self, pc: u32) -> bool {
+        !self.changed.is_empty() && self.changed.contains(&(pc / PAGE_SIZE))
+    }
+
+    /// Takes out the regions that have bytes in the range, below 2^32, whose code has changed.
     pub(crate) fn forget(&mut self, range: &Range<u64>) -> Vec<Row> {
+        self.changed.extend(pages(slice::from_ref(range)));
         let mut ids: Vec<u32> = pages(slice::from_ref(range))
             .iter()
             .flat_map(|page| self.pages.get(page).into_iter().flatten().copied())

@@ -10,6 +10,9 @@ use crate::constants::Constants;
 use pvm_ops::{Fetched, GuestCode, Inst, Target};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Of code that changes no more than this is compiled together: it may change again before that has paid.
+const MOST_CHANGING: usize = 64;
+
 /// What is found on the way.
 #[derive(Debug, Default)]
 struct Found {
@@ -22,13 +25,16 @@ struct Found {
 }
 
 impl Blocks {
-    /// The blocks from `head` on, up to `max_len` instructions.
-    pub fn around(code: &impl GuestCode, head: u32, max_len: usize) -> Blocks {
+    /// The blocks from `head` on, up to `max_len` instructions. `changes` tells which program counters have code that has
+    /// changed before: it is kept apart from the rest, so that the rest stays when it changes again.
+    pub fn around(code: &impl GuestCode, head: u32, max_len: usize, changes: impl Fn(u32) -> bool) -> Blocks {
         let mut found = Found { queue: VecDeque::from([head]), ..Found::default() };
         found.jump_targets.insert(head);
+        let is_changing = changes(head);
+        let max_len = if is_changing { max_len.min(MOST_CHANGING) } else { max_len }.max(1);
         while let Some(start) = found.queue.pop_front() {
             if found.starts.insert(start) {
-                found.scan(code, start, max_len.max(1));
+                found.scan(code, start, max_len, |pc| changes(pc) == is_changing);
             }
         }
         found.blocks(code)
@@ -37,11 +43,11 @@ impl Blocks {
 
 impl Found {
     /// Takes in what follows `start`, up to the end of a block or what was found before.
-    fn scan(&mut self, code: &impl GuestCode, start: u32, max_len: usize) {
+    fn scan(&mut self, code: &impl GuestCode, start: u32, max_len: usize, belongs: impl Fn(u32) -> bool) {
         let mut pc = start;
         let mut constants = Constants::new(code);
         while !self.insts.contains_key(&pc) {
-            if self.insts.len() == max_len {
+            if self.insts.len() == max_len || !belongs(pc) {
                 return;
             }
             let fetched = code.fetch(pc);

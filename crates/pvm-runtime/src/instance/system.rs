@@ -68,7 +68,7 @@ impl Instance {
         match &riscv.cache {
             Some(cache) => changes.iter().for_each(|range| cache.forget(range)),
             None if self.module.shared.cache.is_some() => {
-                self.own_cache();
+                self.own_cache(&changes);
                 self.renew_tier();
             }
             None => {}
@@ -76,10 +76,13 @@ impl Instance {
     }
 
     #[cfg(feature = "cranelift")]
-    fn own_cache(&mut self) {
+    fn own_cache(&mut self, changes: &[std::ops::Range<u64>]) {
         let Guest::Riscv(guest) = &self.module.shared.guest else { return };
         let engine = self.module.engine();
         let cache = crate::tier::riscv_cache(engine, &guest.executable, self.module.gas_model());
+        if let Some(cache) = &cache {
+            changes.iter().for_each(|range| cache.forget(range));
+        }
         if let Some(riscv) = &mut self.riscv {
             riscv.cache = cache.map(std::sync::Arc::new);
         }
