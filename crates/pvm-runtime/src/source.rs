@@ -14,8 +14,8 @@ use pvm_vm::Memory;
 pub(crate) enum Source<'a> {
     /// A PVM program.
     Program(&'a Code),
-    /// Guest memory; the cells know what has been executed of it.
-    Memory(&'a Cells),
+    /// Guest memory; the cells know what has been executed of it, which matters to a compiler only.
+    Memory(#[cfg_attr(not(feature = "cranelift"), allow(dead_code))] &'a Cells),
 }
 
 impl Source<'_> {

@@ -23,6 +23,7 @@ mod image;
 mod memory;
 mod reservation;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg_attr(not(feature = "jit"), allow(dead_code))] // as above
 mod segment;
 mod space;
 mod typed;

@@ -1,6 +1,7 @@
 //! What the run-time system does for RISC-V guests: traps, control registers, fences, reservations, code that is new.
 
 use super::{Exit, Instance};
+#[cfg(feature = "cranelift")]
 use crate::module::Guest;
 use crate::riscv::{Counters, Riscv};
 use pvm_gas::GasModel;
