@@ -7,9 +7,9 @@ use std::collections::{HashSet, VecDeque};
 
 /// Blocks that are compiled into one function.
 ///
-/// A block belongs to one region at most, where blocks are known ahead. *Entries* are where a region can be entered from elsewhere: its first block,
-/// targets of dynamic jumps, blocks after host calls, blocks that a block outside leads to, and heads of loops, to which a
-/// run comes back that was stopped within the loop.
+/// A block belongs to one region at most, where blocks are known ahead. *Entries* are where a region can be entered
+/// from elsewhere: its first block, targets of dynamic jumps, blocks after host calls, blocks that a block outside
+/// leads to, and heads of loops, to which a run comes back that was stopped within the loop.
 #[derive(Clone, Debug)]
 pub struct Region {
     /// A number that no other region of the program has.

@@ -1,3 +1,5 @@
+//! System calls, made without a guest: what they answer, and what they leave in memory.
+
 use super::*;
 use pvm_program::{MemoryImage, Segment};
 use pvm_runtime::FaultDetection;

@@ -1,3 +1,5 @@
+//! Executables as they are written and damaged, and what is read of them.
+
 use super::*;
 
 /// `ecall`, and room for what follows.
