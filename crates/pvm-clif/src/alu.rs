@@ -4,8 +4,9 @@
 //! one and the result is put right.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8, I16};
-use cranelift_codegen::ir::{InstBuilder, Type, Value};
+use cranelift_codegen::ir::types::{I8, I16, I32, I64};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Type, Value};
+use crate::constant;
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{BinaryOp, Cond, UnaryOp};
 
@@ -36,6 +37,62 @@ pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
         BinaryOp::MaxU => builder.ins().umax(a, b),
         BinaryOp::SetLtS => set(builder, IntCC::SignedLessThan, a, b, ty),
         BinaryOp::SetLtU => set(builder, IntCC::UnsignedLessThan, a, b, ty),
+    }
+}
+
+/// What joins the two parts of a value, shifted one way and the other, as one rotation; `None` if that is not what it does.
+/// Guests without rotations make them so.
+pub fn rotation(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
+    if !matches!(op, BinaryOp::Or | BinaryOp::Xor | BinaryOp::Add) {
+        return None;
+    }
+    let (a, b) = (Shift::of(builder, a)?, Shift::of(builder, b)?);
+    let (left, right) = if a.opcode == Opcode::Ishl { (a, b) } else { (b, a) };
+    let bits = i64::from(builder.func.dfg.value_type(left.value).bits());
+    let is_rotation = (left.opcode, right.opcode) == (Opcode::Ishl, Opcode::Ushr)
+        && left.of == right.of
+        && (1..bits).contains(&left.amount)
+        && left.amount + right.amount == bits;
+    is_rotation.then(|| builder.ins().rotl_imm_u(left.value, left.amount))
+}
+
+/// A value shifted by a constant.
+struct Shift {
+    opcode: Opcode,
+    value: Value,
+    /// What the value is a part of.
+    of: Value,
+    amount: i64,
+}
+
+impl Shift {
+    fn of(builder: &FunctionBuilder<'_>, value: Value) -> Option<Shift> {
+        let dfg = &builder.func.dfg;
+        let InstructionData::Binary { opcode, args: [value, amount] } = dfg.insts[dfg.value_def(value).inst()?] else {
+            return None;
+        };
+        let whole = dfg.value_def(value).inst().and_then(|inst| match dfg.insts[inst] {
+            InstructionData::Unary { opcode: Opcode::Ireduce, arg } => Some(arg),
+            _ => None,
+        });
+        Some(Shift { opcode, value, of: whole.unwrap_or(value), amount: constant(builder, amount)? })
+    }
+}
+
+/// The zero extension of 32 bits to 64, and the 32 bits.
+pub fn zero_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> (Value, Value) {
+    let dfg = &builder.func.dfg;
+    let narrower = dfg.value_def(half).inst().and_then(|inst| match dfg.insts[inst] {
+        InstructionData::Unary { opcode: Opcode::Uextend, arg } => Some(arg),
+        _ => None,
+    });
+    match narrower {
+        // One extension rather than two.
+        Some(narrower) => {
+            let value = builder.ins().uextend(I64, narrower);
+            (value, builder.ins().ireduce(I32, value))
+        }
+        None => (builder.ins().uextend(I64, half), half),
     }
 }
 

@@ -4,7 +4,7 @@ use cranelift_codegen::ir::{InstructionData, Opcode, Value};
 use cranelift_frontend::FunctionBuilder;
 
 /// The value of a constant.
-pub(crate) fn constant(builder: &FunctionBuilder<'_>, value: Value) -> Option<i64> {
+pub fn constant(builder: &FunctionBuilder<'_>, value: Value) -> Option<i64> {
     let inst = builder.func.dfg.value_def(value).inst()?;
     match builder.func.dfg.insts[inst] {
         InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),

@@ -9,4 +9,5 @@ pub mod alu;
 mod constant;
 mod memory;
 
+pub use constant::constant;
 pub use memory::{GuestMemory, HOST, Host, NEAR_TRIPWIRE, Place, Rights, TRIPWIRE, WATCHED};

@@ -1,6 +1,6 @@
 //! Guest memory accesses: address arithmetic and page rights. No other module computes a guest address.
 
-use crate::constant::constant;
+use crate::constant;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{
@@ -10,8 +10,8 @@ use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{LoadKind, PAGE_SIZE, Size};
 use pvm_vm::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};
 
-/// The address from which the tripwire is reached by an offset: the greatest constant that is short in machine code.
-pub const NEAR_TRIPWIRE: i64 = u32::MAX as i64;
+/// The address from which the tripwire is reached by an offset: a great constant that is short in machine code.
+pub const NEAR_TRIPWIRE: i64 = 0xbfff_ffff;
 
 /// The rights that an access needs, as bits of the table of page rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

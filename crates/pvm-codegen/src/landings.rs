@@ -5,7 +5,7 @@
 //! is machine code the branch has served: its target goes into a table for the signal handler, and it is taken out.
 //!
 //! ```text
-//! test rbx, rbx; jz landing  is taken out
+//! test rbx, 1; jnz landing   is taken out
 //! mov rcx, [rsp + 8]         rarely: what the register allocator moves before the access
 //! mov rax, [rbx + 16]        the access
 //! ```
@@ -16,7 +16,7 @@
 
 use crate::effects::{Effects, read_by};
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use pvm_clif::{TRIPWIRE, WATCHED};
 use pvm_frontend::Mark;
 use pvm_vm::Landing;
@@ -88,7 +88,7 @@ fn decode(code: &[u8], start: u32, end: u32) -> Vec<Instruction> {
     instructions
 }
 
-/// A branch to a landing: the test of an address, and the jump that depends on it.
+/// A branch to a landing: the test of a bit of an address, and the jump that depends on it.
 struct Branch {
     test: Range<usize>,
     jump: Range<usize>,
@@ -102,10 +102,10 @@ impl Branch {
         let jump = instructions.iter().find(|one| one.is_jcc_short_or_near())?;
         let before = instructions.iter().rev().skip_while(|one| one.ip() >= jump.ip());
         let test = before.into_iter().find(|one| one.mnemonic() != Mnemonic::Mov)?;
-        let is_branch = jump.mnemonic() == Mnemonic::Je
+        let is_branch = jump.mnemonic() == Mnemonic::Jne
             && test.mnemonic() == Mnemonic::Test
-            && test.op0_register() == test.op1_register()
-            && test.op0_register().is_gpr64();
+            && test.op0_register().is_gpr64()
+            && test.op1_kind() != OpKind::Register;
         let target = u32::try_from(jump.near_branch_target()).ok()?;
         is_branch.then_some(Branch { test: at(test), jump: at(jump), target })
     }
@@ -134,13 +134,15 @@ mod tests {
     #[test]
     fn only_the_expected_branch_is_one() {
         let find = |code: &[u8]| Branch::find(&decode(code, 0, code.len() as u32)).map(|branch| branch.target);
-        let je = [0x0f, 0x84, 0x10, 0, 0, 0];
         let jne = [0x0f, 0x85, 0x10, 0, 0, 0];
-        let (test_64, test_8) = ([0x4d, 0x85, 0xe4], [0x45, 0x84, 0xe4]);
-        assert_eq!(find(&[&test_64[..], &je].concat()), Some(25), "test r12, r12; je");
-        assert_eq!(find(&[&test_64[..], &[0x89, 0xd0], &je].concat()), Some(27), "with a move in between");
-        assert_eq!(find(&[&test_64[..], &jne].concat()), None, "the other way");
-        assert_eq!(find(&[&test_8[..], &je].concat()), None, "of a flag, not of an address");
-        assert_eq!(find(&je), None, "on what happened before");
+        let je = [0x0f, 0x84, 0x10, 0, 0, 0];
+        let (test_64, test_8) = ([0x49, 0xf7, 0xc4, 1, 0, 0, 0], [0x41, 0xf6, 0xc4, 1]);
+        let two = [0x4d, 0x85, 0xe4];
+        assert_eq!(find(&[&test_64[..], &jne].concat()), Some(29), "test r12, 1; jne");
+        assert_eq!(find(&[&test_64[..], &[0x89, 0xd0], &jne].concat()), Some(31), "with a move in between");
+        assert_eq!(find(&[&test_64[..], &je].concat()), None, "the other way");
+        assert_eq!(find(&[&test_8[..], &jne].concat()), None, "of a flag, not of an address");
+        assert_eq!(find(&[&two[..], &jne].concat()), None, "of a value with itself");
+        assert_eq!(find(&jne), None, "on what happened before");
     }
 }

@@ -6,7 +6,7 @@
 mod layout;
 mod share;
 
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use layout::{CONSTANT_ALIGNMENT, lay_out, position};
 use share::share;
 use std::ops::Range;
@@ -163,6 +163,7 @@ fn pieces(
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
     let mut at = 0;
     let mut goes_on = true;
+    let mut last = 0..0;
     while at < code.len() {
         let (end, kind) = if let Some(range) = gone.next_if(|range| range.start == at) {
             (range.end, Kind::Gone)
@@ -194,7 +195,11 @@ fn pieces(
                 _ => {}
             }
             goes_on = !matches!(instruction.mnemonic(), Mnemonic::Jmp | Mnemonic::Ret | Mnemonic::Ud2);
-            (instruction.next_ip() as usize, kind)
+            let former = std::mem::replace(&mut last, at..instruction.next_ip() as usize);
+            // A register may have been loaded for what is gone, and again for what comes behind it, which nothing else leads to.
+            let is_again = former.end < at && code[former] == code[last.clone()] && is_reload(&instruction);
+            let follows = matches!(pieces.last(), Some(Piece { kind: Kind::Gone, .. }));
+            (last.end, if is_again && follows { Kind::Gone } else { kind })
         };
         let prefix = prefixes.next_if(|prefix| prefix.at == at).map_or(&[][..], |prefix| prefix.bytes);
         if !prefix.is_empty() && !matches!(kind, Kind::Plain) {
@@ -213,6 +218,14 @@ fn pieces(
     // A table at the end cannot be told from the constants behind it.
     let is_clear = constants == usize::MAX || tables.iter().all(|table| table.end < code.len());
     (gone.next().is_none() && prefixes.next().is_none() && at == code.len() && is_clear).then_some(pieces)
+}
+
+/// Whether a whole register is loaded from the stack.
+fn is_reload(instruction: &Instruction) -> bool {
+    instruction.code() == Code::Mov_r64_rm64
+        && instruction.op1_kind() == OpKind::Memory
+        && instruction.memory_base() == Register::RSP
+        && instruction.memory_index() == Register::None
 }
 
 /// Whether only zeros that align the constants lie between the two offsets.

@@ -2,12 +2,14 @@
 
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
-use pvm_clif::{Place, Rights, alu};
+use pvm_clif::{Place, Rights, alu, constant};
 use pvm_ops::{Address, AtomicOp, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
+
+/// What the branch to a landing tests of an address: a bit that is rarely known.
+const LANDING_BIT: i64 = 1 << 30;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -53,7 +55,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             Inst::Binary { op, width, dst, lhs, rhs } => match self.halves(op, width, lhs, rhs) {
                 Some((lhs, rhs)) => {
-                    let half = alu::binary(self.builder, op, lhs, rhs);
+                    let half = alu::rotation(self.builder, op, lhs, rhs)
+                        .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
                     self.write_half(dst, half);
                 }
                 None => {
@@ -222,7 +225,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
         let (at, offset) = match base {
             Some(base) => (self.read(base), offset),
-            None => (self.builder.ins().iconst(I64, 1), offset.wrapping_sub(1)),
+            None => (self.builder.ins().iconst(I64, 0), offset),
         };
         // The mark of the access stays for what follows in the same IR block: an instruction there may take the load into
         // itself.
@@ -238,11 +241,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// A branch to the landing of an access at this address, and the mark of the access for what comes next. It says what the
     /// code there needs if the access was refused. The compiler of machine code takes it out and keeps the place that it
-    /// leads to. Until then it is taken if the address is zero, so a constant must not be.
+    /// leads to.
+    ///
+    /// Until then it depends on a bit of the address: machine code tests that with one use of the register. Of a constant
+    /// Cranelift might find that it always is set.
     pub(super) fn landing(&mut self, number: u32, at: Value, cold: impl FnOnce(&mut Self)) {
         self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
-        let never = self.builder.ins().icmp_imm_s(IntCC::Equal, at, 0);
-        self.leave_if(never, |this| {
+        let is_set = constant(self.builder, at).is_some_and(|at| at & LANDING_BIT != 0);
+        let tested = if is_set { self.context } else { at };
+        let bit = self.builder.ins().band_imm_u(tested, LANDING_BIT);
+        self.leave_if(bit, |this| {
             this.builder.set_srcloc(Mark::Other.to_source_loc());
             cold(this);
         });

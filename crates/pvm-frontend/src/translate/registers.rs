@@ -12,6 +12,7 @@ use super::{Translator, context_flags};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
+use pvm_clif::alu;
 use pvm_ops::{GuestCode, Operand, Reg};
 
 /// What is known of a register within a block.
@@ -96,7 +97,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Sets a register to the sign extension of a half.
     pub(super) fn write_half(&mut self, reg: Reg, half: Value) {
         if self.is_narrow {
-            let value = self.builder.ins().uextend(I64, half);
+            let (value, half) = alu::zero_extend(self.builder, half);
             self.write(reg, value);
             self.known[reg.index()].half = Some(half);
             return;
