@@ -317,7 +317,7 @@ impl Instance {
     }
 
     fn run_slice(&mut self) -> Exit {
-        if let Some(exit) = self.pay_for_rest_of_block() {
+        if let Some(exit) = self.pay_for_rest_of_block().or_else(|| self.misaligned_start()) {
             return exit;
         }
         #[cfg(feature = "cranelift")]
