@@ -45,7 +45,7 @@ pub fn wild(seed: u64) -> Case {
     let areas = areas(rng, code, &out.code, data);
     let places = Places { areas: &areas, code: code..code.wrapping_add(out.code.len() as u32) };
     let script = places.script(rng);
-    let gas = if rng.u8(..4) == 0 { rng.u64(..40) } else { rng.u64(..2000) };
+    let gas = if rng.u8(..4) == 0 { rng.u64(..40) } else { rng.u64(..800) };
     let note = String::new();
     Case { note, gas_model, count_instructions, machine_mode, areas, pc, gas, registers, script }
 }

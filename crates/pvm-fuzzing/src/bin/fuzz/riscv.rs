@@ -105,7 +105,7 @@ pub fn replay(file: &Path, mut case: Case, smaller: bool, verbose: bool) -> Resu
 fn show(tiers: &Tiers, case: &Case, setting: usize) {
     for area in &case.areas {
         println!("{:#010x} {} {} bytes", area.address, area.access.name(), area.bytes.len());
-        if area.access.is_executable() {
+        if (area.address..=area.address + (area.size() - 1)).contains(&case.pc) {
             list(area.address, &area.bytes);
         }
     }
