@@ -40,6 +40,8 @@ pub struct CodeCache {
     costs: Costs,
     settings: Settings,
     profiler: Option<Profiler>,
+    /// The cache of the code that this one's was before it changed.
+    base: Option<Arc<CodeCache>>,
     table: RwLock<Table>,
     /// Executable memory in use, in bytes, that of evicted regions in which a thread is still running included.
     in_use: Arc<AtomicUsize>,
@@ -86,6 +88,7 @@ impl CodeCache {
             costs,
             settings,
             profiler: None,
+            base: None,
             table: RwLock::default(),
             in_use: Arc::default(),
             jump_entries,
@@ -96,6 +99,12 @@ impl CodeCache {
     /// The cache, made to tell profilers of what it compiles.
     pub fn with_profiler(self, profiler: Profiler) -> CodeCache {
         CodeCache { profiler: Some(profiler), ..self }
+    }
+
+    /// The cache, made to lead into what another one has of code in pages that have not changed here. It is for a guest that
+    /// began with the code of that other cache.
+    pub fn upon(self, base: Arc<CodeCache>) -> CodeCache {
+        CodeCache { base: Some(base), ..self }
     }
 
     /// The blocks of code that is known ahead, found when the first region is compiled.
@@ -131,7 +140,7 @@ impl CodeCache {
     /// The machine code that goes on at `pc`, if there is any. `paid` says whether the gas from there to the end of the
     /// block has been charged.
     pub fn find(&self, pc: u32, paid: bool) -> Option<Place> {
-        let place = self.read().find(pc)?.clone();
+        let place = self.place_at(pc)?;
         let wants_paid = place.is_continuation && self.settings.metering.model.charges_blocks();
         if wants_paid != paid {
             return None;
@@ -142,7 +151,14 @@ impl CodeCache {
 
     /// Whether there is machine code that can be entered at `pc`.
     pub fn contains(&self, pc: u32) -> bool {
-        self.read().find(pc).is_some()
+        self.place_at(pc).is_some()
+    }
+
+    /// Where machine code can be entered at `pc`: its own, or that of code which has not changed since it was another cache's.
+    fn place_at(&self, pc: u32) -> Option<Place> {
+        let table = self.read();
+        let found = table.find(pc).cloned();
+        found.or_else(|| self.base.as_ref()?.read().find_among(pc, |page| !table.has_changed(page)))
     }
 
     /// Compiles the region of the block at `pc`, unless that was done or tried before. `starts` says where blocks start,

@@ -165,6 +165,13 @@ impl Table {
         self.entries.get(&pc)
     }
 
+    /// The same, if all bytes of the region are in pages of which that `is` so, by an address in each.
+    pub(crate) fn find_among(&self, pc: u32, is: impl Fn(u32) -> bool) -> Option<Place> {
+        let place = self.find(pc)?;
+        let row = self.rows.get(&place.compiled.upgrade()?.region.id)?;
+        pages(&row.bytes).into_iter().all(|page| is(page * PAGE_SIZE)).then(|| place.clone())
+    }
+
     /// Decides what becomes of the block at `pc`, and reserves what `form` says the region owns; it is given a number for the
     /// region and what others own.
     pub(crate) fn plan(&mut self, pc: u32, form: impl FnOnce(u32, &dyn Fn(u32) -> bool) -> (Region, Vec<u32>)) -> Plan {
@@ -275,8 +282,9 @@ impl Table {
         rows
     }
 
-    /// Takes out a region that another one replaces.
-    pub(crate) fn retire(&mut self, RegionId { id, .. }: RegionId) -> Option<Row> {
+    /// Takes out a region that another one replaces, unless it is not one of these: regions of other caches have numbers, too.
+    pub(crate) fn retire(&mut self, RegionId { id, head }: RegionId) -> Option<Row> {
+        self.rows.get(&id).filter(|row| row.compiled.region.head == head)?;
         let row = self.remove(id)?;
         for pc in &row.entries {
             self.cooling.remove(pc);

@@ -31,7 +31,7 @@ impl Suite {
             Ok(_) => run(&mut instance, executable).err(),
             Err(error) => Some(format!("no thread to watch the time: {error}")),
         };
-        Case { difference, stats: instance.stats(), compiled: module.compile_stats() }
+        Case { difference, stats: instance.stats(), compiled: instance.compile_stats() }
     }
 }
 

@@ -32,7 +32,7 @@ struct Victims {
 
 /// For so many rounds without a victim the thread stays awake: the next one comes soon, and waking up takes longer than
 /// it runs.
-const LINGER: u32 = 2000;
+const LINGER: u32 = 200;
 
 /// A victim waits no longer than that for the thread to be at work.
 const PATIENCE: Duration = Duration::from_millis(2);

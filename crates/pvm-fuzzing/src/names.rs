@@ -43,13 +43,12 @@ pub(crate) mod access {
             Access::None => "none",
             Access::Read => "read",
             Access::ReadWrite => "write",
-            // Scripts are for the PVM, which has no others.
             other => other.name(),
         }
     }
 
     pub(crate) fn from_name<E: Error>(name: &str) -> Result<Access, E> {
-        [Access::None, Access::Read, Access::ReadWrite]
+        [Access::None, Access::Read, Access::ReadWrite, Access::ReadExecute, Access::ReadWriteExecute]
             .into_iter()
             .find(|&access| self::name(access) == name)
             .ok_or_else(|| E::custom(format!("no right is called `{name}`")))

@@ -50,17 +50,26 @@ impl Ours {
         if let Some((start, limit)) = case.heap {
             instance.memory_mut().set_heap(start, limit, false);
         }
+        Ours::of_instance(instance)
+    }
+
+    /// A guest that is this instance.
+    pub(crate) fn of_instance(instance: Instance) -> Ours {
         Ours { instance, asked: false, disturbance: None, all_interruptions: 0, interruptions: 0, _displacer: None }
     }
 
-    /// The same, displaced by another guest.
+    /// The same, displaced by another guest: that one was there first.
     ///
     /// # Panics
     ///
     /// If there is no memory for both.
     pub fn displaced(module: &Module, case: &Case) -> Ours {
-        let _displacer = Some(Instance::new(module, &[]).expect("memory for a guest"));
-        Ours { _displacer, ..Ours::of_module(module, case) }
+        let displacer = Instance::new(module, &[]).expect("memory for a guest");
+        Ours::of_module(module, case).displaced_by(displacer)
+    }
+
+    pub(crate) fn displaced_by(self, displacer: Instance) -> Ours {
+        Ours { _displacer: Some(displacer), ..self }
     }
 
     /// From now on another thread interrupts the guest, which runs on each time as if nothing had happened. What the
@@ -78,6 +87,11 @@ impl Ours {
     pub fn instance(&self) -> &Instance {
         &self.instance
     }
+
+    /// The instance, to be changed.
+    pub(crate) fn instance_mut(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
 }
 
 const PAGE: u64 = PAGE_SIZE as u64;
@@ -86,13 +100,13 @@ impl Machine for Ours {
     fn run(&mut self) -> Exit {
         let runs_on = !std::mem::take(&mut self.asked) && self.disturbance.is_some();
         loop {
-            let before = (self.pc(), self.registers());
+            let before = (self.pc(), *self.instance.all_registers());
             let exit = self.instance.run();
             if exit != Exit::Interrupted || !runs_on || self.all_interruptions == MOST_INTERRUPTIONS {
                 return exit;
             }
             self.all_interruptions += 1;
-            self.interruptions += u64::from(before != (self.pc(), self.registers()));
+            self.interruptions += u64::from(before != (self.pc(), *self.instance.all_registers()));
         }
     }
 

@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// How many instructions can start in a page: one at each even address.
 const STARTS: usize = PAGE_SIZE as usize / 2;
-const PAGES: usize = 1 << 20;
+/// Pages are found in two steps, so that a guest with little code takes little memory, and is gone as fast.
+const GROUPS: usize = 1 << 10;
+const PAGES_IN_GROUP: usize = 1 << 10;
 
 /// More targets of one jump are not remembered.
 const MOST_TARGETS: usize = 256;
@@ -15,10 +17,13 @@ const MOST_TARGETS: usize = 256;
 /// Cells by program counter.
 #[derive(Debug)]
 pub(crate) struct Places {
-    pages: Vec<Option<Box<Page>>>,
+    groups: Box<[Option<Box<Group>>; GROUPS]>,
     /// The targets of dynamic jumps, by the program counter of the jump.
     targets: Mutex<HashMap<u32, Vec<u32>>>,
 }
+
+/// Pages next to one another.
+type Group = [Option<Box<Page>>; PAGES_IN_GROUP];
 
 /// A page in which instructions are known.
 #[derive(Debug)]
@@ -44,23 +49,13 @@ pub(crate) struct Run {
     pub last: u32,
 }
 
-impl Clone for Page {
-    fn clone(&self) -> Page {
-        Page {
-            cells: self.cells,
-            jumps: std::array::from_fn(|at| AtomicU32::new(self.jumps[at].load(Ordering::Relaxed))),
-            runs: self.runs.clone(),
-        }
-    }
-}
-
 fn split(pc: u32) -> (usize, usize) {
     ((pc / PAGE_SIZE) as usize, (pc % PAGE_SIZE / 2) as usize)
 }
 
 impl Places {
     pub(crate) fn new() -> Places {
-        Places { pages: vec![None; PAGES], targets: Mutex::default() }
+        Places { groups: Box::new([const { None }; GROUPS]), targets: Mutex::default() }
     }
 
     /// The cell at `pc`, if there is one. No instruction starts at odd addresses.
@@ -69,13 +64,13 @@ impl Places {
         if !pc.is_multiple_of(2) {
             return None;
         }
-        self.pages[page].as_ref()?.cells[at].checked_sub(1)
+        self.known(page)?.cells[at].checked_sub(1)
     }
 
     /// The cell at `pc`, where the dynamic jump at `from` goes, which is remembered.
     pub(crate) fn jump(&self, from: u32, pc: u32) -> Option<u32> {
         let (page, at) = split(pc);
-        let page = self.pages[page].as_ref()?;
+        let page = self.known(page)?;
         let cell = page.cells[at].checked_sub(1)?;
         if page.jumps[at].swap(from, Ordering::Relaxed) != from {
             self.note(from, pc);
@@ -120,11 +115,11 @@ impl Places {
             let len = run.last.wrapping_sub(run.start);
             start.wrapping_sub(run.start) <= len || run.start.wrapping_sub(start) <= last - start
         };
-        let Some(page) = &mut self.pages[split(start).0] else { return Vec::new() };
+        let Some(page) = self.known_mut(split(start).0) else { return Vec::new() };
         let taken: Vec<Run> = page.runs.extract_if(.., |run| is_touched(run)).collect();
         for run in &taken {
             for other in [run.start, run.last].map(|pc| split(pc).0) {
-                if let Some(page) = &mut self.pages[other] {
+                if let Some(page) = self.known_mut(other) {
                     page.runs.retain(|one| one != run);
                 }
             }
@@ -132,8 +127,18 @@ impl Places {
         taken
     }
 
+    fn known(&self, page: usize) -> Option<&Page> {
+        self.groups[page / PAGES_IN_GROUP].as_ref()?[page % PAGES_IN_GROUP].as_deref()
+    }
+
+    fn known_mut(&mut self, page: usize) -> Option<&mut Page> {
+        self.groups[page / PAGES_IN_GROUP].as_mut()?[page % PAGES_IN_GROUP].as_deref_mut()
+    }
+
     fn page(&mut self, page: usize) -> &mut Page {
-        self.pages[page].get_or_insert_with(|| {
+        let group =
+            self.groups[page / PAGES_IN_GROUP].get_or_insert_with(|| Box::new([const { None }; PAGES_IN_GROUP]));
+        group[page % PAGES_IN_GROUP].get_or_insert_with(|| {
             Box::new(Page { cells: [0; STARTS], jumps: [const { AtomicU32::new(0) }; STARTS], runs: Vec::new() })
         })
     }

@@ -6,6 +6,7 @@ use pvm_interpreter::Cells;
 use pvm_isa::Profile;
 use pvm_ops::Reg;
 use pvm_program::{Code, Executable, MemoryImage, Program};
+use std::ops::Add;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -183,7 +184,8 @@ impl Module {
         self.shared.gas_model
     }
 
-    /// What has been compiled so far, for all instances together.
+    /// What has been compiled so far, for all instances together. What instances of a RISC-V program compile of code that they
+    /// have changed is theirs alone ([`Instance::compile_stats`](crate::Instance::compile_stats)).
     pub fn compile_stats(&self) -> CompileStats {
         #[cfg(feature = "cranelift")]
         if let Some(cache) = &self.shared.cache {
@@ -209,7 +211,7 @@ impl Module {
 pub struct CompileStats {
     /// Regions: pieces of code that were compiled together.
     pub regions: u64,
-    /// Regions that had to make room for others since.
+    /// Regions that had to make room for others since, or whose code has changed.
     pub evicted: u64,
     /// Blocks in them; host calls and heap requests end a block here.
     pub blocks: u64,
@@ -231,4 +233,25 @@ pub struct CompileStats {
     pub blocks_time: Duration,
     /// Time spent compiling.
     pub time: Duration,
+}
+
+impl Add for CompileStats {
+    type Output = CompileStats;
+
+    fn add(self, other: CompileStats) -> CompileStats {
+        CompileStats {
+            regions: self.regions + other.regions,
+            evicted: self.evicted + other.evicted,
+            blocks: self.blocks + other.blocks,
+            instructions: self.instructions + other.instructions,
+            guest_bytes: self.guest_bytes + other.guest_bytes,
+            code_bytes: self.code_bytes + other.code_bytes,
+            hot_bytes: self.hot_bytes + other.hot_bytes,
+            memory_bytes: self.memory_bytes + other.memory_bytes,
+            landings: self.landings + other.landings,
+            side_table_bytes: self.side_table_bytes + other.side_table_bytes,
+            blocks_time: self.blocks_time + other.blocks_time,
+            time: self.time + other.time,
+        }
+    }
 }

@@ -58,6 +58,7 @@ fn symbols(program: &Program, code: &Code) -> Vec<(u32, String)> {
     symbols
 }
 
+/// What a cache has compiled.
 pub(crate) fn stats(cache: &CodeCache) -> CompileStats {
     let stats = cache.stats();
     CompileStats {
@@ -152,6 +153,13 @@ impl Tier {
         self.recent[slot] = Some(Recent { pc, paid, place, held });
         self.held.push(slot);
         Some(exit)
+    }
+
+    /// Forgets where machine code is: some of it is not what the guest has to run any more.
+    pub(crate) fn forget_places(&mut self) {
+        self.held.clear();
+        self.recent.fill(None);
+        self.last = None;
     }
 
     /// Lets go of the code that has run, so that it does not take up room once it is evicted.

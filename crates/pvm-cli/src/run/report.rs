@@ -85,7 +85,7 @@ impl Outcome {
             fault_address: fault_address(stop),
             host_call,
             host_call_name: host_call.and_then(name),
-            stats: times.map(|times| Report::new(instance.stats(), module.compile_stats(), times)),
+            stats: times.map(|times| Report::new(instance.stats(), instance.compile_stats(), times)),
             ..Outcome::bare(stop, instance.pc(), used, instance.gas())
         }
     }

@@ -3,7 +3,9 @@
 use super::Parser;
 use crate::{Case, random, rv32};
 use fastrand::Rng;
-use pvm_program::{Blob, Format, PolkaVmFile, Program, Section, StandardProgram, Symbol, SymbolKind, natural};
+use pvm_program::{
+    Blob, Executable, Format, PolkaVmFile, Program, Section, StandardProgram, Symbol, SymbolKind, natural,
+};
 
 /// How many each parser gets.
 const COUNT: usize = 120;
@@ -57,7 +59,9 @@ pub(super) fn seeds(rng: &mut Rng, parser: Parser) -> Vec<Vec<u8>> {
 
 /// A program with a few symbols.
 fn executable(rng: &mut Rng) -> Vec<u8> {
-    let (mut executable, _) = rv32::wild(rng.u64(..));
+    // A file may not have the last page.
+    let mut all = std::iter::repeat_with(|| rv32::wild(rng.u64(..)).executable());
+    let mut executable = all.find(|one| Executable::parse(&one.encode()).is_ok()).expect("most may be a file");
     let names = ["_start", "main", "tohost", "begin_signature", "x"];
     executable.symbols = (0..rng.usize(..6))
         .map(|at| Symbol {

@@ -1,7 +1,9 @@
 //! Many tame cases in one program, which writes what came of each to standard output.
 //!
-//! Each case begins with all registers and the data set, and ends by storing all registers and a hash of the data. Between
-//! cases nothing is left but code that has changed itself.
+//! A driver sets the data and all registers, jumps to a case, and stores all registers and a hash of the data when the case
+//! has jumped back. It comes and goes as functions return, to places that no compiler knows ahead, so that no case is compiled
+//! together with what comes before and after it. That takes a register: x1 has the address of the case at its start, and is not
+//! observed at its end. Between cases nothing is left but code that has changed itself.
 
 use super::body::Writer;
 use super::emitter::{Emitter, instruction};
@@ -10,11 +12,13 @@ use fastrand::Rng;
 use pvm_ops::Access;
 use pvm_program::{Executable, MemoryImage, Segment};
 
-/// Words that a case writes: the hash in place of x0, then registers.
+/// Words that a case writes: the hash in place of x0, then registers; that of x1 stays zero.
 pub const RESULT_WORDS: usize = 32;
 
 /// Where the parts of the program are.
 const CODE: u32 = 0x1_0000;
+/// Three words: the registers of the next case, where the results of this one go, and where cases jump to in the end.
+const STATE: u32 = 0x30_0000;
 const DATA: u32 = 0x40_0000;
 const TEMPLATE: u32 = 0x50_0000;
 const REGISTERS: u32 = 0x60_0000;
@@ -45,20 +49,19 @@ impl Batch {
     /// The cases with these seeds.
     pub fn new(seeds: &[u64]) -> Batch {
         let mut out = Emitter::new(CODE);
+        let driver = Driver::emit(&mut out);
         let mut registers = Vec::new();
-        // The routines, which the cases call; the program starts behind them.
-        let reset = out.here();
-        emit_reset(&mut out);
-        let hash = out.here();
-        emit_hash(&mut out);
-        let entry = out.here();
         for (index, &seed) in seeds.iter().enumerate() {
             let rng = &mut Rng::with_seed(seed);
             let roles = Roles::new(rng);
-            let results = RESULTS + (index * RESULT_WORDS * 4) as u32;
-            registers.extend(initial_registers(rng, &roles, results));
-            emit_case(&mut out, rng, roles, index, reset, hash);
+            let mut initial = initial_registers(rng, &roles, RESULTS + (index * RESULT_WORDS * 4) as u32);
+            // In place of x0: where the case begins.
+            initial[0] = out.here();
+            registers.extend(initial);
+            emit_case(&mut out, rng, roles);
         }
+        // The last one ends the program.
+        registers.extend([&[out.here()][..], &[0; RESULT_WORDS - 1]].concat());
         let size = (seeds.len() * RESULT_WORDS * 4) as u32;
         for (number, first, second, third) in [(WRITE, 1, RESULTS, size), (EXIT, 0, 0, 0)] {
             for (register, value) in [(17, number), (10, first), (11, second), (12, third)] {
@@ -72,6 +75,12 @@ impl Batch {
         let registers: Vec<u8> = registers.iter().flat_map(|value: &u32| value.to_le_bytes()).collect();
         let segments = vec![
             segment(CODE, Access::ReadWriteExecute, out.code, 0),
+            segment(
+                STATE,
+                Access::ReadWrite,
+                [REGISTERS, RESULTS, driver.end_of_case].map(u32::to_le_bytes).concat(),
+                0,
+            ),
             segment(DATA, Access::ReadWrite, Vec::new(), DATA_SIZE),
             segment(TEMPLATE, Access::Read, template, 0),
             segment(REGISTERS, Access::Read, registers, 0),
@@ -79,7 +88,8 @@ impl Batch {
         ];
         let image = MemoryImage { segments, heap: None };
         let end = RESULTS + size;
-        let executable = Executable { image, entry, end, symbols: Vec::new(), program_headers: None, flags: 1 };
+        let executable =
+            Executable { image, entry: driver.entry, end, symbols: Vec::new(), program_headers: None, flags: 1 };
         Batch { executable, cases: seeds.len() }
     }
 }
@@ -113,33 +123,53 @@ pub(super) fn initial_registers(rng: &mut Rng, roles: &Roles, results: u32) -> [
     registers
 }
 
-fn emit_case(out: &mut Emitter, rng: &mut Rng, roles: Roles, index: usize, reset: u32, hash: u32) {
-    call(out, reset);
-    out.constant(31, REGISTERS + (index * 128) as u32);
-    for register in 1..32 {
-        out.op("lw", register, 31, 0, i32::from(register) * 4);
+/// The driver's places.
+struct Driver {
+    /// Where the program starts.
+    entry: u32,
+    /// Where cases jump to in the end.
+    end_of_case: u32,
+}
+
+impl Driver {
+    fn emit(out: &mut Emitter) -> Driver {
+        let entry = out.here();
+        emit_reset(out);
+        out.constant(5, STATE);
+        out.op("lw", 1, 5, 0, 0);
+        out.op("addi", 6, 1, 0, 4 * RESULT_WORDS as i32);
+        out.op("sw", 0, 5, 6, 0);
+        for register in 2..32 {
+            out.op("lw", register, 1, 0, i32::from(register) * 4);
+        }
+        out.op("lw", 1, 1, 0, 0);
+        out.op("jalr", 0, 1, 0, 0);
+        let end_of_case = out.here();
+        out.constant(1, STATE);
+        out.op("lw", 1, 1, 0, 4);
+        for register in 2..32 {
+            out.op("sw", 0, 1, register, i32::from(register) * 4);
+        }
+        emit_hash(out);
+        out.constant(5, STATE);
+        out.op("addi", 1, 1, 0, 4 * RESULT_WORDS as i32);
+        out.op("sw", 0, 5, 1, 4);
+        let again = out.hole(4);
+        let is_near = out.patch_to(again, instruction("jal", 0, 0, 0, 0), entry);
+        assert!(is_near, "the driver is short");
+        Driver { entry, end_of_case }
     }
-    let keep = roles.keep;
+}
+
+fn emit_case(out: &mut Emitter, rng: &mut Rng, roles: Roles) {
     let count = rng.usize(1..40);
     let changes = rng.u8(0..64) == 0;
     let mut writer = Writer { rng, out, roles, calls: Vec::new(), in_function: false, changes };
     writer.items(count, 0, 0);
-    // The functions stand behind the case, and the case goes around them.
-    let over = writer.out.hole(4);
+    writer.out.constant(1, STATE);
+    writer.out.op("lw", 1, 1, 0, 8);
+    writer.out.op("jalr", 0, 1, 0, 0);
     writer.functions();
-    let jumped = writer.out.patch_to_here(over, instruction("jal", 0, 0, 0, 0));
-    assert!(jumped, "functions are short");
-    for register in (1..32).filter(|&register| register != keep) {
-        out.op("sw", 0, keep, register, i32::from(register) * 4);
-    }
-    out.op("addi", 10, keep, 0, 0);
-    call(out, hash);
-}
-
-fn call(out: &mut Emitter, target: u32) {
-    let hole = out.hole(4);
-    let is_near = out.patch_to(hole, instruction("jal", 1, 0, 0, 0), target);
-    assert!(is_near, "a batch is not larger than a jump reaches");
 }
 
 /// Copies the template into the data.
@@ -155,10 +185,9 @@ fn emit_reset(out: &mut Emitter) {
     out.op("addi", 7, 7, 0, -1);
     let hole = out.hole(4);
     out.patch_to(hole, instruction("bne", 0, 7, 0, 0), head);
-    out.op("jalr", 0, 1, 0, 0);
 }
 
-/// Stores a hash of the data where x10 points to.
+/// Stores a hash of the data where x1 points to.
 fn emit_hash(out: &mut Emitter) {
     out.constant(6, DATA);
     out.constant(7, DATA_SIZE / 4);
@@ -172,6 +201,5 @@ fn emit_hash(out: &mut Emitter) {
     out.op("addi", 7, 7, 0, -1);
     let hole = out.hole(4);
     out.patch_to(hole, instruction("bne", 0, 7, 0, 0), head);
-    out.op("sw", 0, 10, 11, 0);
-    out.op("jalr", 0, 1, 0, 0);
+    out.op("sw", 0, 1, 11, 0);
 }

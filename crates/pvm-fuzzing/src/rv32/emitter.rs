@@ -25,9 +25,14 @@ impl Emitter {
         Emitter { code: Vec::new(), base }
     }
 
+    /// The address of the first byte.
+    pub fn base(&self) -> u32 {
+        self.base
+    }
+
     /// The address of what is written next.
     pub fn here(&self) -> u32 {
-        self.base + self.code.len() as u32
+        self.base.wrapping_add(self.code.len() as u32)
     }
 
     /// Writes an instruction that is known to have an encoding.
@@ -68,7 +73,7 @@ impl Emitter {
 
     /// The same with the way to `target`.
     pub fn patch_to(&mut self, hole: usize, instruction: Instruction, target: u32) -> bool {
-        let from = self.base + hole as u32;
+        let from = self.base.wrapping_add(hole as u32);
         let imm = target.wrapping_sub(from) as i32;
         let Some(bits) = (Instruction { imm, ..instruction }).encode() else { return false };
         let len = instruction.spec.bytes() as usize;

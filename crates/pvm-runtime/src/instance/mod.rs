@@ -12,7 +12,7 @@ use crate::engine::InstanceSlot;
 use crate::module::Guest;
 use crate::riscv::Riscv;
 use crate::source::Source;
-use crate::{InstanceError, Module};
+use crate::{CompileStats, InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
@@ -238,6 +238,16 @@ impl Instance {
         self.stats
     }
 
+    /// What has been compiled so far: that of the module, for all its instances, and what this one has of code that it has
+    /// changed.
+    pub fn compile_stats(&self) -> CompileStats {
+        #[cfg(feature = "cranelift")]
+        if let Some(own) = self.riscv.as_ref().and_then(|riscv| riscv.cache.as_ref()) {
+            return self.module.compile_stats() + crate::tier::stats(own);
+        }
+        self.module.compile_stats()
+    }
+
     /// The result of a program that has halted: the bytes that registers 7 and 8 name as address and length, if the
     /// guest may read all of them, else none (Gray Paper A.7: Ψ_M).
     pub fn output(&self) -> Vec<u8> {
@@ -317,7 +327,7 @@ impl Instance {
     }
 
     fn run_slice(&mut self) -> Exit {
-        if let Some(exit) = self.pay_for_rest_of_block() {
+        if let Some(exit) = self.pay_for_rest_of_block().or_else(|| self.misaligned_start()) {
             return exit;
         }
         #[cfg(feature = "cranelift")]

@@ -6,6 +6,8 @@ use crate::module::Guest;
 use crate::riscv::{Counters, Riscv};
 use pvm_gas::GasModel;
 use pvm_ops::{Address, ControlOp, Fetched, Inst, Memory, MemoryFault, NO_ADDRESS, Operand, Reg, Trap};
+#[cfg(feature = "cranelift")]
+use std::sync::Arc;
 
 impl Instance {
     /// Gives a RISC-V guest a machine mode, to start in, or takes it away. With it, traps and calls of the environment go to
@@ -58,7 +60,7 @@ impl Instance {
     }
 
     /// Forgets code that has changed since this was done last. An instance whose code is not the module's any more has
-    /// machine code of its own.
+    /// machine code of its own for what has changed.
     fn apply_changes(&mut self) {
         let changes = self.memory.take_changes();
         let Some(riscv) = self.riscv.as_mut().filter(|_| !changes.is_empty()) else { return };
@@ -66,35 +68,29 @@ impl Instance {
             riscv.cells.forget(range.clone());
         }
         #[cfg(feature = "cranelift")]
-        match &riscv.cache {
-            Some(cache) => changes.iter().for_each(|range| cache.forget(range)),
-            None if self.module.shared.cache.is_some() => {
-                self.own_cache(&changes);
-                self.renew_tier();
+        if let Some(cache) = &self.module.shared.cache {
+            let Guest::Riscv(guest) = &self.module.shared.guest else { return };
+            let engine = self.module.engine();
+            if riscv.cache.is_none() {
+                let own = crate::tier::riscv_cache(engine, &guest.executable, self.module.gas_model());
+                riscv.cache = own.map(|own| Arc::new(own.upon(Arc::clone(cache))));
             }
-            None => {}
+            riscv.cache.iter().for_each(|own| changes.iter().for_each(|range| own.forget(range)));
+            self.tier.iter_mut().for_each(crate::tier::Tier::forget_places);
         }
     }
 
-    #[cfg(feature = "cranelift")]
-    fn own_cache(&mut self, changes: &[std::ops::Range<u64>]) {
-        let Guest::Riscv(guest) = &self.module.shared.guest else { return };
-        let engine = self.module.engine();
-        let cache = crate::tier::riscv_cache(engine, &guest.executable, self.module.gas_model());
-        if let Some(cache) = &cache {
-            changes.iter().for_each(|range| cache.forget(range));
-        }
-        if let Some(riscv) = &mut self.riscv {
-            riscv.cache = cache.map(std::sync::Arc::new);
-        }
+    /// The trap of a RISC-V guest that its host has put to an odd address. By itself none comes to one: jumps clear the lowest
+    /// bit (volume I, 2.5.1).
+    pub(super) fn misaligned_start(&mut self) -> Option<Exit> {
+        let pc = self.pc();
+        let is_misaligned = self.riscv.is_some() && !pc.is_multiple_of(2);
+        is_misaligned.then(|| self.trap(Trap::MisalignedTarget, pc)).flatten()
     }
 
     /// Decodes the code that the guest has come to.
     pub(super) fn learn(&mut self) -> Option<Exit> {
         let pc = self.pc();
-        if !pc.is_multiple_of(2) {
-            return self.trap(Trap::MisalignedTarget, pc);
-        }
         let Some(riscv) = &mut self.riscv else { unreachable!("the code of PVM programs is known ahead") };
         riscv.cells.learn(&pvm_rv32::Code::new(&self.memory), pc);
         #[cfg(feature = "cranelift")]

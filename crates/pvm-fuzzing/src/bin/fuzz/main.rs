@@ -5,6 +5,7 @@
 //! fuzz parsers --count 1000000
 //! fuzz clif --time 5m
 //! fuzz wasm --time 5m
+//! fuzz riscv --count 1000000
 //! fuzz qemu --count 200000
 //! fuzz replay FILE
 //! ```
@@ -16,6 +17,7 @@ mod differential;
 mod parsers;
 mod qemu;
 mod replay;
+mod riscv;
 mod totals;
 mod wasm;
 
@@ -41,6 +43,8 @@ struct Arguments {
 enum Command {
     /// Compare interpreter, compiled code and the `polkavm` crate on random programs.
     Differential(Budget),
+    /// Compare interpreter and compiled code on random RISC-V programs.
+    Riscv(Budget),
     /// Compare random RISC-V programs with QEMU (`qemu-riscv32`).
     Qemu(Budget),
     /// Feed mutated inputs to every parser.
@@ -75,6 +79,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let differences = match Arguments::parse().command {
         Command::Differential(budget) => differential::run(&budget)?,
+        Command::Riscv(budget) => riscv::run(&budget)?,
         Command::Qemu(budget) => qemu::run(&budget)?,
         Command::Parsers(budget) => parsers::run(&budget)?,
         Command::Clif(budget) => clif::run(&budget)?,

@@ -1,14 +1,17 @@
 //! Findings again.
 
 use anyhow::{Context, Result};
-use pvm_fuzzing::{Case, Engines, parsers, random, shrink};
+use pvm_fuzzing::{Case, Engines, parsers, random, rv32, shrink};
 use std::path::Path;
 
 /// Plays a case in every setting, or gives an input to the parsers; returns 1 if that fails.
 pub fn run(file: &Path, smaller: bool, verbose: bool) -> Result<u64> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let case = std::str::from_utf8(&bytes).ok().and_then(|text| Case::from_text(text).ok());
-    let Some(mut case) = case else {
+    let text = std::str::from_utf8(&bytes).ok();
+    if let Some(case) = text.and_then(|text| rv32::Case::from_text(text).ok()) {
+        return crate::riscv::replay(file, case, smaller, verbose);
+    }
+    let Some(mut case) = text.and_then(|text| Case::from_text(text).ok()) else {
         let problems = parsers::check_everything(&bytes);
         problems.iter().for_each(|problem| println!("{problem}"));
         println!("{} bytes, {} problems", bytes.len(), problems.len());
