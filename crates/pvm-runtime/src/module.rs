@@ -5,8 +5,9 @@ use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Cells;
 use pvm_isa::Profile;
 use pvm_ops::Reg;
-use pvm_program::{Code, Executable, MemoryImage, Program};
-use std::sync::Arc;
+use pvm_program::{Code, Executable, LOWEST_ADDRESS, MemoryImage, Program};
+use pvm_vm::{MemoryError, Template};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A program, prepared to run. Cheap to clone; clones are the same module and share its compiled code, also between
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub engine: Engine,
     pub guest: Guest,
     pub gas_model: GasModel,
+    /// What guests begin with, once there was one.
+    template: OnceLock<Arc<Template>>,
     #[cfg(feature = "cranelift")]
     pub cache: Option<Arc<pvm_codegen::CodeCache>>,
 }
@@ -101,6 +104,7 @@ impl Module {
             engine: engine.clone(),
             guest: Guest::Pvm(Box::new(Pvm { program, code, cells })),
             gas_model,
+            template: OnceLock::new(),
             #[cfg(feature = "cranelift")]
             cache,
         };
@@ -123,10 +127,30 @@ impl Module {
             engine: engine.clone(),
             guest: Guest::Riscv(Box::new(Riscv { executable })),
             gas_model,
+            template: OnceLock::new(),
             #[cfg(feature = "cranelift")]
             cache,
         };
         Ok(Module { shared: Arc::new(shared) })
+    }
+
+    /// What guests begin with.
+    pub(crate) fn template(&self) -> Result<&Arc<Template>, MemoryError> {
+        if let Some(template) = self.shared.template.get() {
+            return Ok(template);
+        }
+        let segments = &self.shared.guest.image().segments;
+        let areas = segments.iter().map(|segment| (segment.address, u64::from(segment.size), segment.access));
+        let contents = segments.iter().map(|segment| (segment.address, &segment.data[..]));
+        let template = Template::new(areas, contents)?;
+        Ok(self.shared.template.get_or_init(|| Arc::new(template)))
+    }
+
+    /// No guest will have a page below that. The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test
+    /// vectors and on bare metal they may be.
+    pub(crate) fn lowest_address(&self) -> u32 {
+        let is_usual = self.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
+        if is_usual { LOWEST_ADDRESS } else { 0 }
     }
 
     fn pvm(&self) -> Option<&Pvm> {

@@ -17,8 +17,9 @@ use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
 use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
-use pvm_program::{LOWEST_ADDRESS, Segment};
-use pvm_vm::{Context, Interrupter, Memory};
+use pvm_program::LOWEST_ADDRESS;
+use pvm_vm::{Context, Interrupter, Memory, Template};
+use std::sync::Arc;
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,19 +113,17 @@ impl Instance {
     /// looked at before anything is allocated.
     pub fn new(module: &Module, arguments: &[u8]) -> Result<Instance, InstanceError> {
         reset::check(module, arguments)?;
-        let mut instance = Instance::blank(module)?;
+        let mut instance = Instance::with_memory(module, module.template()?)?;
         instance.fill(arguments)?;
         Ok(instance)
     }
 
-    /// A guest without memory.
-    pub(crate) fn blank(module: &Module) -> Result<Instance, InstanceError> {
-        let slot = module.engine().instance_slot()?;
-        let config = module.engine().config();
-        // The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test vectors and on bare metal they may be.
-        let is_usual = module.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
-        let lowest = if is_usual { LOWEST_ADDRESS } else { 0 };
-        let memory = Memory::new(config.memory_limit, module.engine().fault_detection(), lowest)?;
+    /// A guest whose memory is what the template says, and everything else to be set.
+    pub(crate) fn with_memory(module: &Module, template: &Arc<Template>) -> Result<Instance, InstanceError> {
+        let engine = module.engine();
+        let slot = engine.instance_slot()?;
+        let limit = engine.config().memory_limit;
+        let memory = Memory::pooled(engine.pool(), limit, module.lowest_address(), template)?;
         Ok(Instance {
             module: module.clone(),
             context: Box::default(),
@@ -423,13 +422,4 @@ impl Instance {
             _ => Some(Exit::PageFault { address: fault.page() }),
         }
     }
-}
-
-/// Puts segments into memory.
-fn load<'a>(memory: &mut Memory, segments: impl Iterator<Item = &'a Segment>) -> Result<(), InstanceError> {
-    for segment in segments {
-        memory.map(segment.address, u64::from(segment.size), segment.access)?;
-        memory.initialise(segment.address, &segment.data)?;
-    }
-    Ok(())
 }
