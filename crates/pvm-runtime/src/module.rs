@@ -9,6 +9,11 @@ use pvm_program::{Code, Executable, LOWEST_ADDRESS, MemoryImage, Program};
 use pvm_vm::{MemoryError, Template};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+#[cfg(feature = "cranelift")]
+use {
+    crate::tier::Tier,
+    std::sync::{Mutex, PoisonError},
+};
 
 /// A program, prepared to run. Cheap to clone; clones are the same module and share its compiled code, also between
 /// threads.
@@ -24,6 +29,9 @@ pub(crate) struct Shared {
     pub gas_model: GasModel,
     /// What guests begin with, once there was one.
     template: OnceLock<Arc<Template>>,
+    /// What guests that are gone have counted.
+    #[cfg(feature = "cranelift")]
+    tiers: Mutex<Vec<Tier>>,
     #[cfg(feature = "cranelift")]
     pub cache: Option<Arc<pvm_codegen::CodeCache>>,
 }
@@ -69,6 +77,10 @@ impl Guest {
     }
 }
 
+/// What so many guests of a module have counted is kept when they go.
+#[cfg(feature = "cranelift")]
+const MOST_TIERS: usize = 16;
+
 /// PVM programs do not know registers above 12: this one always holds zero.
 const ZERO: Reg = Reg::R31;
 
@@ -106,6 +118,8 @@ impl Module {
             gas_model,
             template: OnceLock::new(),
             #[cfg(feature = "cranelift")]
+            tiers: Mutex::default(),
+            #[cfg(feature = "cranelift")]
             cache,
         };
         Module { shared: Arc::new(shared) }
@@ -129,9 +143,27 @@ impl Module {
             gas_model,
             template: OnceLock::new(),
             #[cfg(feature = "cranelift")]
+            tiers: Mutex::default(),
+            #[cfg(feature = "cranelift")]
             cache,
         };
         Ok(Module { shared: Arc::new(shared) })
+    }
+
+    /// What a guest that is gone knew of machine code and hot blocks.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn take_tier(&self) -> Option<Tier> {
+        self.shared.tiers.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps that for the next.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn keep_tier(&self, mut tier: Tier) {
+        tier.release();
+        let mut tiers = self.shared.tiers.lock().unwrap_or_else(PoisonError::into_inner);
+        if tiers.len() < MOST_TIERS {
+            tiers.push(tier);
+        }
     }
 
     /// What guests begin with.

@@ -56,11 +56,11 @@ fn disturb(memory: &mut Memory, random: &mut fastrand::Rng) {
     let bytes = [random.u8(1..); 64];
     // Whether it may be done does not matter here.
     match random.u8(0..8) {
-        0 => drop(memory.map(page, pages, access)),
-        1 => drop(memory.protect(page, pages, access)),
-        2 => drop(memory.initialise(address as u32, &bytes)),
-        3 => drop(memory.write(address as u32, &bytes)),
-        4 => drop(memory.store(address as u32, [0x99; 8])),
+        0 => _ = memory.map(page, pages, access),
+        1 => _ = memory.protect(page, pages, access),
+        2 => _ = memory.initialise(address as u32, &bytes),
+        3 => _ = memory.write(address as u32, &bytes),
+        4 => _ = memory.store(address as u32, [0x99; 8]),
         5 => memory.fence(),
         6 => {
             memory.set_heap(page, page.saturating_add(0x8000), false);
@@ -69,7 +69,7 @@ fn disturb(memory: &mut Memory, random: &mut fastrand::Rng) {
         _ => {
             for (address, size, access) in AREAS {
                 if access == Access::ReadWrite {
-                    drop(memory.write(address, &vec![0x77; size as usize]));
+                    _ = memory.write(address, &vec![0x77; size as usize]);
                 }
             }
         }

@@ -142,12 +142,7 @@ impl Instance {
     pub(crate) fn renew_tier(&mut self) {
         #[cfg(feature = "cranelift")]
         {
-            let threshold = self.module.engine().config().jit_threshold;
-            let cache = match &self.riscv {
-                Some(riscv) => riscv.cache(&self.module),
-                None => self.module.shared.cache.as_ref(),
-            };
-            self.tier = cache.map(|_| crate::tier::Tier::new(self.cells(), threshold));
+            self.tier = None;
         }
     }
 
@@ -257,20 +252,47 @@ impl Instance {
 
     /// Runs until something stops the guest, and says what.
     pub fn run(&mut self) -> Exit {
+        let exit = self.resume();
+        self.let_go();
+        exit
+    }
+
+    /// The same for a run that is resumed soon: machine code in which it has been is held.
+    #[inline]
+    pub(crate) fn resume(&mut self) -> Exit {
         loop {
-            if let Some(exit) = self.run_for(u64::MAX) {
+            if let Some(exit) = self.resume_for(u64::MAX) {
                 return exit;
             }
         }
     }
 
-    /// The same, but gives `None` once a metered run has used as much of this gas as it could, and there is more. A block
-    /// that is dearer is finished all the same.
+    /// Lets go of machine code, which does not take up room any more once others need it.
+    pub(crate) fn let_go(&mut self) {
+        #[cfg(feature = "cranelift")]
+        if let Some(tier) = &mut self.tier {
+            tier.release();
+        }
+    }
+
+    /// Runs as [`Instance::run`] does, but gives `None` once a metered run has used as much of this gas as it could, and
+    /// there is more. A block that is dearer is finished all the same.
     pub(crate) fn run_for(&mut self, most: u64) -> Option<Exit> {
+        let exit = self.resume_for(most);
+        self.let_go();
+        exit
+    }
+
+    #[inline]
+    fn resume_for(&mut self, most: u64) -> Option<Exit> {
         if std::mem::take(&mut self.at_host_call) {
             self.step_over();
         }
         self.prepare_riscv();
+        #[cfg(feature = "cranelift")]
+        if self.tier.is_none() {
+            self.make_tier();
+        }
         let metered = self.module.gas_model() != GasModel::None;
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
@@ -311,7 +333,10 @@ impl Instance {
 
     /// Goes on behind the instruction, within its block.
     fn step_over(&mut self) {
-        self.context.state.pc = self.fetch(self.pc()).next;
+        self.context.state.pc = match self.cells().host_call(self.pc()) {
+            Some((_, next)) => next,
+            None => self.fetch(self.pc()).next,
+        };
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
@@ -320,11 +345,11 @@ impl Instance {
             return exit;
         }
         #[cfg(feature = "cranelift")]
-        let (module, mut from) = (self.module.clone(), native::From::Outside);
+        let mut from = native::From::Outside;
         loop {
             #[cfg(feature = "cranelift")]
-            match self.run_native(&module, from) {
-                native::End::Interpret => {}
+            match self.run_native(from) {
+                native::End::Interpret => self.let_go(),
                 native::End::System => {
                     from = native::From::Outside;
                     match self.system() {
@@ -375,7 +400,10 @@ impl Instance {
 
     /// In the pipeline model the price of a part of a block is known only by looking at it.
     fn pay_for_rest_of_block(&mut self) -> Option<Exit> {
-        let code = self.module.code().filter(|_| self.module.gas_model() == GasModel::Pipeline)?;
+        if self.module.gas_model() != GasModel::Pipeline {
+            return None;
+        }
+        let code = self.module.code()?;
         let state = &mut self.context.state;
         if state.paid || code.is_block_start(state.pc) {
             return None;

@@ -60,8 +60,8 @@ impl Instance {
         if self.module.executable().is_some() {
             self.memory.take_changes();
             self.riscv = Some(Box::new(Riscv::new(self.module.gas_model())));
+            self.renew_tier();
         }
-        self.renew_tier();
     }
 
     /// Brings everything to the start of the program but for memory, which is there, and adds arguments to that.
