@@ -105,6 +105,7 @@ impl Cells {
     }
 
     /// The cell at `pc`, if an instruction starts there.
+    #[inline]
     pub(crate) fn find(&self, pc: u32) -> Option<u32> {
         match &self.starts {
             Starts::Listed { ranks, .. } => {

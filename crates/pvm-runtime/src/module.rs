@@ -69,6 +69,7 @@ impl Guest {
     /// # Panics
     ///
     /// If it is for RISC-V: each instance has its own.
+    #[inline]
     pub(crate) fn cells(&self) -> &Cells {
         match self {
             Guest::Pvm(pvm) => &pvm.cells,
@@ -185,6 +186,7 @@ impl Module {
         if is_usual { LOWEST_ADDRESS } else { 0 }
     }
 
+    #[inline]
     fn pvm(&self) -> Option<&Pvm> {
         match &self.shared.guest {
             Guest::Pvm(pvm) => Some(pvm),
@@ -198,11 +200,13 @@ impl Module {
     }
 
     /// The program's code, if it is one for the PVM.
+    #[inline]
     pub fn code(&self) -> Option<&Code> {
         self.pvm().map(|pvm| &*pvm.code)
     }
 
     /// The program, if it is one for RISC-V.
+    #[inline]
     pub fn executable(&self) -> Option<&Executable> {
         match &self.shared.guest {
             Guest::Pvm(_) => None,
@@ -211,6 +215,7 @@ impl Module {
     }
 
     /// The name that the container has for a host call, if it lists them.
+    #[inline]
     pub fn import(&self, number: u64) -> Option<&str> {
         let imports = &self.pvm()?.program.imports;
         imports.get(usize::try_from(number).ok()?).map(String::as_str)
@@ -225,6 +230,7 @@ impl Module {
     }
 
     /// The engine.
+    #[inline]
     pub fn engine(&self) -> &Engine {
         &self.shared.engine
     }
@@ -235,6 +241,7 @@ impl Module {
     }
 
     /// The gas model.
+    #[inline]
     pub fn gas_model(&self) -> GasModel {
         self.shared.gas_model
     }

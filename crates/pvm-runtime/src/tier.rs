@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use crate::{CompileStats, Engine};
-use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, RegionId, Settings};
+use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
@@ -85,8 +85,8 @@ pub(crate) struct Tier {
     recent: Vec<Option<Recent>>,
     /// Which of them are held.
     held: Vec<usize>,
-    /// The region that has run last.
-    last: Option<RegionId>,
+    /// The place of the region that has run last, if it is held.
+    last: Option<usize>,
     /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
     /// often.
     misses: HashMap<u32, (u32, u32)>,
@@ -141,13 +141,13 @@ impl Tier {
                 self.held.push(slot);
             }
             if let Some(place) = held {
-                self.last = Some(place.region());
+                self.last = Some(slot);
                 return Some(cache.run(place, context, memory));
             }
         }
         let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
         let held = place.hold();
-        self.last = held.as_ref().map(HeldPlace::region);
+        self.last = Some(slot);
         let exit = cache.run(held.as_ref()?, context, memory);
         self.recent[slot] = Some(Recent { pc, paid, place, held });
         self.held.push(slot);
@@ -173,7 +173,8 @@ impl Tier {
         memory: &Memory,
         [from, pc]: [u32; 2],
     ) {
-        let Some(region) = self.last.filter(|_| from != Context::NO_JUMP) else { return };
+        let last = self.last.filter(|_| from != Context::NO_JUMP).and_then(|slot| self.recent[slot].as_ref());
+        let Some(region) = last.and_then(|recent| recent.held.as_ref()).map(HeldPlace::region) else { return };
         cells.note_jump(from, pc);
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
         *count += 1;

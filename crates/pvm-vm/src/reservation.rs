@@ -80,6 +80,7 @@ impl Reservation {
     }
 
     /// Whether a run is to stop.
+    #[inline]
     pub(crate) fn is_interrupted(&self) -> bool {
         self.flag().load(Ordering::Relaxed) != 0
     }
@@ -110,6 +111,7 @@ impl Reservation {
     }
 
     /// The flag that interrupts a run.
+    #[inline]
     fn flag(&self) -> &AtomicU32 {
         let at = self.base().wrapping_add(INTERRUPT_OFFSET as usize);
         // SAFETY: these bytes of the mapping are accessible as long as this is, aligned, and only used as this flag;

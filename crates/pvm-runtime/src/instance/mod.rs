@@ -67,6 +67,15 @@ impl InterruptHandle {
     }
 }
 
+/// A host call of a PVM program, whose code does not change.
+#[derive(Clone, Copy, Debug, Default)]
+struct HostCall {
+    pc: u32,
+    id: i32,
+    /// Where the run goes on after it; 0 if there was none.
+    next: u32,
+}
+
 /// What an instance has executed, if [`crate::Config::count_instructions`] is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -88,6 +97,8 @@ pub struct Instance {
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
     pub(crate) at_host_call: bool,
+    /// The host call that a PVM program has made last.
+    last_call: HostCall,
     /// Gas of the run that no slice has been given yet.
     reserve: u64,
     stats: Stats,
@@ -131,6 +142,7 @@ impl Instance {
             #[cfg(feature = "cranelift")]
             tier: None,
             at_host_call: false,
+            last_call: HostCall::default(),
             reserve: 0,
             stats: Stats::default(),
             riscv: None,
@@ -147,6 +159,7 @@ impl Instance {
     }
 
     /// What is interpreted.
+    #[inline]
     fn cells(&self) -> &Cells {
         match &self.riscv {
             Some(riscv) => &riscv.cells,
@@ -160,32 +173,38 @@ impl Instance {
     }
 
     /// The module.
+    #[inline]
     pub fn module(&self) -> &Module {
         &self.module
     }
 
     /// The registers.
+    #[inline]
     pub fn registers(&self) -> &[u64; REG_COUNT] {
         self.context.state.registers.first_chunk().expect("there are more registers than that")
     }
 
     /// The registers, to be changed.
+    #[inline]
     pub fn registers_mut(&mut self) -> &mut [u64; REG_COUNT] {
         self.context.state.registers.first_chunk_mut().expect("there are more registers than that")
     }
 
     /// All registers that a guest can have. Those of RISC-V have 32 bits and are sign-extended.
+    #[inline]
     pub fn all_registers(&self) -> &[u64; 32] {
         &self.context.state.registers
     }
 
     /// All registers that a guest can have, to be changed. What RISC-V does not have is ignored: upper halves, and what is
     /// written to x0.
+    #[inline]
     pub fn all_registers_mut(&mut self) -> &mut [u64; 32] {
         &mut self.context.state.registers
     }
 
     /// The program counter: of the instruction that stopped the last run, or that runs first.
+    #[inline]
     pub fn pc(&self) -> u32 {
         self.context.state.pc
     }
@@ -203,21 +222,25 @@ impl Instance {
     }
 
     /// The gas that is left.
+    #[inline]
     pub fn gas(&self) -> u64 {
         self.context.state.gas
     }
 
     /// Sets the gas that is left.
+    #[inline]
     pub fn set_gas(&mut self, gas: u64) {
         self.context.state.gas = gas;
     }
 
     /// The guest's memory.
+    #[inline]
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
 
     /// The guest's memory, to be changed. Whoever replaces it makes interrupt handles useless.
+    #[inline]
     pub fn memory_mut(&mut self) -> &mut Memory {
         &mut self.memory
     }
@@ -323,6 +346,7 @@ impl Instance {
     }
 
     /// How much gas a run gets until it is looked whether it is to stop.
+    #[inline]
     fn slice_limit(&self) -> u64 {
         #[cfg(feature = "cranelift")]
         if self.tier.is_some() {
@@ -332,11 +356,11 @@ impl Instance {
     }
 
     /// Goes on behind the instruction, within its block.
+    #[inline]
     fn step_over(&mut self) {
-        self.context.state.pc = match self.cells().host_call(self.pc()) {
-            Some((_, next)) => next,
-            None => self.fetch(self.pc()).next,
-        };
+        let pc = self.pc();
+        self.context.state.pc =
+            if self.last_call.pc == pc && self.last_call.next != 0 { self.last_call.next } else { self.fetch(pc).next };
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
@@ -399,6 +423,7 @@ impl Instance {
     }
 
     /// In the pipeline model the price of a part of a block is known only by looking at it.
+    #[inline]
     fn pay_for_rest_of_block(&mut self) -> Option<Exit> {
         if self.module.gas_model() != GasModel::Pipeline {
             return None;
@@ -437,6 +462,7 @@ impl Instance {
         }
     }
 
+    #[inline]
     fn host_call(&mut self, id: i32) -> Exit {
         self.at_host_call = true;
         Exit::HostCall { id: id as u64 }

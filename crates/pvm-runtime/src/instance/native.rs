@@ -1,6 +1,6 @@
 //! The part of a run that happens in machine code.
 
-use super::{Exit, Instance, source};
+use super::{Exit, HostCall, Instance, source};
 use crate::tier::Tier;
 use pvm_frontend::Exit as Native;
 use pvm_ops::{Fetched, Inst, Memory};
@@ -95,14 +95,15 @@ impl Instance {
         }
     }
 
+    #[inline]
     fn native_host_call(&mut self) -> Exit {
-        if let Some((id, _)) = self.cells().host_call(self.pc()) {
-            return self.host_call(id);
+        let pc = self.pc();
+        if self.last_call.pc != pc || self.last_call.next == 0 {
+            let call = self.cells().host_call(pc);
+            let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
+            self.last_call = HostCall { pc, id, next };
         }
-        match self.fetch(self.pc()).inst {
-            Inst::HostCall { id } => self.host_call(id),
-            other => unreachable!("compiled code took {other:?} for a host call"),
-        }
+        self.host_call(self.last_call.id)
     }
 }
 

@@ -3,6 +3,7 @@
 mod asynchronous;
 mod calls;
 mod interruption;
+mod lifetimes;
 mod limits;
 mod linker;
 mod memory;
