@@ -3,6 +3,7 @@
 #[cfg(feature = "cranelift")]
 mod native;
 mod reset;
+mod step;
 mod system;
 mod text;
 
@@ -345,6 +346,21 @@ impl Instance {
         exit
     }
 
+    /// What the run-time system does about what has stopped the interpreter; `None` if the guest goes on.
+    fn stopped(&mut self, stop: Stop) -> Option<Exit> {
+        match stop {
+            Stop::Halt => Some(Exit::Halt),
+            Stop::Panic => Some(Exit::Panic),
+            Stop::HostCall { .. } if self.riscv.is_some() => self.environment_call(),
+            Stop::HostCall { id } => Some(self.host_call(id)),
+            Stop::OutOfGas => Some(Exit::OutOfGas),
+            Stop::Hot => None,
+            Stop::Fault(fault) => self.fault(fault),
+            Stop::System => self.system(),
+            Stop::Unknown => self.learn(),
+        }
+    }
+
     /// How much gas a run gets until it is looked whether it is to stop.
     #[inline]
     fn slice_limit(&self) -> u64 {
@@ -390,29 +406,11 @@ impl Instance {
                 }
                 native::End::Exit(exit) => return exit,
             }
-            let is_hot = match self.interpret() {
-                Stop::Halt => return Exit::Halt,
-                Stop::Panic => return Exit::Panic,
-                Stop::HostCall { .. } if self.riscv.is_some() => match self.environment_call() {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-                Stop::HostCall { id } => return self.host_call(id),
-                Stop::OutOfGas => return Exit::OutOfGas,
-                Stop::Hot => true,
-                Stop::Fault(fault) => match self.fault(fault) {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-                Stop::System => match self.system() {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-                Stop::Unknown => match self.learn() {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-            };
+            let stop = self.interpret();
+            let is_hot = stop == Stop::Hot;
+            if let Some(exit) = self.stopped(stop) {
+                return exit;
+            }
             #[cfg(feature = "cranelift")]
             {
                 from = if is_hot { native::From::Interpreter } else { native::From::Outside };

@@ -8,6 +8,7 @@ mod limits;
 mod linker;
 mod memory;
 mod snapshots;
+mod steps;
 mod threads;
 
 use pvm_runtime::{Config, Engine, Executable, Jit, Module, Options, Program};
