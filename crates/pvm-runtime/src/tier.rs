@@ -102,6 +102,12 @@ struct Recent {
     held: Option<HeldPlace>,
 }
 
+/// Where a program counter is among the recent places.
+#[inline]
+fn slot(pc: u32) -> usize {
+    (pc as usize ^ pc as usize >> 6) % RECENT
+}
+
 const RECENT: usize = 64;
 /// At least so often a region is left by dynamic jumps before it is compiled again.
 const FIRST_MISSES: u32 = 16;
@@ -132,7 +138,7 @@ impl Tier {
         entered: bool,
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
-        let slot = (pc as usize ^ pc as usize >> 6) % RECENT;
+        let slot = slot(pc);
         if let Some(Recent { pc: at, paid: is_paid, place, held }) = &mut self.recent[slot]
             && (*at, *is_paid) == (pc, paid)
         {
@@ -152,6 +158,13 @@ impl Tier {
         self.recent[slot] = Some(Recent { pc, paid, place, held });
         self.held.push(slot);
         Some(exit)
+    }
+
+    /// The place at `pc`, if it is held.
+    #[inline]
+    pub(crate) fn held(&self, pc: u32, paid: bool) -> Option<&HeldPlace> {
+        let recent = self.recent[slot(pc)].as_ref()?;
+        if (recent.pc, recent.paid) == (pc, paid) { recent.held.as_ref() } else { None }
     }
 
     /// Lets go of the code that has run, so that it does not take up room once it is evicted.

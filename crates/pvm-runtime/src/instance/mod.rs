@@ -284,6 +284,10 @@ impl Instance {
     /// The same for a run that is resumed soon: machine code in which it has been is held.
     #[inline]
     pub(crate) fn resume(&mut self) -> Exit {
+        #[cfg(feature = "cranelift")]
+        if let Some(exit) = self.resume_native() {
+            return exit;
+        }
         loop {
             if let Some(exit) = self.resume_for(u64::MAX) {
                 return exit;

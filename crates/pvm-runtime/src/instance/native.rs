@@ -1,9 +1,12 @@
 //! The part of a run that happens in machine code.
 
 use super::{Exit, HostCall, Instance, source};
+use crate::source::Source;
 use crate::tier::Tier;
 use pvm_frontend::Exit as Native;
+use pvm_gas::GasModel;
 use pvm_ops::{Fetched, Inst, Memory};
+use pvm_vm::Context;
 
 /// How the guest came to where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +74,7 @@ impl Instance {
                     let jump = [context.jump, context.state.pc];
                     tier.miss(cache, cells, source, memory, jump);
                 }
-                Native::Sbrk => {
-                    let state = &mut context.state;
-                    let Fetched { inst, next } = source.fetch(memory, state.pc);
-                    if let Inst::Sbrk { dst, size } = inst {
-                        state.registers[dst.index()] = memory.sbrk(state.registers[size.index()]);
-                    }
-                    state.pc = next;
-                    state.paid = module.gas_model().charges_blocks();
-                }
+                Native::Sbrk => sbrk(source, context, memory, module.gas_model()),
                 Native::Interpret | Native::InterpretPaid => return End::Interpret,
                 Native::System => return End::System,
                 Native::HostCall if riscv.is_some() => return End::EnvironmentCall,
@@ -95,6 +90,47 @@ impl Instance {
         }
     }
 
+    /// Goes on behind a host call in machine code that is held: what a run does that is resumed, without all that is not
+    /// needed then. `None` if something else is needed, which is done by going on as usual from here.
+    #[inline]
+    pub(super) fn resume_native(&mut self) -> Option<Exit> {
+        let Instance { module, context, memory, tier: Some(tier), riscv: None, last_call, stats, .. } = self else {
+            return None;
+        };
+        if !self.at_host_call || last_call.pc != context.state.pc || last_call.next == 0 || memory.is_interrupted() {
+            return None;
+        }
+        let cache = module.shared.cache.as_ref()?;
+        let model = module.shared.gas_model;
+        let paid = model.charges_blocks();
+        let place = tier.held(last_call.next, paid)?;
+        self.at_host_call = false;
+        let state = &mut context.state;
+        let (gas, before) = (state.gas, state.instructions);
+        let reserve = if model == GasModel::None { 0 } else { gas.saturating_sub(Context::SLICE) };
+        state.gas = if model == GasModel::None { Context::SLICE } else { gas - reserve };
+        (state.pc, state.paid) = (last_call.next, paid);
+        let exit = cache.run(place, context, memory);
+        let state = &mut context.state;
+        stats.native_entries += 1;
+        stats.instructions_native += state.instructions.wrapping_sub(before);
+        state.gas = if model == GasModel::None { gas } else { state.gas + reserve };
+        state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
+        match exit {
+            Native::HostCall => return Some(self.native_host_call()),
+            Native::Halt => return Some(Exit::Halt),
+            Native::Panic => return Some(Exit::Panic),
+            Native::Interrupt => {
+                memory.take_interrupt();
+                return Some(Exit::Interrupted);
+            }
+            Native::Sbrk => sbrk(source(module, module.shared.guest.cells()), context, memory, model),
+            Native::Enter | Native::EnterPaid | Native::EnterByJump | Native::Interpret | Native::InterpretPaid => {}
+            Native::System => unreachable!("PVM programs have no such instructions"),
+        }
+        None
+    }
+
     #[inline]
     fn native_host_call(&mut self) -> Exit {
         let pc = self.pc();
@@ -105,6 +141,17 @@ impl Instance {
         }
         self.host_call(self.last_call.id)
     }
+}
+
+/// Does the request for heap at which machine code has stopped.
+fn sbrk(source: Source<'_>, context: &mut Context, memory: &mut pvm_vm::Memory, model: GasModel) {
+    let state = &mut context.state;
+    let Fetched { inst, next } = source.fetch(memory, state.pc);
+    if let Inst::Sbrk { dst, size } = inst {
+        state.registers[dst.index()] = memory.sbrk(state.registers[size.index()]);
+    }
+    state.pc = next;
+    state.paid = model.charges_blocks();
 }
 
 impl Drop for Instance {

@@ -7,6 +7,7 @@ mod lifetimes;
 mod limits;
 mod linker;
 mod memory;
+mod resumed;
 mod snapshots;
 mod steps;
 mod threads;
