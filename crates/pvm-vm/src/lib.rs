@@ -26,6 +26,7 @@ mod memory;
 mod pool;
 mod ranges;
 mod reservation;
+mod rights;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // as above
 mod segment;

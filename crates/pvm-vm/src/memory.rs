@@ -14,8 +14,8 @@ use crate::code_pages::CodePages;
 use crate::image::Image;
 use crate::ranges::Ranges;
 use crate::reservation::{Reason, Reservation, SPACE};
+use crate::rights::Rights;
 use crate::{FaultDetection, Interrupter, Pool, Template};
-use memmap2::MmapMut;
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -37,7 +37,7 @@ pub struct Memory {
     pub(crate) bytes: ManuallyDrop<Arc<Reservation>>,
     /// The byte of address 0, in the reservation.
     base: *mut u8,
-    rights: ManuallyDrop<MmapMut>,
+    rights: ManuallyDrop<Rights>,
     /// How many pages have a right.
     accessible_pages: u64,
     page_limit: u64,

@@ -10,15 +10,10 @@
 use crate::FaultDetection;
 use crate::ranges::Ranges;
 use crate::reservation::Reservation;
-use memmap2::{MmapMut, MmapOptions};
-use pvm_ops::PAGE_SIZE;
+use crate::rights::Rights;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Compiled code looks up the page of an access's last byte without wrapping at 2^32: the page behind the last one must
-/// be in the table and have no rights.
-const PAGES: usize = (crate::reservation::SPACE / PAGE_SIZE as u64) as usize + 1;
 
 /// The number of no template: address space in which nothing is accessible.
 pub(crate) const BLANK: u64 = 0;
@@ -27,8 +22,7 @@ pub(crate) const BLANK: u64 = 0;
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub reservation: Reservation,
-    /// A byte for each page.
-    pub rights: MmapMut,
+    pub rights: Rights,
     /// How many pages have a right.
     pub accessible_pages: u64,
     /// Where pages may be accessible, or hold something.
@@ -43,7 +37,7 @@ impl Slot {
     /// New address space in which nothing is accessible; see [`Reservation::new`].
     pub(crate) fn new(detection: FaultDetection, lowest: u32) -> io::Result<Slot> {
         let reservation = Reservation::new(detection == FaultDetection::Signals, lowest)?;
-        let rights = MmapOptions::new().len(PAGES).no_reserve_swap().map_anon()?;
+        let rights = Rights::new()?;
         let (used, images) = Default::default();
         Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK })
     }

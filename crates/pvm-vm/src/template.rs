@@ -190,4 +190,30 @@ mod tests {
         assert!(refused(&[area], 0x10fff).contains("not accessible"));
         assert!(refused(&[(0x10000, 0x1000, Access::None)], 0x10000).contains("not accessible"));
     }
+
+    #[test]
+    fn where_there_are_no_images_contents_are_copied() {
+        use crate::{FaultDetection, Memory};
+        let areas = [(0x10000, 0x1000, Access::Read), (0x20000, 0x3000, Access::ReadWrite)];
+        let contents: [(u32, &[u8]); 2] = [(0x10004, &[1]), (0x20ffe, &[2, 3, 4, 5])];
+        let mut template = Template::new(areas, contents).unwrap();
+        template.contents = Contents::Bytes(contents.map(|(at, bytes)| (at, bytes.into())).to_vec());
+        let template = Arc::new(template);
+        for detection in [FaultDetection::best(), FaultDetection::Checks] {
+            let pool = Pool::new(detection, 4);
+            for round in 0..4 {
+                let mut memories = [(); 2].map(|()| Memory::pooled(&pool, SPACE, 0x10000, &template).unwrap());
+                for memory in &mut memories {
+                    assert_eq!(memory.read_array(0x10003).unwrap(), [0, 1, 0], "round {round}");
+                    assert_eq!(memory.read_array(0x20ffd).unwrap(), [0, 2, 3, 4, 5, 0], "round {round}");
+                    assert_eq!(memory.areas().len(), 2);
+                    memory.write(0x20000, &[9; 0x3000]).unwrap();
+                    memory.initialise(0x10003, &[8; 3]).unwrap();
+                    if round == 2 {
+                        memory.protect(0x20000, 0x1000, Access::Read).unwrap();
+                    }
+                }
+            }
+        }
+    }
 }

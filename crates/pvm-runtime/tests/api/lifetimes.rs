@@ -107,3 +107,22 @@ fn guests_of_several_programs_take_turns() {
         }
     }
 }
+
+/// A program whose guests run for a moment only gets hot all the same, and a guest that is reset goes on counting.
+#[test]
+#[cfg(feature = "cranelift")]
+fn what_is_hot_is_counted_across_guests() {
+    let engine = pvm_runtime::Engine::new(&pvm_runtime::Config::default()).unwrap();
+    let run = |instance: &mut Instance| {
+        stopped(instance);
+        ended(instance);
+    };
+    let [anew, reset] = [(); 2].map(|()| standard(&engine, TEXT));
+    let mut same = Instance::new(&reset, &[]).unwrap();
+    for _ in 0..1100 {
+        run(&mut Instance::new(&anew, &[]).unwrap());
+        same.reset(&[]).unwrap();
+        run(&mut same);
+    }
+    assert_eq!([anew, reset].map(|module| module.compile_stats().regions > 0), [true; 2]);
+}
