@@ -4,7 +4,7 @@
 //! | program | what it measures |
 //! |---|---|
 //! | `compare` | steady speed of kernels in C on every engine, beside native code |
-//! | `footprint` | time and memory for an instance |
+//! | `footprint` | time and memory for an instance, and what it takes to use one |
 //! | `growth` | preparing and compiling of programs from 1 KB to 10 MB |
 //! | `plots` | nothing: it draws what the others have printed as JSON |
 //! | `cargo bench` | the parts, with Criterion |
@@ -12,6 +12,7 @@
 pub mod child;
 pub mod clock;
 pub mod contender;
+pub mod embedding;
 pub mod generator;
 #[cfg(feature = "peers")]
 pub mod javm_peer;

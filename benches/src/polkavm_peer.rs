@@ -85,12 +85,22 @@ pub fn module(engine: &Engine, file: &[u8], gas: Gas) -> Result<Module> {
 ///
 /// If there is no such export, or the host has no room.
 pub fn call(module: &Module, n: u64) -> Result<RawInstance> {
+    let mut instance = module.instantiate()?;
+    prepare(module, &mut instance, n)?;
+    instance.set_gas(GAS);
+    Ok(instance)
+}
+
+/// Has the next run of an instance be `kernel(n)`.
+///
+/// # Errors
+///
+/// If there is no such export.
+pub fn prepare(module: &Module, instance: &mut RawInstance, n: u64) -> Result<()> {
     let export = module.exports().find(|export| export.symbol().as_bytes() == ENTRY.as_bytes());
     let entry = export.ok_or_else(|| anyhow!("no export named `{ENTRY}`"))?.program_counter();
-    let mut instance = module.instantiate()?;
-    instance.set_gas(GAS);
     instance.prepare_call_untyped(entry, &[n]);
-    Ok(instance)
+    Ok(())
 }
 
 fn run(module: &Module, n: u64, processes: Processes) -> Result<Sample> {

@@ -15,15 +15,11 @@ pub fn contenders() -> Result<Vec<Contender>> {
     Ok(vec![contender("wasmtime-fuel", true)?, contender("wasmtime-none", false)?])
 }
 
-/// An engine that optimises as far as it can.
-///
-/// # Errors
-///
-/// If the host has no compiler.
-pub fn engine(fuel: bool) -> Result<Engine> {
+/// What optimises as far as it can.
+pub fn config(fuel: bool) -> Config {
     let mut config = Config::new();
     config.cranelift_opt_level(OptLevel::Speed).consume_fuel(fuel);
-    Engine::new(&config).map_err(|error| anyhow!("{error:?}"))
+    config
 }
 
 /// Compiles a kernel.
@@ -37,7 +33,7 @@ pub fn module(engine: &Engine, kernel: &Kernel) -> Result<Module> {
 }
 
 fn contender(name: &'static str, fuel: bool) -> Result<Contender> {
-    let engine = engine(fuel)?;
+    let engine = Engine::new(&config(fuel)).map_err(|error| anyhow!("{error:?}"))?;
     let prepare = move |kernel: &Kernel| -> Result<Runner> {
         let module = module(&engine, kernel)?;
         Ok(Box::new(move |n| run(&module, fuel, n).map_err(|error| anyhow!("{error:?}"))))

@@ -1,20 +1,15 @@
-//! Time and memory for an instance: many of one module are made, run once, and dropped.
+//! Time and memory for an instance: many of one module are made, run once, and dropped; some call their host, are reset, and
+//! made from snapshots.
 //!
-//! Each engine is measured in a process of its own.
+//! Each engine is measured in processes of its own, which take turns.
 
 use anyhow::{Result, anyhow, bail, ensure};
 use clap::Parser;
-use polkavm::{BackendKind, InterruptKind, SandboxKind};
+use polkavm::{BackendKind, SandboxKind};
 use pvm_benches::child;
-use pvm_benches::clock::Processes;
-use pvm_benches::contender::GAS;
-use pvm_benches::kernel::{self, Kernel};
-use pvm_benches::ours::ARGUMENT;
-use pvm_benches::polkavm_peer::{self, Gas};
-use pvm_benches::resident::Resident;
-use pvm_runtime::{Config, Engine, Exit, FaultDetection, Instance, Jit, Module, Options};
-use serde::{Deserialize, Serialize};
-use std::time::Instant;
+use pvm_benches::embedding::{self, Figures, ours::Ours, polkavm::Polkavm};
+use pvm_benches::kernel;
+use pvm_runtime::{Config, FaultDetection, Jit};
 
 /// Every engine that this program knows.
 const ENGINES: &[&str] = &[
@@ -26,13 +21,15 @@ const ENGINES: &[&str] = &[
     "polkavm-interp",
     #[cfg(feature = "peers")]
     "wasmtime",
+    #[cfg(feature = "peers")]
+    "wasmtime-pooled",
 ];
 
-/// Measure how long it takes to make an instance, and how much memory it has.
+/// Measure how long it takes to make an instance and to use it, and how much memory it has.
 ///
 /// Memory is that of all instances, made and idle, divided by their number: pages that are resident, and the host's page
-/// tables for them. It is measured once more after each has run `kernel(1)`. Times are wall-clock times: the median for
-/// making one, the mean for dropping one.
+/// tables for them. It is measured once more after each has run `kernel(1)`. Times are wall-clock times, the least of all
+/// rounds: for the first instances the median; for those that are made when others have gone, and all else, the mean of some.
 #[derive(Parser)]
 struct Arguments {
     /// Engines by name; all by default.
@@ -43,6 +40,9 @@ struct Arguments {
     /// How many where each has a process of its own (polkavm-process).
     #[arg(long, default_value_t = 100, value_name = "N")]
     processes: usize,
+    /// How often each engine has its turn.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    rounds: usize,
     /// The kernel that is instantiated. `fib` has no data, `sieve` 250,000 bytes of it, zero at first.
     #[arg(long, default_value = "fib", value_name = "NAME")]
     kernel: String,
@@ -52,20 +52,6 @@ struct Arguments {
     /// Measure the one engine here and now; how this program calls itself.
     #[arg(long, hide = true)]
     alone: bool,
-}
-
-/// What one engine takes for an instance.
-#[derive(Serialize, Deserialize)]
-struct Figures {
-    engine: String,
-    kernel: String,
-    instances: usize,
-    make_microseconds: f64,
-    drop_microseconds: f64,
-    idle_kib: f64,
-    idle_page_tables_kib: f64,
-    run_kib: f64,
-    run_page_tables_kib: f64,
 }
 
 fn main() -> Result<()> {
@@ -80,13 +66,19 @@ fn main() -> Result<()> {
     }
     let chosen =
         ENGINES.iter().filter(|name| arguments.engines.is_empty() || arguments.engines.iter().any(|n| n == **name));
-    let mut all = Vec::new();
-    for engine in chosen {
-        let own = [engine.to_string(), "--alone".to_owned(), format!("--instances={}", arguments.instances)];
-        let rest = [format!("--processes={}", arguments.processes), format!("--kernel={}", arguments.kernel)];
-        match child::measure::<Figures>(&[&own[..], &rest[..]].concat()) {
-            Ok(figures) => all.push(figures),
-            Err(error) => eprintln!("left out: {engine}: {error:#}"),
+    let chosen: Vec<_> = chosen.collect();
+    let mut all: Vec<Figures> = Vec::new();
+    for round in 0..arguments.rounds.max(1) {
+        for engine in &chosen {
+            let own = [engine.to_string(), "--alone".to_owned(), format!("--instances={}", arguments.instances)];
+            let rest = [format!("--processes={}", arguments.processes), format!("--kernel={}", arguments.kernel)];
+            let known = all.iter_mut().find(|figures| figures.engine == **engine);
+            match (child::measure::<Figures>(&[&own[..], &rest[..]].concat()), known) {
+                (Ok(figures), Some(known)) => known.merge(&figures),
+                (Ok(figures), None) => all.push(figures),
+                (Err(error), _) if round == 0 => eprintln!("left out: {engine}: {error:#}"),
+                (Err(_), _) => {}
+            }
         }
     }
     if arguments.json {
@@ -98,121 +90,47 @@ fn main() -> Result<()> {
 }
 
 fn print_table(all: &[Figures]) {
+    let optional = |time: Option<f64>| time.map_or_else(|| "–".to_owned(), |time| format!("{time:.2}"));
     println!(
-        "| engine | instances | make, µs | drop, µs | idle, KiB | page tables, KiB | after a run, KiB | page tables, KiB |"
+        "| engine | first make, µs | make, µs | call, µs | reset, µs | drop, µs | fork of 16 MiB, µs | host call, ns |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for figures in all {
-        let times = format!("{:.1} | {:.1}", figures.make_microseconds, figures.drop_microseconds);
+        let made = format!("{:.2} | {:.2}", figures.first_make_microseconds, figures.make_microseconds);
+        let reset = optional(figures.reset_microseconds);
+        let used = format!("{:.2} | {reset} | {:.2}", figures.call_microseconds, figures.drop_microseconds);
+        let fork = optional(figures.fork_microseconds);
+        println!("| {} | {made} | {used} | {fork} | {:.1} |", figures.engine, figures.host_call_nanoseconds);
+    }
+    println!();
+    println!("| engine | instances | idle, KiB | page tables, KiB | after a run, KiB | page tables, KiB |");
+    println!("|---|---:|---:|---:|---:|---:|");
+    for figures in all {
         let idle = format!("{:.1} | {:.1}", figures.idle_kib, figures.idle_page_tables_kib);
         let run = format!("{:.1} | {:.1}", figures.run_kib, figures.run_page_tables_kib);
-        println!("| {} | {} | {times} | {idle} | {run} |", figures.engine, figures.instances);
+        println!("| {} | {} | {idle} | {run} |", figures.engine, figures.instances);
     }
 }
 
 fn measure(engine: &str, arguments: &Arguments) -> Result<Figures> {
     let kernel = kernel::load(None, std::slice::from_ref(&arguments.kernel))?.remove(0);
     let count = arguments.instances;
+    let ours = |config: Config| embedding::measure(&Ours::new(&kernel, &config)?, count);
+    let polkavm = |backend, sandbox, count| embedding::measure(&Polkavm::new(&kernel, backend, sandbox)?, count);
     let mut figures = match engine {
-        "ours" => ours(&kernel, &Config::default(), count)?,
-        "ours-checks" => {
-            ours(&kernel, &Config { fault_detection: FaultDetection::Checks, ..Config::default() }, count)?
-        }
-        "ours-interp" => ours(&kernel, &Config { jit: Jit::Off, ..Config::default() }, count)?,
-        "polkavm-generic" => polkavm(&kernel, BackendKind::Compiler, Some(SandboxKind::Generic), count)?,
-        "polkavm-process" => polkavm(&kernel, BackendKind::Compiler, Some(SandboxKind::Linux), arguments.processes)?,
-        "polkavm-interp" => polkavm(&kernel, BackendKind::Interpreter, None, count)?,
+        "ours" => ours(Config::default())?,
+        "ours-checks" => ours(Config { fault_detection: FaultDetection::Checks, ..Config::default() })?,
+        "ours-interp" => ours(Config { jit: Jit::Off, ..Config::default() })?,
+        "polkavm-generic" => polkavm(BackendKind::Compiler, Some(SandboxKind::Generic), count)?,
+        "polkavm-process" => polkavm(BackendKind::Compiler, Some(SandboxKind::Linux), arguments.processes)?,
+        "polkavm-interp" => polkavm(BackendKind::Interpreter, None, count)?,
         #[cfg(feature = "peers")]
-        "wasmtime" => wasmtime(&kernel, count)?,
+        "wasmtime" => embedding::measure(&embedding::wasmtime::Wasmtime::new(&kernel, None)?, count)?,
+        #[cfg(feature = "peers")]
+        "wasmtime-pooled" => embedding::measure(&embedding::wasmtime::Wasmtime::new(&kernel, Some(count + 8))?, count)?,
         _ => bail!("no engine `{engine}`"),
     };
     figures.engine = engine.to_owned();
     figures.kernel = kernel.name;
     Ok(figures)
-}
-
-fn ours(kernel: &Kernel, config: &Config, count: usize) -> Result<Figures> {
-    let entry = kernel.pvm()?.entry;
-    let module = Module::from_program(&Engine::new(config)?, kernel.pvm()?.program.clone(), Options::default());
-    let make = || Ok(Instance::new(&module, &[])?);
-    let run = |instance: &mut Instance| {
-        instance.set_gas(GAS as u64);
-        instance.set_pc(entry);
-        instance.registers_mut()[ARGUMENT] = 1;
-        match instance.run() {
-            Exit::Halt => Ok(()),
-            exit => bail!("stopped by {exit:?} at {}", instance.pc()),
-        }
-    };
-    observe(count, Processes::Own, make, run)
-}
-
-fn polkavm(kernel: &Kernel, backend: BackendKind, sandbox: Option<SandboxKind>, count: usize) -> Result<Figures> {
-    let engine = polkavm_peer::engine(backend, sandbox)?;
-    let gas = if sandbox.is_some() { Gas::Block } else { Gas::Instruction };
-    let module = polkavm_peer::module(&engine, &kernel.pvm()?.file, gas)?;
-    let processes = if sandbox == Some(SandboxKind::Linux) { Processes::Descendants } else { Processes::Own };
-    let make = || polkavm_peer::call(&module, 1);
-    let run = |instance: &mut polkavm::RawInstance| match instance.run()? {
-        InterruptKind::Finished => Ok(()),
-        interrupt => bail!("stopped by {interrupt:?}"),
-    };
-    observe(count, processes, make, run)
-}
-
-#[cfg(feature = "peers")]
-fn wasmtime(kernel: &Kernel, count: usize) -> Result<Figures> {
-    use wasmtime::{Instance, Store};
-    let engine = pvm_benches::wasmtime_peer::engine(true)?;
-    let module = pvm_benches::wasmtime_peer::module(&engine, kernel)?;
-    let failed = |error: wasmtime::Error| anyhow!("{error:?}");
-    let make = || {
-        let mut store = Store::new(&engine, ());
-        store.set_fuel(GAS as u64).map_err(failed)?;
-        let instance = Instance::new(&mut store, &module, &[]).map_err(failed)?;
-        Ok((store, instance))
-    };
-    let run = |(store, instance): &mut (Store<()>, Instance)| {
-        let kernel = instance.get_typed_func::<u64, u64>(&mut *store, kernel::ENTRY).map_err(failed)?;
-        kernel.call(store, 1).map_err(failed)?;
-        Ok(())
-    };
-    observe(count, Processes::Own, make, run)
-}
-
-/// Makes, runs and drops `count` instances.
-fn observe<I>(
-    count: usize,
-    processes: Processes,
-    make: impl Fn() -> Result<I>,
-    run: impl Fn(&mut I) -> Result<()>,
-) -> Result<Figures> {
-    // The first instance brings along what all share, such as compiled code.
-    run(&mut make()?)?;
-    let mut instances = Vec::with_capacity(count);
-    let mut times = Vec::with_capacity(count);
-    let before = Resident::now(processes)?;
-    for _ in 0..count {
-        let start = Instant::now();
-        instances.push(make()?);
-        times.push(start.elapsed().as_secs_f64() * 1e6);
-    }
-    let (idle_kib, idle_page_tables_kib) = Resident::now(processes)?.per_thing(&before, count);
-    instances.iter_mut().try_for_each(run)?;
-    let (run_kib, run_page_tables_kib) = Resident::now(processes)?.per_thing(&before, count);
-    let start = Instant::now();
-    drop(instances);
-    let drop_microseconds = start.elapsed().as_secs_f64() * 1e6 / count as f64;
-    times.sort_by(f64::total_cmp);
-    Ok(Figures {
-        engine: String::new(),
-        kernel: String::new(),
-        instances: count,
-        make_microseconds: times.get(count / 2).copied().unwrap_or_default(),
-        drop_microseconds,
-        idle_kib,
-        idle_page_tables_kib,
-        run_kib,
-        run_page_tables_kib,
-    })
 }

@@ -76,6 +76,7 @@ pub struct HeldPlace {
 
 impl HeldPlace {
     /// The region that it is in.
+    #[inline]
     pub fn region(&self) -> RegionId {
         self.compiled.region
     }

@@ -105,6 +105,7 @@ impl Cells {
     }
 
     /// The cell at `pc`, if an instruction starts there.
+    #[inline]
     pub(crate) fn find(&self, pc: u32) -> Option<u32> {
         match &self.starts {
             Starts::Listed { ranks, .. } => {
@@ -114,6 +115,16 @@ impl Cells {
             }
             Starts::Found(places) => places.find(pc),
         }
+    }
+
+    /// The number of the host call at `pc`, and where the run goes on after it, if there is one and code is known ahead.
+    #[inline]
+    pub fn host_call(&self, pc: u32) -> Option<(i32, u32)> {
+        let Starts::Listed { .. } = &self.starts else { return None };
+        let at = self.find(pc)? as usize;
+        let is_call = self.cells[at].code == Op::HostCall as u16;
+        // What an instruction works on is in the cell behind it.
+        is_call.then(|| (self.cells[at + 1].x, self.pcs[at + 1]))
     }
 
     /// The number of cells.

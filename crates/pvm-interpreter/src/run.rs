@@ -108,6 +108,48 @@ impl Cells {
         }
     }
 
+    /// Runs the one instruction at `state.pc`, where the pipeline model has been paid as in [`Cells::run`]. It is counted.
+    ///
+    /// # Errors
+    ///
+    /// If it does not lead to another one. [`Stop::Hot`] is not among the reasons.
+    pub fn step<M: Memory>(&self, state: &mut State, memory: &mut M) -> Result<(), Stop> {
+        let Some(index) = self.find(state.pc) else {
+            return Err(match self.starts {
+                Starts::Listed { .. } => self.run_no_instruction::<true>(state),
+                Starts::Found(_) => Stop::Unknown,
+            });
+        };
+        let index = index as usize;
+        let charges_blocks = self.model.charges_blocks();
+        let is_paid = std::mem::take(&mut state.paid);
+        let cost = match charges_blocks {
+            true if is_paid => 0,
+            true => u64::from(self.cells[index].gas),
+            false => 1,
+        };
+        if state.gas < cost {
+            return Err(Stop::OutOfGas);
+        }
+        state.gas -= cost;
+        let mut machine = Machine::new(self, &mut [], 0);
+        // A window of one instruction, and no gas to enter anything behind it.
+        machine.run::<M, true>(&self.cells[index..=index + 1], state, memory, 0);
+        state.instructions += machine.instructions;
+        state.pc = self.pcs[machine.index];
+        match machine.event {
+            // The segment goes on.
+            Event::Pause => state.paid = charges_blocks,
+            Event::LowGas => {}
+            Event::Unknown { pc } => state.pc = pc,
+            Event::Stop(stop) => {
+                state.paid = charges_blocks && matches!(stop, Stop::Fault(_));
+                return Err(stop);
+            }
+        }
+        Ok(())
+    }
+
     /// Pays back what was charged for instructions that do not run, or notes that they are paid.
     fn settle(&self, state: &mut State, index: usize, stop: Stop) {
         match stop {

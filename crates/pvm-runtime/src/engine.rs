@@ -2,9 +2,12 @@
 
 use crate::timer::Timer;
 use crate::{Config, EngineError, InstanceError, Jit};
-use pvm_vm::FaultDetection;
+use pvm_vm::{FaultDetection, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The address space of at most so many guests is kept when they go. Each takes some 30 KiB of the host's memory.
+const MOST_IDLE: usize = 1024;
 
 /// The settings, and the compiler if there is one. Cheap to clone; clones are the same engine.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ struct Shared {
     compiler: Option<Arc<pvm_codegen::Compiler>>,
     /// How many instances there are.
     instances: AtomicUsize,
+    /// Address space for them.
+    pool: Arc<Pool>,
     timer: Timer,
 }
 
@@ -50,11 +55,18 @@ impl Engine {
                 Some(Arc::new(compiler))
             }
         };
+        let detection = match config.jit {
+            // The interpreter checks, whatever the host does.
+            Jit::Off => FaultDetection::Checks,
+            #[cfg(feature = "cranelift")]
+            Jit::Cranelift => config.fault_detection,
+        };
         let shared = Shared {
             config: config.clone(),
             #[cfg(feature = "cranelift")]
             compiler,
             instances: AtomicUsize::new(0),
+            pool: Pool::new(detection, config.instance_limit.min(MOST_IDLE)),
             timer: Timer::default(),
         };
         Ok(Engine { shared: Arc::new(shared) })
@@ -80,13 +92,9 @@ impl Engine {
         &self.shared.timer
     }
 
-    /// How faults have to be detected in the memory of guests: the interpreter checks, whatever the host does.
-    pub(crate) fn fault_detection(&self) -> FaultDetection {
-        match self.shared.config.jit {
-            Jit::Off => FaultDetection::Checks,
-            #[cfg(feature = "cranelift")]
-            Jit::Cranelift => self.shared.config.fault_detection,
-        }
+    /// Where guests get their address space.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.shared.pool
     }
 
     #[cfg(feature = "cranelift")]

@@ -174,9 +174,11 @@ impl<T> Linker<T> {
     }
 
     /// The function that a call of this number means to a program.
+    #[inline]
     pub(crate) fn find(&self, module: &Module, number: u64) -> Option<&Function<T>> {
         let Functions { numbered, named, other } = &*self.functions;
-        let by_name = module.import(number).and_then(|name| named.get(name));
+        let is_named = !named.is_empty();
+        let by_name = if is_named { module.import(number).and_then(|name| named.get(name)) } else { None };
         by_name
             .or_else(|| {
                 let at = numbered.binary_search_by_key(&number, |(number, _)| *number).ok()?;

@@ -5,10 +5,16 @@ use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Cells;
 use pvm_isa::Profile;
 use pvm_ops::Reg;
-use pvm_program::{Code, Executable, MemoryImage, Program};
+use pvm_program::{Code, Executable, LOWEST_ADDRESS, MemoryImage, Program};
+use pvm_vm::{MemoryError, Template};
 use std::ops::Add;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+#[cfg(feature = "cranelift")]
+use {
+    crate::tier::Tier,
+    std::sync::{Mutex, PoisonError},
+};
 
 /// A program, prepared to run. Cheap to clone; clones are the same module and share its compiled code, also between
 /// threads.
@@ -22,6 +28,11 @@ pub(crate) struct Shared {
     pub engine: Engine,
     pub guest: Guest,
     pub gas_model: GasModel,
+    /// What guests begin with, once there was one.
+    template: OnceLock<Arc<Template>>,
+    /// What guests that are gone have counted.
+    #[cfg(feature = "cranelift")]
+    tiers: Mutex<Vec<Tier>>,
     #[cfg(feature = "cranelift")]
     pub cache: Option<Arc<pvm_codegen::CodeCache>>,
 }
@@ -59,6 +70,7 @@ impl Guest {
     /// # Panics
     ///
     /// If it is for RISC-V: each instance has its own.
+    #[inline]
     pub(crate) fn cells(&self) -> &Cells {
         match self {
             Guest::Pvm(pvm) => &pvm.cells,
@@ -66,6 +78,10 @@ impl Guest {
         }
     }
 }
+
+/// What so many guests of a module have counted is kept when they go.
+#[cfg(feature = "cranelift")]
+const MOST_TIERS: usize = 16;
 
 /// PVM programs do not know registers above 12: this one always holds zero.
 const ZERO: Reg = Reg::R31;
@@ -102,6 +118,9 @@ impl Module {
             engine: engine.clone(),
             guest: Guest::Pvm(Box::new(Pvm { program, code, cells })),
             gas_model,
+            template: OnceLock::new(),
+            #[cfg(feature = "cranelift")]
+            tiers: Mutex::default(),
             #[cfg(feature = "cranelift")]
             cache,
         };
@@ -124,12 +143,51 @@ impl Module {
             engine: engine.clone(),
             guest: Guest::Riscv(Box::new(Riscv { executable })),
             gas_model,
+            template: OnceLock::new(),
+            #[cfg(feature = "cranelift")]
+            tiers: Mutex::default(),
             #[cfg(feature = "cranelift")]
             cache,
         };
         Ok(Module { shared: Arc::new(shared) })
     }
 
+    /// What a guest that is gone knew of machine code and hot blocks.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn take_tier(&self) -> Option<Tier> {
+        self.shared.tiers.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps that for the next.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn keep_tier(&self, mut tier: Tier) {
+        tier.release();
+        let mut tiers = self.shared.tiers.lock().unwrap_or_else(PoisonError::into_inner);
+        if tiers.len() < MOST_TIERS {
+            tiers.push(tier);
+        }
+    }
+
+    /// What guests begin with.
+    pub(crate) fn template(&self) -> Result<&Arc<Template>, MemoryError> {
+        if let Some(template) = self.shared.template.get() {
+            return Ok(template);
+        }
+        let segments = &self.shared.guest.image().segments;
+        let areas = segments.iter().map(|segment| (segment.address, u64::from(segment.size), segment.access));
+        let contents = segments.iter().map(|segment| (segment.address, &segment.data[..]));
+        let template = Template::new(areas, contents)?;
+        Ok(self.shared.template.get_or_init(|| Arc::new(template)))
+    }
+
+    /// No guest will have a page below that. The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test
+    /// vectors and on bare metal they may be.
+    pub(crate) fn lowest_address(&self) -> u32 {
+        let is_usual = self.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
+        if is_usual { LOWEST_ADDRESS } else { 0 }
+    }
+
+    #[inline]
     fn pvm(&self) -> Option<&Pvm> {
         match &self.shared.guest {
             Guest::Pvm(pvm) => Some(pvm),
@@ -143,11 +201,13 @@ impl Module {
     }
 
     /// The program's code, if it is one for the PVM.
+    #[inline]
     pub fn code(&self) -> Option<&Code> {
         self.pvm().map(|pvm| &*pvm.code)
     }
 
     /// The program, if it is one for RISC-V.
+    #[inline]
     pub fn executable(&self) -> Option<&Executable> {
         match &self.shared.guest {
             Guest::Pvm(_) => None,
@@ -156,6 +216,7 @@ impl Module {
     }
 
     /// The name that the container has for a host call, if it lists them.
+    #[inline]
     pub fn import(&self, number: u64) -> Option<&str> {
         let imports = &self.pvm()?.program.imports;
         imports.get(usize::try_from(number).ok()?).map(String::as_str)
@@ -170,6 +231,7 @@ impl Module {
     }
 
     /// The engine.
+    #[inline]
     pub fn engine(&self) -> &Engine {
         &self.shared.engine
     }
@@ -180,6 +242,7 @@ impl Module {
     }
 
     /// The gas model.
+    #[inline]
     pub fn gas_model(&self) -> GasModel {
         self.shared.gas_model
     }

@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use crate::{CompileStats, Engine};
-use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, RegionId, Settings};
+use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Hotness};
@@ -86,8 +86,8 @@ pub(crate) struct Tier {
     recent: Vec<Option<Recent>>,
     /// Which of them are held.
     held: Vec<usize>,
-    /// The region that has run last.
-    last: Option<RegionId>,
+    /// The place of the region that has run last, if it is held.
+    last: Option<usize>,
     /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
     /// often.
     misses: HashMap<u32, (u32, u32)>,
@@ -101,6 +101,12 @@ struct Recent {
     place: Place,
     /// The same, held while machine code runs: going there again takes no more than a look here.
     held: Option<HeldPlace>,
+}
+
+/// Where a program counter is among the recent places.
+#[inline]
+fn slot(pc: u32) -> usize {
+    (pc as usize ^ pc as usize >> 6) % RECENT
 }
 
 const RECENT: usize = 64;
@@ -133,7 +139,7 @@ impl Tier {
         entered: bool,
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
-        let slot = (pc as usize ^ pc as usize >> 6) % RECENT;
+        let slot = slot(pc);
         if let Some(Recent { pc: at, paid: is_paid, place, held }) = &mut self.recent[slot]
             && (*at, *is_paid) == (pc, paid)
         {
@@ -142,13 +148,13 @@ impl Tier {
                 self.held.push(slot);
             }
             if let Some(place) = held {
-                self.last = Some(place.region());
+                self.last = Some(slot);
                 return Some(cache.run(place, context, memory));
             }
         }
         let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
         let held = place.hold();
-        self.last = held.as_ref().map(HeldPlace::region);
+        self.last = Some(slot);
         let exit = cache.run(held.as_ref()?, context, memory);
         self.recent[slot] = Some(Recent { pc, paid, place, held });
         self.held.push(slot);
@@ -160,6 +166,13 @@ impl Tier {
         self.held.clear();
         self.recent.fill(None);
         self.last = None;
+    }
+
+    /// The place at `pc`, if it is held.
+    #[inline]
+    pub(crate) fn held(&self, pc: u32, paid: bool) -> Option<&HeldPlace> {
+        let recent = self.recent[slot(pc)].as_ref()?;
+        if (recent.pc, recent.paid) == (pc, paid) { recent.held.as_ref() } else { None }
     }
 
     /// Lets go of the code that has run, so that it does not take up room once it is evicted.
@@ -181,7 +194,8 @@ impl Tier {
         memory: &Memory,
         [from, pc]: [u32; 2],
     ) {
-        let Some(region) = self.last.filter(|_| from != Context::NO_JUMP) else { return };
+        let last = self.last.filter(|_| from != Context::NO_JUMP).and_then(|slot| self.recent[slot].as_ref());
+        let Some(region) = last.and_then(|recent| recent.held.as_ref()).map(HeldPlace::region) else { return };
         cells.note_jump(from, pc);
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
         *count += 1;

@@ -7,7 +7,7 @@ use std::io;
 
 /// Pages to begin with, one after the other.
 #[derive(Debug)]
-pub struct Image {
+pub(crate) struct Image {
     #[cfg(target_os = "linux")]
     pub(crate) file: std::fs::File,
     pub(crate) size: u64,
@@ -20,7 +20,7 @@ impl Image {
     ///
     /// If the host has no such files, or no room.
     #[cfg(target_os = "linux")]
-    pub fn new<'a>(size: u64, contents: impl Iterator<Item = (u64, &'a [u8])>) -> io::Result<Image> {
+    pub(crate) fn new<'a>(size: u64, contents: impl Iterator<Item = (u64, &'a [u8])>) -> io::Result<Image> {
         use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
         use std::os::unix::fs::FileExt;
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
@@ -41,7 +41,7 @@ impl Image {
     ///
     /// Always.
     #[cfg(not(target_os = "linux"))]
-    pub fn new<'a>(_: u64, _: impl Iterator<Item = (u64, &'a [u8])>) -> io::Result<Image> {
+    pub(crate) fn new<'a>(_: u64, _: impl Iterator<Item = (u64, &'a [u8])>) -> io::Result<Image> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

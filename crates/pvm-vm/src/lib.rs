@@ -6,7 +6,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Memory`] | 2^32 bytes of guest address space with a right for each page |
-//! | [`Image`] | pages that many guests begin with |
+//! | [`Template`], `image` | what many guests begin with |
+//! | [`Pool`] | address space of guests that are gone, for the next |
 //! | `code_pages` | code in guest memory, and what of it has changed |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
@@ -20,12 +21,17 @@ mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
 mod faults;
 mod image;
+mod interrupter;
 mod memory;
+mod pool;
+mod ranges;
 mod reservation;
+mod rights;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // as above
 mod segment;
 mod space;
+mod template;
 mod typed;
 
 #[cfg(feature = "jit")]
@@ -39,6 +45,8 @@ pub use announcement::Announcement;
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
-pub use image::Image;
-pub use memory::{Interrupter, Memory, MemoryError, READABLE, WRITABLE};
+pub use interrupter::Interrupter;
+pub use memory::{Memory, MemoryError, READABLE, WRITABLE};
+pub use pool::Pool;
 pub use reservation::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};
+pub use template::Template;

@@ -5,14 +5,21 @@
 //! and a fault is exact to the byte. Under [`FaultDetection::Signals`] the host enforces the same rights, for compiled
 //! code that looks nothing up.
 
+mod beginning;
+mod error;
+
+pub use error::MemoryError;
+
 use crate::code_pages::CodePages;
+use crate::image::Image;
+use crate::ranges::Ranges;
 use crate::reservation::{Reason, Reservation, SPACE};
-use crate::{FaultDetection, Image};
-use memmap2::{MmapMut, MmapOptions};
+use crate::rights::Rights;
+use crate::{FaultDetection, Interrupter, Pool, Template};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
-use std::io;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 /// The bit of a page's rights that allows reading.
 pub const READABLE: u8 = 1;
@@ -23,127 +30,14 @@ pub(crate) const EXECUTABLE: u8 = 4;
 /// The bit of a page's rights that allows writing once the code there is saved ([`CodePages`]).
 pub(crate) const WATCHED: u8 = 8;
 
-/// Compiled code looks up the page of an access's last byte without wrapping at 2^32: the page behind the last one must
-/// be in the table and have no rights.
-const PAGES: usize = (SPACE / PAGE_SIZE as u64) as usize + 1;
-
-/// How many ranges are told apart when memory is reset.
-const MOST_USED: usize = 16;
-
-/// Why memory could not be had or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum MemoryError {
-    /// The host has no room for the address space of a guest.
-    #[error("the host refused to reserve {bytes} bytes of address space for a guest: {error}")]
-    Reserve {
-        /// How much was asked for.
-        bytes: u64,
-        /// What the host said.
-        error: io::Error,
-    },
-    /// Pages are to hold what an image has not.
-    #[error("{size:#x} bytes at offset {offset:#x} are not whole pages of an image of {limit:#x} bytes")]
-    Image {
-        /// Where they would begin.
-        offset: u64,
-        /// How many bytes there would be.
-        size: u64,
-        /// How long the image is.
-        limit: u64,
-    },
-    /// Pages are to be new that the guest has already.
-    #[error("the page of {address:#x} is in use")]
-    InUse {
-        /// The first byte of the first such page.
-        address: u32,
-    },
-    /// More pages than allowed would be accessible.
-    #[error("{wanted} bytes of guest memory are more than the limit of {limit}")]
-    Limit {
-        /// Bytes that would be accessible.
-        wanted: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// Bytes are to be put where no page is accessible.
-    #[error("the page of {address:#x} is not accessible")]
-    Inaccessible {
-        /// The first byte concerned.
-        address: u32,
-    },
-    /// Pages are to be accessible where none ever is.
-    #[error("{size:#x} bytes at {address:#x}: no page below {lowest:#x} can be accessible")]
-    TooLow {
-        /// The first byte.
-        address: u32,
-        /// The size in bytes.
-        size: u64,
-        /// The lowest address that can be accessible.
-        lowest: u32,
-    },
-    /// A range that does not lie within 2^32 bytes, or not on page boundaries.
-    #[error("{size:#x} bytes at {address:#x} are not whole pages below 2^32")]
-    Range {
-        /// The first byte.
-        address: u32,
-        /// The size in bytes.
-        size: u64,
-    },
-    /// The host could not take pages back.
-    #[error("the host failed to take pages back: {0}")]
-    Discard(io::Error),
-    /// The host could not map pages of an image.
-    #[error("the host failed to map pages of an image: {0}")]
-    MapImage(io::Error),
-    /// The host could not enforce a right. The pages are not accessible then.
-    #[error("the host failed to protect {size:#x} bytes of guest memory at {address:#x}: {error}")]
-    Protect {
-        /// The first byte.
-        address: u32,
-        /// The size in bytes.
-        size: u64,
-        /// What the host said.
-        error: io::Error,
-    },
-}
-
-/// Stops runs on a guest's memory, from any thread. Does nothing once the memory is gone.
-#[derive(Clone, Debug)]
-pub struct Interrupter {
-    reservation: Weak<Reservation>,
-}
-
-impl Interrupter {
-    /// Has the run that is going on, or the next one, stop.
-    pub fn interrupt(&self) {
-        if let Some(reservation) = self.reservation.upgrade() {
-            reservation.interrupt(Reason::Request);
-        }
-    }
-
-    /// The same because time is up. [`Interrupter::withdraw`] takes that back.
-    pub fn time_is_up(&self) {
-        if let Some(reservation) = self.reservation.upgrade() {
-            reservation.interrupt(Reason::Deadline);
-        }
-    }
-
-    /// Takes [`Interrupter::time_is_up`] back, if no run has stopped because of it. What [`Interrupter::interrupt`] asks for
-    /// stays.
-    pub fn withdraw(&self) {
-        if let Some(reservation) = self.reservation.upgrade() {
-            reservation.withdraw(Reason::Deadline);
-        }
-    }
-}
-
 /// The memory of one guest.
 #[derive(Debug)]
 pub struct Memory {
-    pub(crate) bytes: Arc<Reservation>,
+    /// Taken when the memory is dropped, as the rights are.
+    pub(crate) bytes: ManuallyDrop<Arc<Reservation>>,
     /// The byte of address 0, in the reservation.
     base: *mut u8,
-    rights: MmapMut,
+    rights: ManuallyDrop<Rights>,
     /// How many pages have a right.
     accessible_pages: u64,
     page_limit: u64,
@@ -154,9 +48,15 @@ pub struct Memory {
     sbrk_returns_new_end: bool,
     was_requested: bool,
     /// Where pages may be accessible, or hold something.
-    used: Vec<Range<u64>>,
-    /// Some pages are mapped from an image.
-    has_image: bool,
+    used: Ranges,
+    /// Where pages may be mapped from an image.
+    images: Ranges,
+    /// What the guest has begun with, if everything but `changed` and the contents of writable pages is as it was then.
+    template: Option<Arc<Template>>,
+    /// Where rights, or contents that the guest may not write, are not those of the template any more.
+    changed: Ranges,
+    /// Where the address space goes when the guest does.
+    pool: Option<Arc<Pool>>,
     pub(crate) code: CodePages,
 }
 
@@ -166,35 +66,6 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Memory in which no page is accessible, and at most `limit` bytes can ever be at once, none of them below `lowest`.
-    /// Where that is 64 KiB or more, compiled code may be faster.
-    ///
-    /// # Errors
-    ///
-    /// If the host refuses the reservation.
-    pub fn new(limit: u64, detection: FaultDetection, lowest: u32) -> Result<Memory, MemoryError> {
-        let refused = |bytes| move |error| MemoryError::Reserve { bytes, error };
-        let bytes =
-            Reservation::new(detection == FaultDetection::Signals, lowest).map_err(refused(Reservation::SIZE))?;
-        let bytes = Arc::new(bytes);
-        let rights = MmapOptions::new().len(PAGES).no_reserve_swap().map_anon().map_err(refused(PAGES as u64))?;
-        Ok(Memory {
-            base: bytes.base(),
-            bytes,
-            rights,
-            accessible_pages: 0,
-            page_limit: limit / u64::from(PAGE_SIZE),
-            lowest,
-            heap_end: 0,
-            heap_limit: 0,
-            sbrk_returns_new_end: false,
-            was_requested: false,
-            used: Vec::new(),
-            has_image: false,
-            code: CodePages::default(),
-        })
-    }
-
     /// How compiled code has to detect faults in this memory.
     #[inline]
     pub fn detection(&self) -> FaultDetection {
@@ -243,7 +114,7 @@ impl Memory {
 
     /// The numbers of pages that have a right, in their order.
     pub(crate) fn accessible_pages(&self) -> impl Iterator<Item = u32> {
-        let mut used = self.used.clone();
+        let mut used: Vec<_> = self.used.iter().collect();
         used.sort_by_key(|range| range.start);
         let mut end = 0;
         // Ranges may have grown into one another.
@@ -293,6 +164,18 @@ impl Memory {
     /// changes then.
     /// If the host cannot enforce the right, none of the pages is accessible.
     pub fn protect(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
+        let change = self.change(address, size, access)?;
+        if access != Access::None {
+            self.used.note(change.range.clone());
+        }
+        self.note_code(change.range.clone(), |former| (former ^ change.bits) & EXECUTABLE != 0);
+        self.set_rights(change.range, change.bits)?;
+        self.accessible_pages = change.accessible_pages;
+        Ok(())
+    }
+
+    /// What it means to give whole pages this right, if that can be.
+    fn change(&self, address: u32, size: u64, access: Access) -> Result<Change, MemoryError> {
         let end = u64::from(address).checked_add(size).filter(|&end| end <= SPACE);
         let page = u64::from(PAGE_SIZE);
         let aligned = (u64::from(address) | size).is_multiple_of(page);
@@ -302,7 +185,7 @@ impl Memory {
         if address < self.lowest && access != Access::None && size > 0 {
             return Err(MemoryError::TooLow { address, size, lowest: self.lowest });
         }
-        let pages = pages(u64::from(address)..end);
+        let range = u64::from(address)..end;
         let bits = match access {
             Access::None => 0,
             Access::Read => READABLE,
@@ -310,19 +193,18 @@ impl Memory {
             Access::ReadExecute => READABLE | EXECUTABLE,
             Access::ReadWriteExecute => READABLE | EXECUTABLE | WATCHED,
         };
-        let before = self.rights[pages.clone()].iter().filter(|&&bits| bits != 0).count() as u64;
-        let after = if bits == 0 { 0 } else { pages.len() as u64 };
-        let accessible = self.accessible_pages - before + after;
-        if after > before && accessible > self.page_limit {
-            return Err(MemoryError::Limit { wanted: accessible * page, limit: self.page_limit * page });
+        let before = self.accessible_in(range.clone());
+        let after = if bits == 0 { 0 } else { size / page };
+        let accessible_pages = self.accessible_pages - before + after;
+        if after > before && accessible_pages > self.page_limit {
+            return Err(MemoryError::Limit { wanted: accessible_pages * page, limit: self.page_limit * page });
         }
-        if access != Access::None {
-            self.note_used(u64::from(address)..end);
-        }
-        self.note_code(u64::from(address)..end, |former| (former ^ bits) & EXECUTABLE != 0);
-        self.set_rights(u64::from(address)..end, bits)?;
-        self.accessible_pages = accessible;
-        Ok(())
+        Ok(Change { range, bits, accessible_pages })
+    }
+
+    /// How many pages of a range have a right.
+    fn accessible_in(&self, range: Range<u64>) -> u64 {
+        self.rights[pages(range)].iter().filter(|&&bits| bits != 0).count() as u64
     }
 
     /// Sets the bits of whole pages, which were accessible before unless the caller counts them.
@@ -332,10 +214,11 @@ impl Memory {
             bits if bits & READABLE != 0 => Access::Read,
             _ => Access::None,
         };
+        self.changed.note(range.clone());
         let pages = pages(range.clone());
         if let Err(error) = self.bytes.protect(range.clone(), access) {
             // Part of the pages may have the new right: what the table allows, the host must allow, too.
-            self.accessible_pages -= self.rights[pages.clone()].iter().filter(|&&bits| bits != 0).count() as u64;
+            self.accessible_pages -= self.accessible_in(range.clone());
             self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
             self.rights[pages].fill(0);
             return Err(MemoryError::Protect { address: range.start as u32, size: range.end - range.start, error });
@@ -368,28 +251,29 @@ impl Memory {
     ///
     /// As [`Memory::protect`].
     pub fn map(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
+        let range = u64::from(address)..u64::from(address).saturating_add(size);
+        // Where nothing has been there are zeros.
+        let may_hold_something = self.used.overlap(&range);
         self.protect(address, size, access)?;
-        self.note_code(u64::from(address)..u64::from(address) + size, |bits| bits & EXECUTABLE != 0);
-        self.discard(u64::from(address)..u64::from(address) + size, access)
+        self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
+        if may_hold_something { self.discard(range, access) } else { Ok(()) }
     }
 
     /// Gives whole pages back to the host; they read as zeros from then on. All of them have this right.
     fn discard(&mut self, range: Range<u64>, access: Access) -> Result<(), MemoryError> {
-        if !self.has_image {
+        if !self.images.overlap(&range) {
             return self.bytes.discard(range).map_err(MemoryError::Discard);
         }
         // Of a mapped file, pages that are given back read as the file has them.
-        let access = if access == Access::ReadWriteExecute { Access::Read } else { access };
-        self.bytes.renew(range, access).map_err(MemoryError::Discard)
+        self.bytes.renew(range, for_the_host(access)).map_err(MemoryError::Discard)
     }
 
     /// Makes whole pages accessible and has them hold part of an image, which takes the same time however long it is.
     ///
     /// # Errors
     ///
-    /// As [`Memory::protect`], and if the image has no such part or the host does not map it. The pages are accessible
-    /// then, and hold what they held.
-    pub fn map_image(
+    /// As [`Memory::protect`], and if the image has no such part or the host does not map it: nothing changes then.
+    pub(crate) fn map_image(
         &mut self,
         address: u32,
         image: &Image,
@@ -400,48 +284,15 @@ impl Memory {
         if offset.checked_add(size).is_none_or(|end| end > image.size) || !offset.is_multiple_of(PAGE_SIZE.into()) {
             return Err(MemoryError::Image { offset, size, limit: image.size });
         }
-        self.protect(address, size, access)?;
-        let range = u64::from(address)..u64::from(address) + size;
-        self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
-        self.has_image = true;
-        let access = if access == Access::ReadWriteExecute { Access::Read } else { access };
-        self.bytes.map_image(range, image, offset, access).map_err(MemoryError::MapImage)
-    }
-
-    /// Takes every right from the guest, forgets what memory held, and gives it back to the host.
-    ///
-    /// # Errors
-    ///
-    /// If the host fails to take pages back.
-    pub fn reset(&mut self) -> Result<(), MemoryError> {
-        self.set_heap(0, 0, false);
-        self.accessible_pages = 0;
-        // What fails to be taken back is tried again by the next reset.
-        for range in self.used.clone() {
-            self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
-            self.rights[pages(range.clone())].fill(0);
-            self.bytes.protect(range.clone(), Access::None).map_err(|error| MemoryError::Protect {
-                address: range.start as u32,
-                size: range.end - range.start,
-                error,
-            })?;
-            self.discard(range, Access::None)?;
-        }
-        self.used.clear();
-        self.has_image = false;
+        let Change { range, bits, accessible_pages } = self.change(address, size, access)?;
+        self.used.note(range.clone());
+        self.images.note(range.clone());
+        self.changed.note(range.clone());
+        self.bytes.map_image(range.clone(), image, offset, for_the_host(access)).map_err(MemoryError::MapImage)?;
+        self.note_code(range.clone(), |former| (former | bits) & EXECUTABLE != 0);
+        self.rights[pages(range)].fill(bits);
+        self.accessible_pages = accessible_pages;
         Ok(())
-    }
-
-    /// Notes that pages may be accessible from now on.
-    fn note_used(&mut self, range: Range<u64>) {
-        let hull = |a: &Range<u64>, b: &Range<u64>| a.start.min(b.start)..a.end.max(b.end);
-        if let Some(near) = self.used.iter_mut().find(|used| used.start <= range.end && range.start <= used.end) {
-            *near = hull(near, &range);
-        } else if self.used.len() < MOST_USED {
-            self.used.push(range);
-        } else {
-            self.used = vec![self.used.iter().fold(range, |all, used| hull(&all, used))];
-        }
     }
 
     /// Copies guest memory out.
@@ -587,6 +438,19 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+/// A right for whole pages that can be given.
+struct Change {
+    range: Range<u64>,
+    bits: u8,
+    /// How many pages have a right afterwards.
+    accessible_pages: u64,
+}
+
+/// What the host is to allow: pages are watched until the first store to code is noted.
+fn for_the_host(access: Access) -> Access {
+    if access == Access::ReadWriteExecute { Access::Read } else { access }
 }
 
 /// The places of whole pages in the table of rights.

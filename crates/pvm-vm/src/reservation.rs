@@ -11,7 +11,7 @@
 //! Address space costs no memory: pages are filled by the host when they are first touched. An access that begins at one
 //! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
 
-use crate::Image;
+use crate::image::Image;
 use crate::space::Space;
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
@@ -80,6 +80,7 @@ impl Reservation {
     }
 
     /// Whether a run is to stop.
+    #[inline]
     pub(crate) fn is_interrupted(&self) -> bool {
         self.flag().load(Ordering::Relaxed) != 0
     }
@@ -110,11 +111,28 @@ impl Reservation {
     }
 
     /// The flag that interrupts a run.
+    #[inline]
     fn flag(&self) -> &AtomicU32 {
         let at = self.base().wrapping_add(INTERRUPT_OFFSET as usize);
         // SAFETY: these bytes of the mapping are accessible as long as this is, aligned, and only used as this flag;
         // compiled code only reads it.
         unsafe { AtomicU32::from_ptr(at.cast()) }
+    }
+
+    /// Forgets why a run was to stop, unless the host fails to allow what it had allowed before.
+    pub(crate) fn forget_interrupts(&self) -> bool {
+        self.take_interrupt();
+        !self.is_interrupted()
+    }
+
+    /// Whether a reservation could be at zero now.
+    pub(crate) fn may_be_low(lowest: u32) -> bool {
+        Space::may_be_low(lowest)
+    }
+
+    /// The first address of a reservation at zero.
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.space.first_if_low()
     }
 
     /// Whether the host enforces rights.

@@ -5,7 +5,7 @@
 //! addresses, which Linux gives to nobody, is placed at zero. There is room for one: others, while it lives, are placed
 //! elsewhere, and that makes no difference but in time.
 
-use crate::Image;
+use crate::image::Image;
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::Access;
 use std::io;
@@ -37,6 +37,26 @@ impl Space {
     #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
     pub(crate) fn low_if_free(_: usize, _: u32) -> Option<Space> {
         None
+    }
+
+    /// Whether [`Space::low_if_free`] could give one now.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn may_be_low(lowest: u32) -> bool {
+        LowMapping::may_be_taken(lowest as usize)
+    }
+
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+    pub(crate) fn may_be_low(_: u32) -> bool {
+        false
+    }
+
+    /// The first address of the mapping at zero.
+    pub(crate) fn first_if_low(&self) -> Option<usize> {
+        match self {
+            Space::Anywhere(_) => None,
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            Space::Low(map) => Some(map.first()),
+        }
     }
 
     /// Where the byte of guest address 0 is, or would be.
@@ -168,6 +188,8 @@ mod low {
 
     /// Whether this process has such a mapping.
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    /// Whether something else has been there. It is not likely to go.
+    static WAS_REFUSED: AtomicBool = AtomicBool::new(false);
 
     /// Addresses from some low one up to an end, mapped.
     #[derive(Debug)]
@@ -182,6 +204,11 @@ mod low {
     unsafe impl Sync for LowMapping {}
 
     impl LowMapping {
+        /// Whether it is likely that [`LowMapping::take`] succeeds.
+        pub fn may_be_taken(first: usize) -> bool {
+            first >= LOWEST && !IS_TAKEN.load(Ordering::Relaxed) && !WAS_REFUSED.load(Ordering::Relaxed)
+        }
+
         /// Maps the addresses from `first` up to `end`, if that is not too low and nothing is there. Everything is accessible.
         pub fn take(end: usize, first: usize) -> Option<LowMapping> {
             if first < LOWEST || IS_TAKEN.swap(true, Ordering::Acquire) {
@@ -199,6 +226,7 @@ mod low {
                         // SAFETY: this is what has just been mapped, and nobody knows of it.
                         let _ = unsafe { munmap(elsewhere, end - first) };
                     }
+                    WAS_REFUSED.store(true, Ordering::Relaxed);
                     IS_TAKEN.store(false, Ordering::Release);
                     None
                 }

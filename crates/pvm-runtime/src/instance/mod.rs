@@ -3,6 +3,7 @@
 #[cfg(feature = "cranelift")]
 mod native;
 mod reset;
+mod step;
 mod system;
 mod text;
 
@@ -17,8 +18,9 @@ use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
 use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
-use pvm_program::{LOWEST_ADDRESS, Segment};
-use pvm_vm::{Context, Interrupter, Memory};
+use pvm_program::LOWEST_ADDRESS;
+use pvm_vm::{Context, Interrupter, Memory, Template};
+use std::sync::Arc;
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,15 @@ impl InterruptHandle {
     }
 }
 
+/// A host call of a PVM program, whose code does not change.
+#[derive(Clone, Copy, Debug, Default)]
+struct HostCall {
+    pc: u32,
+    id: i32,
+    /// Where the run goes on after it; 0 if there was none.
+    next: u32,
+}
+
 /// What an instance has executed, if [`crate::Config::count_instructions`] is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -87,6 +98,8 @@ pub struct Instance {
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
     pub(crate) at_host_call: bool,
+    /// The host call that a PVM program has made last.
+    last_call: HostCall,
     /// Gas of the run that no slice has been given yet.
     reserve: u64,
     stats: Stats,
@@ -112,19 +125,17 @@ impl Instance {
     /// looked at before anything is allocated.
     pub fn new(module: &Module, arguments: &[u8]) -> Result<Instance, InstanceError> {
         reset::check(module, arguments)?;
-        let mut instance = Instance::blank(module)?;
+        let mut instance = Instance::with_memory(module, module.template()?)?;
         instance.fill(arguments)?;
         Ok(instance)
     }
 
-    /// A guest without memory.
-    pub(crate) fn blank(module: &Module) -> Result<Instance, InstanceError> {
-        let slot = module.engine().instance_slot()?;
-        let config = module.engine().config();
-        // The lowest 64 KiB are never accessible (Gray Paper A.7; Linux), but in test vectors and on bare metal they may be.
-        let is_usual = module.shared.guest.image().segments.iter().all(|segment| segment.address >= LOWEST_ADDRESS);
-        let lowest = if is_usual { LOWEST_ADDRESS } else { 0 };
-        let memory = Memory::new(config.memory_limit, module.engine().fault_detection(), lowest)?;
+    /// A guest whose memory is what the template says, and everything else to be set.
+    pub(crate) fn with_memory(module: &Module, template: &Arc<Template>) -> Result<Instance, InstanceError> {
+        let engine = module.engine();
+        let slot = engine.instance_slot()?;
+        let limit = engine.config().memory_limit;
+        let memory = Memory::pooled(engine.pool(), limit, module.lowest_address(), template)?;
         Ok(Instance {
             module: module.clone(),
             context: Box::default(),
@@ -132,6 +143,7 @@ impl Instance {
             #[cfg(feature = "cranelift")]
             tier: None,
             at_host_call: false,
+            last_call: HostCall::default(),
             reserve: 0,
             stats: Stats::default(),
             riscv: None,
@@ -143,16 +155,12 @@ impl Instance {
     pub(crate) fn renew_tier(&mut self) {
         #[cfg(feature = "cranelift")]
         {
-            let threshold = self.module.engine().config().jit_threshold;
-            let cache = match &self.riscv {
-                Some(riscv) => riscv.cache(&self.module),
-                None => self.module.shared.cache.as_ref(),
-            };
-            self.tier = cache.map(|_| crate::tier::Tier::new(self.cells(), threshold));
+            self.tier = None;
         }
     }
 
     /// What is interpreted.
+    #[inline]
     fn cells(&self) -> &Cells {
         match &self.riscv {
             Some(riscv) => &riscv.cells,
@@ -166,32 +174,38 @@ impl Instance {
     }
 
     /// The module.
+    #[inline]
     pub fn module(&self) -> &Module {
         &self.module
     }
 
     /// The registers.
+    #[inline]
     pub fn registers(&self) -> &[u64; REG_COUNT] {
         self.context.state.registers.first_chunk().expect("there are more registers than that")
     }
 
     /// The registers, to be changed.
+    #[inline]
     pub fn registers_mut(&mut self) -> &mut [u64; REG_COUNT] {
         self.context.state.registers.first_chunk_mut().expect("there are more registers than that")
     }
 
     /// All registers that a guest can have. Those of RISC-V have 32 bits and are sign-extended.
+    #[inline]
     pub fn all_registers(&self) -> &[u64; 32] {
         &self.context.state.registers
     }
 
     /// All registers that a guest can have, to be changed. What RISC-V does not have is ignored: upper halves, and what is
     /// written to x0.
+    #[inline]
     pub fn all_registers_mut(&mut self) -> &mut [u64; 32] {
         &mut self.context.state.registers
     }
 
     /// The program counter: of the instruction that stopped the last run, or that runs first.
+    #[inline]
     pub fn pc(&self) -> u32 {
         self.context.state.pc
     }
@@ -209,21 +223,25 @@ impl Instance {
     }
 
     /// The gas that is left.
+    #[inline]
     pub fn gas(&self) -> u64 {
         self.context.state.gas
     }
 
     /// Sets the gas that is left.
+    #[inline]
     pub fn set_gas(&mut self, gas: u64) {
         self.context.state.gas = gas;
     }
 
     /// The guest's memory.
+    #[inline]
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
 
     /// The guest's memory, to be changed. Whoever replaces it makes interrupt handles useless.
+    #[inline]
     pub fn memory_mut(&mut self) -> &mut Memory {
         &mut self.memory
     }
@@ -268,20 +286,51 @@ impl Instance {
 
     /// Runs until something stops the guest, and says what.
     pub fn run(&mut self) -> Exit {
+        let exit = self.resume();
+        self.let_go();
+        exit
+    }
+
+    /// The same for a run that is resumed soon: machine code in which it has been is held.
+    #[inline]
+    pub(crate) fn resume(&mut self) -> Exit {
+        #[cfg(feature = "cranelift")]
+        if let Some(exit) = self.resume_native() {
+            return exit;
+        }
         loop {
-            if let Some(exit) = self.run_for(u64::MAX) {
+            if let Some(exit) = self.resume_for(u64::MAX) {
                 return exit;
             }
         }
     }
 
-    /// The same, but gives `None` once a metered run has used as much of this gas as it could, and there is more. A block
-    /// that is dearer is finished all the same.
+    /// Lets go of machine code, which does not take up room any more once others need it.
+    pub(crate) fn let_go(&mut self) {
+        #[cfg(feature = "cranelift")]
+        if let Some(tier) = &mut self.tier {
+            tier.release();
+        }
+    }
+
+    /// Runs as [`Instance::run`] does, but gives `None` once a metered run has used as much of this gas as it could, and
+    /// there is more. A block that is dearer is finished all the same.
     pub(crate) fn run_for(&mut self, most: u64) -> Option<Exit> {
+        let exit = self.resume_for(most);
+        self.let_go();
+        exit
+    }
+
+    #[inline]
+    fn resume_for(&mut self, most: u64) -> Option<Exit> {
         if std::mem::take(&mut self.at_host_call) {
             self.step_over();
         }
         self.prepare_riscv();
+        #[cfg(feature = "cranelift")]
+        if self.tier.is_none() {
+            self.make_tier();
+        }
         let metered = self.module.gas_model() != GasModel::None;
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
@@ -311,7 +360,23 @@ impl Instance {
         exit
     }
 
+    /// What the run-time system does about what has stopped the interpreter; `None` if the guest goes on.
+    fn stopped(&mut self, stop: Stop) -> Option<Exit> {
+        match stop {
+            Stop::Halt => Some(Exit::Halt),
+            Stop::Panic => Some(Exit::Panic),
+            Stop::HostCall { .. } if self.riscv.is_some() => self.environment_call(),
+            Stop::HostCall { id } => Some(self.host_call(id)),
+            Stop::OutOfGas => Some(Exit::OutOfGas),
+            Stop::Hot => None,
+            Stop::Fault(fault) => self.fault(fault),
+            Stop::System => self.system(),
+            Stop::Unknown => self.learn(),
+        }
+    }
+
     /// How much gas a run gets until it is looked whether it is to stop.
+    #[inline]
     fn slice_limit(&self) -> u64 {
         #[cfg(feature = "cranelift")]
         if self.tier.is_some() {
@@ -321,8 +386,11 @@ impl Instance {
     }
 
     /// Goes on behind the instruction, within its block.
+    #[inline]
     fn step_over(&mut self) {
-        self.context.state.pc = self.fetch(self.pc()).next;
+        let pc = self.pc();
+        self.context.state.pc =
+            if self.last_call.pc == pc && self.last_call.next != 0 { self.last_call.next } else { self.fetch(pc).next };
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
@@ -331,11 +399,11 @@ impl Instance {
             return exit;
         }
         #[cfg(feature = "cranelift")]
-        let (module, mut from) = (self.module.clone(), native::From::Outside);
+        let mut from = native::From::Outside;
         loop {
             #[cfg(feature = "cranelift")]
-            match self.run_native(&module, from) {
-                native::End::Interpret => {}
+            match self.run_native(from) {
+                native::End::Interpret => self.let_go(),
                 native::End::System => {
                     from = native::From::Outside;
                     match self.system() {
@@ -352,29 +420,11 @@ impl Instance {
                 }
                 native::End::Exit(exit) => return exit,
             }
-            let is_hot = match self.interpret() {
-                Stop::Halt => return Exit::Halt,
-                Stop::Panic => return Exit::Panic,
-                Stop::HostCall { .. } if self.riscv.is_some() => match self.environment_call() {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-                Stop::HostCall { id } => return self.host_call(id),
-                Stop::OutOfGas => return Exit::OutOfGas,
-                Stop::Hot => true,
-                Stop::Fault(fault) => match self.fault(fault) {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-                Stop::System => match self.system() {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-                Stop::Unknown => match self.learn() {
-                    Some(exit) => return exit,
-                    None => false,
-                },
-            };
+            let stop = self.interpret();
+            let is_hot = stop == Stop::Hot;
+            if let Some(exit) = self.stopped(stop) {
+                return exit;
+            }
             #[cfg(feature = "cranelift")]
             {
                 from = if is_hot { native::From::Interpreter } else { native::From::Outside };
@@ -385,8 +435,12 @@ impl Instance {
     }
 
     /// In the pipeline model the price of a part of a block is known only by looking at it.
+    #[inline]
     fn pay_for_rest_of_block(&mut self) -> Option<Exit> {
-        let code = self.module.code().filter(|_| self.module.gas_model() == GasModel::Pipeline)?;
+        if self.module.gas_model() != GasModel::Pipeline {
+            return None;
+        }
+        let code = self.module.code()?;
         let state = &mut self.context.state;
         if state.paid || code.is_block_start(state.pc) {
             return None;
@@ -420,6 +474,7 @@ impl Instance {
         }
     }
 
+    #[inline]
     fn host_call(&mut self, id: i32) -> Exit {
         self.at_host_call = true;
         Exit::HostCall { id: id as u64 }
@@ -433,13 +488,4 @@ impl Instance {
             _ => Some(Exit::PageFault { address: fault.page() }),
         }
     }
-}
-
-/// Puts segments into memory.
-fn load<'a>(memory: &mut Memory, segments: impl Iterator<Item = &'a Segment>) -> Result<(), InstanceError> {
-    for segment in segments {
-        memory.map(segment.address, u64::from(segment.size), segment.access)?;
-        memory.initialise(segment.address, &segment.data)?;
-    }
-    Ok(())
 }

@@ -1,9 +1,12 @@
 //! The part of a run that happens in machine code.
 
-use super::{Exit, Instance, source};
-use crate::Module;
+use super::{Exit, HostCall, Instance, source};
+use crate::source::Source;
+use crate::tier::Tier;
 use pvm_frontend::Exit as Native;
+use pvm_gas::GasModel;
 use pvm_ops::{Fetched, Inst, Memory};
+use pvm_vm::Context;
 
 /// How the guest came to where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,57 +31,58 @@ pub(super) enum End {
 }
 
 impl Instance {
-    /// Runs machine code as long as there is any for where the guest is.
-    pub(super) fn run_native(&mut self, module: &Module, from: From) -> End {
-        let end = self.run_regions(module, from);
-        if let Some(tier) = &mut self.tier {
-            tier.release();
+    /// Makes what decides between machine code and interpreter, if there is a choice. Guests of a PVM program go on counting
+    /// where others have stopped.
+    #[cold]
+    pub(super) fn make_tier(&mut self) {
+        let cache = match &self.riscv {
+            Some(riscv) => riscv.cache(&self.module),
+            None => self.module.shared.cache.as_ref(),
+        };
+        if cache.is_none() {
+            return;
         }
-        end
+        let former = if self.riscv.is_none() { self.module.take_tier() } else { None };
+        let threshold = self.module.engine().config().jit_threshold;
+        self.tier = Some(former.unwrap_or_else(|| Tier::new(self.cells(), threshold)));
     }
 
-    fn run_regions(&mut self, module: &Module, mut from: From) -> End {
-        let (cache, cells) = match &self.riscv {
+    /// Runs machine code as long as there is any for where the guest is.
+    pub(super) fn run_native(&mut self, mut from: From) -> End {
+        let Instance { module, context, memory, tier, riscv, stats, .. } = self;
+        let (cache, cells) = match riscv {
             Some(riscv) => (riscv.cache(module), &riscv.cells),
             None => (module.shared.cache.as_ref(), module.shared.guest.cells()),
         };
-        let (Some(cache), Some(tier)) = (cache, &mut self.tier) else { return End::Interpret };
+        let (Some(cache), Some(tier)) = (cache, tier) else { return End::Interpret };
         let source = source(module, cells);
         if from == From::Interpreter {
-            tier.compile(cache, cells, source, &self.memory, self.context.state.pc);
+            tier.compile(cache, cells, source, memory, context.state.pc);
         }
         loop {
-            let before = self.context.state.instructions;
+            let before = context.state.instructions;
             let is_entered = from == From::Outside;
-            let Some(exit) = tier.run(cache, cells, source, &mut self.context, &mut self.memory, is_entered) else {
+            let Some(exit) = tier.run(cache, cells, source, context, memory, is_entered) else {
                 return End::Interpret;
             };
-            self.stats.native_entries += 1;
-            self.stats.instructions_native += self.context.state.instructions.wrapping_sub(before);
-            self.context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
+            stats.native_entries += 1;
+            stats.instructions_native += context.state.instructions.wrapping_sub(before);
+            context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
             match exit {
                 Native::Enter | Native::EnterPaid => {}
                 Native::EnterByJump => {
-                    let jump = [self.context.jump, self.context.state.pc];
-                    tier.miss(cache, cells, source, &self.memory, jump);
+                    let jump = [context.jump, context.state.pc];
+                    tier.miss(cache, cells, source, memory, jump);
                 }
-                Native::Sbrk => {
-                    let state = &mut self.context.state;
-                    let Fetched { inst, next } = source.fetch(&self.memory, state.pc);
-                    if let Inst::Sbrk { dst, size } = inst {
-                        state.registers[dst.index()] = self.memory.sbrk(state.registers[size.index()]);
-                    }
-                    state.pc = next;
-                    state.paid = module.gas_model().charges_blocks();
-                }
+                Native::Sbrk => sbrk(source, context, memory, module.gas_model()),
                 Native::Interpret | Native::InterpretPaid => return End::Interpret,
                 Native::System => return End::System,
-                Native::HostCall if self.riscv.is_some() => return End::EnvironmentCall,
+                Native::HostCall if riscv.is_some() => return End::EnvironmentCall,
                 Native::HostCall => return End::Exit(self.native_host_call()),
                 Native::Halt => return End::Exit(Exit::Halt),
                 Native::Panic => return End::Exit(Exit::Panic),
                 Native::Interrupt => {
-                    self.memory.take_interrupt();
+                    memory.take_interrupt();
                     return End::Exit(Exit::Interrupted);
                 }
             }
@@ -86,10 +90,74 @@ impl Instance {
         }
     }
 
+    /// Goes on behind a host call in machine code that is held: what a run does that is resumed, without all that is not
+    /// needed then. `None` if something else is needed, which is done by going on as usual from here.
+    #[inline]
+    pub(super) fn resume_native(&mut self) -> Option<Exit> {
+        let Instance { module, context, memory, tier: Some(tier), riscv: None, last_call, stats, .. } = self else {
+            return None;
+        };
+        if !self.at_host_call || last_call.pc != context.state.pc || last_call.next == 0 || memory.is_interrupted() {
+            return None;
+        }
+        let cache = module.shared.cache.as_ref()?;
+        let model = module.shared.gas_model;
+        let paid = model.charges_blocks();
+        let place = tier.held(last_call.next, paid)?;
+        self.at_host_call = false;
+        let state = &mut context.state;
+        let (gas, before) = (state.gas, state.instructions);
+        let reserve = if model == GasModel::None { 0 } else { gas.saturating_sub(Context::SLICE) };
+        state.gas = if model == GasModel::None { Context::SLICE } else { gas - reserve };
+        (state.pc, state.paid) = (last_call.next, paid);
+        let exit = cache.run(place, context, memory);
+        let state = &mut context.state;
+        stats.native_entries += 1;
+        stats.instructions_native += state.instructions.wrapping_sub(before);
+        state.gas = if model == GasModel::None { gas } else { state.gas + reserve };
+        state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
+        match exit {
+            Native::HostCall => return Some(self.native_host_call()),
+            Native::Halt => return Some(Exit::Halt),
+            Native::Panic => return Some(Exit::Panic),
+            Native::Interrupt => {
+                memory.take_interrupt();
+                return Some(Exit::Interrupted);
+            }
+            Native::Sbrk => sbrk(source(module, module.shared.guest.cells()), context, memory, model),
+            Native::Enter | Native::EnterPaid | Native::EnterByJump | Native::Interpret | Native::InterpretPaid => {}
+            Native::System => unreachable!("PVM programs have no such instructions"),
+        }
+        None
+    }
+
+    #[inline]
     fn native_host_call(&mut self) -> Exit {
-        match self.fetch(self.pc()).inst {
-            Inst::HostCall { id } => self.host_call(id),
-            other => unreachable!("compiled code took {other:?} for a host call"),
+        let pc = self.pc();
+        if self.last_call.pc != pc || self.last_call.next == 0 {
+            let call = self.cells().host_call(pc);
+            let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
+            self.last_call = HostCall { pc, id, next };
+        }
+        self.host_call(self.last_call.id)
+    }
+}
+
+/// Does the request for heap at which machine code has stopped.
+fn sbrk(source: Source<'_>, context: &mut Context, memory: &mut pvm_vm::Memory, model: GasModel) {
+    let state = &mut context.state;
+    let Fetched { inst, next } = source.fetch(memory, state.pc);
+    if let Inst::Sbrk { dst, size } = inst {
+        state.registers[dst.index()] = memory.sbrk(state.registers[size.index()]);
+    }
+    state.pc = next;
+    state.paid = model.charges_blocks();
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(tier) = self.tier.take().filter(|_| self.riscv.is_none()) {
+            self.module.keep_tier(tier);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The start of a guest, and how an instance comes back to it.
 
-use super::{Instance, load};
+use super::Instance;
 use crate::module::Guest;
 use crate::riscv::Riscv;
 use crate::{InstanceError, Module};
 use pvm_isa::REG_COUNT;
-use pvm_ops::{PAGE_SIZE, State};
-use pvm_program::{Format, MAX_ARGUMENTS};
+use pvm_ops::{Access, PAGE_SIZE, State};
+use pvm_program::{Format, MAX_ARGUMENTS, Segment};
 use pvm_vm::MemoryError;
 
 /// What a run has beside memory and gas, put aside while another function of the guest runs.
@@ -47,19 +47,35 @@ impl Instance {
     /// As [`Instance::new`]. The guest is not at its start then unless the arguments were refused, which changes nothing.
     pub fn reset(&mut self, arguments: &[u8]) -> Result<(), InstanceError> {
         check(&self.module, arguments)?;
-        self.memory.reset()?;
+        let template = self.module.template()?;
+        self.memory.begin(template)?;
         self.fill(arguments)
     }
 
-    /// Puts the program into memory in which nothing is accessible, and everything else to its start.
-    pub(super) fn fill(&mut self, arguments: &[u8]) -> Result<(), InstanceError> {
+    /// Forgets all that a guest has beside memory, in which there is the code of the module.
+    pub(crate) fn begin_anew(&mut self) {
         self.at_host_call = false;
         let instructions = self.context.state.instructions;
         self.context.state = State { instructions, ..State::default() };
+        if self.module.executable().is_some() {
+            self.memory.take_changes();
+            self.riscv = Some(Box::new(Riscv::new(self.module.gas_model())));
+            self.renew_tier();
+        }
+    }
+
+    /// Brings everything to the start of the program but for memory, which is there, and adds arguments to that.
+    pub(super) fn fill(&mut self, arguments: &[u8]) -> Result<(), InstanceError> {
+        self.begin_anew();
         match &self.module.shared.guest {
             Guest::Pvm(pvm) => {
                 let program = &pvm.program;
-                load(&mut self.memory, program.image.segments.iter().chain(&program.arguments(arguments)))?;
+                if let Some(Segment { address, size, access, data, .. }) = program.arguments(arguments) {
+                    // They are written while that needs no change of rights.
+                    self.memory.map(address, size.into(), Access::ReadWrite)?;
+                    self.memory.initialise(address, &data)?;
+                    self.memory.protect(address, size.into(), access)?;
+                }
                 if let Some(heap) = program.image.heap {
                     // PolkaVM's own `sbrk` answers with the new end, JAM's with the former one.
                     self.memory.set_heap(heap.start, heap.limit, program.format == Format::PolkaVm);
@@ -68,14 +84,9 @@ impl Instance {
                 self.context.state.registers[..REG_COUNT].copy_from_slice(&registers);
             }
             Guest::Riscv(guest) => {
-                load(&mut self.memory, guest.executable.image.segments.iter())?;
-                // It is the module's code so far.
-                self.memory.take_changes();
                 self.context.state.pc = guest.executable.entry;
-                self.riscv = Some(Box::new(Riscv::new(self.module.gas_model())));
             }
         }
-        self.renew_tier();
         Ok(())
     }
 

@@ -38,7 +38,14 @@ impl Instance {
     }
 
     /// What a RISC-V guest needs before a run.
+    #[inline]
     pub(super) fn prepare_riscv(&mut self) {
+        if self.riscv.is_some() {
+            self.prepare();
+        }
+    }
+
+    fn prepare(&mut self) {
         let Some(riscv) = &mut self.riscv else { return };
         let registers = &mut self.context.state.registers;
         registers.iter_mut().for_each(|register| *register = *register as i32 as u64);
@@ -51,6 +58,7 @@ impl Instance {
     }
 
     /// Notes what gas is left after a run.
+    #[inline]
     pub(super) fn note_left(&mut self) {
         if let Some(riscv) = &mut self.riscv
             && self.module.gas_model() == GasModel::Instruction

@@ -15,7 +15,7 @@ mod state;
 use crate::InstanceError;
 use crate::riscv::CONTROL_WORDS;
 use pvm_ops::{Access, PAGE_SIZE};
-use pvm_vm::{Image, MemoryError};
+use pvm_vm::{MemoryError, Template};
 use std::sync::{Arc, OnceLock};
 
 pub use format::VERSION as SNAPSHOT_VERSION;
@@ -45,8 +45,8 @@ pub use format::VERSION as SNAPSHOT_VERSION;
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     contents: Arc<Contents>,
-    /// The areas as guests map them, once one has gone on from here; `None` where they are copied.
-    image: Arc<OnceLock<Option<Image>>>,
+    /// What guests that go on from here begin with, once there was one.
+    template: Arc<OnceLock<Arc<Template>>>,
 }
 
 impl PartialEq for Snapshot {
@@ -59,7 +59,7 @@ impl Eq for Snapshot {}
 
 impl Snapshot {
     fn new(contents: Contents) -> Snapshot {
-        Snapshot { contents: Arc::new(contents), image: Arc::default() }
+        Snapshot { contents: Arc::new(contents), template: Arc::default() }
     }
 }
 

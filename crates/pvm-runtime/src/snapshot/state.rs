@@ -8,7 +8,8 @@ use pvm_gas::GasModel;
 use pvm_isa::Profile;
 use pvm_ops::{Access, PAGE_SIZE, State};
 use pvm_program::Segment;
-use pvm_vm::{Image, Memory, MemoryError};
+use pvm_vm::{Memory, MemoryError, Template};
+use std::sync::Arc;
 
 impl Instance {
     /// The state of the guest. What a RISC-V guest has stored to its code is seen by its fetches from then on, as after a
@@ -28,11 +29,14 @@ impl Instance {
     /// If it is of another program, or as [`Instance::new`].
     pub fn from_snapshot(module: &Module, snapshot: &Snapshot) -> Result<Instance, SnapshotError> {
         snapshot.check(module)?;
-        let mut instance = Instance::blank(module)?;
-        if module.executable().is_none() {
-            instance.renew_tier();
+        let is_same = snapshot.has_the_code_of(module);
+        let template = if is_same { snapshot.template() } else { module.template() }?;
+        let mut instance = Instance::with_memory(module, template)?;
+        instance.begin_anew();
+        if !is_same {
+            instance.memory.begin(snapshot.template()?)?;
         }
-        instance.restore(snapshot)?;
+        instance.give(&snapshot.contents.machine);
         Ok(instance)
     }
 
@@ -44,54 +48,16 @@ impl Instance {
     /// to give memory, the guest is to be reset or restored again.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         snapshot.check(self.module())?;
-        let is_riscv = self.module().executable().is_some();
-        if is_riscv {
+        let template = snapshot.template()?;
+        if snapshot.has_the_code_of(self.module()) {
+            self.memory.begin(template)?;
+            self.begin_anew();
+        } else {
             self.reset(&[])?;
+            self.memory.begin(template)?;
         }
-        let is_code_the_same = is_riscv && self.has_the_code_of(snapshot);
-        let Contents { machine, areas, pages, .. } = &*snapshot.contents;
-        self.memory_mut().reset()?;
-        match snapshot.image() {
-            Some(image) => {
-                let mut offset = 0;
-                for area in areas {
-                    self.memory_mut().map_image(area.address, image, offset, area.size(), area.access)?;
-                    offset += area.size();
-                }
-            }
-            None => {
-                for area in areas {
-                    self.memory_mut().map(area.address, area.size(), area.access)?;
-                }
-                for (address, bytes) in pages {
-                    self.memory_mut().initialise(*address, &bytes[..])?;
-                }
-            }
-        }
-        if is_code_the_same {
-            // What was compiled for the module is good for this guest.
-            self.memory_mut().take_changes();
-        }
-        self.give(machine);
+        self.give(&snapshot.contents.machine);
         Ok(())
-    }
-
-    /// Whether the executable pages of the memory, which is that of a fresh guest, are those of the snapshot.
-    fn has_the_code_of(&self, snapshot: &Snapshot) -> bool {
-        let memory = self.memory();
-        let zeros = [0; PAGE_SIZE as usize];
-        let code = |areas: &[Area]| -> Vec<Area> {
-            areas.iter().filter(|area| area.access.is_executable()).copied().collect()
-        };
-        let areas = code(&snapshot.contents.areas);
-        areas == code(&areas_of(memory))
-            && areas.iter().flat_map(|area| (0..area.pages).map(|page| area.address + page * PAGE_SIZE)).all(
-                |address| {
-                    let pages = &snapshot.contents.pages;
-                    let saved = pages.binary_search_by_key(&address, |(at, _)| *at).map_or(&zeros, |at| &*pages[at].1);
-                    memory.read_array(address).is_ok_and(|bytes| bytes == *saved)
-                },
-            )
     }
 
     fn machine(&self) -> Machine {
@@ -127,22 +93,37 @@ impl Instance {
 }
 
 impl Snapshot {
-    /// The areas one after the other, to be mapped; `None` where the host has no images.
-    fn image(&self) -> Option<&Image> {
-        let make = || {
-            let Contents { areas, pages, .. } = &*self.contents;
-            let mut pages = pages.iter().peekable();
-            let mut start = 0;
-            let mut placed = Vec::new();
-            for area in areas {
-                while let Some((address, bytes)) = pages.next_if(|(address, _)| u64::from(*address) < area.end()) {
-                    placed.push((start + u64::from(address - area.address), &bytes[..]));
-                }
-                start += area.size();
-            }
-            Image::new(start, placed.into_iter()).ok()
+    /// What guests begin with that go on from here.
+    fn template(&self) -> Result<&Arc<Template>, MemoryError> {
+        if let Some(template) = self.template.get() {
+            return Ok(template);
+        }
+        let Contents { areas, pages, .. } = &*self.contents;
+        let areas = areas.iter().map(|area| (area.address, area.size(), area.access));
+        let pages = pages.iter().map(|(address, bytes)| (*address, &bytes[..]));
+        let template = Template::new(areas, pages)?;
+        Ok(self.template.get_or_init(|| Arc::new(template)))
+    }
+
+    /// Whether code is the module's, so that what was compiled for that is good for guests that go on from here: PVM programs
+    /// have none in memory.
+    fn has_the_code_of(&self, module: &Module) -> bool {
+        let Some(executable) = module.executable() else { return true };
+        let Contents { areas, pages, .. } = &*self.contents;
+        let segments = executable.image.segments.iter().filter(|segment| segment.access.is_executable());
+        let mut code: Vec<_> = segments.clone().map(|one| (one.address, one.size / PAGE_SIZE, one.access)).collect();
+        code.sort_by_key(|&(address, ..)| address);
+        let code = side_by_side(code);
+        let ours: Vec<_> = areas.iter().filter(|area| area.access.is_executable()).copied().collect();
+        let holds = |address: u32| {
+            let zeros = [0; PAGE_SIZE as usize];
+            let page = pages.binary_search_by_key(&address, |(at, _)| *at).map_or(&zeros, |at| &*pages[at].1);
+            let segment = segments.clone().find(|one| address.wrapping_sub(one.address) < one.size);
+            let rest = segment.and_then(|one| one.data.get((address - one.address) as usize..)).unwrap_or_default();
+            let (same, behind) = page.split_at(rest.len().min(page.len()));
+            same == &rest[..same.len()] && behind.iter().all(|&byte| byte == 0)
         };
-        self.image.get_or_init(make).as_ref()
+        code == ours && code.iter().flat_map(|area| (0..area.pages).map(|n| area.address + n * PAGE_SIZE)).all(holds)
     }
 
     /// Checks that it is of the module's program, and that its engine allows so much memory.
@@ -212,8 +193,19 @@ fn add(sum: u64, bytes: &[u8]) -> u64 {
 
 /// What is accessible.
 fn areas_of(memory: &Memory) -> Vec<Area> {
-    let areas = memory.areas();
-    areas.into_iter().map(|(address, pages, access)| Area { address, pages, access }).collect()
+    side_by_side(memory.areas())
+}
+
+/// Areas in the order of their addresses, as few as possible.
+fn side_by_side(areas: Vec<(u32, u32, Access)>) -> Vec<Area> {
+    let mut joined: Vec<Area> = Vec::new();
+    for (address, pages, access) in areas {
+        match joined.last_mut() {
+            Some(last) if last.access == access && last.end() == u64::from(address) => last.pages += pages,
+            _ => joined.push(Area { address, pages, access }),
+        }
+    }
+    joined
 }
 
 /// What is accessible, and the pages of it that do not hold zeros only.

@@ -45,11 +45,13 @@ const STACK_SIZE: u64 = 1 << 20;
 const STACK_END: u32 = RISCV.returns_to - PAGE_SIZE;
 
 impl Abi {
+    #[inline]
     pub(crate) fn of(module: &Module) -> &'static Abi {
         if module.executable().is_some() { &RISCV } else { &PVM }
     }
 
     /// An argument of a function that has just been called, from 0.
+    #[inline]
     pub(crate) fn argument(&self, instance: &Instance, index: usize) -> u64 {
         let value = if index < self.arguments { instance.all_registers()[self.first_argument + index] } else { 0 };
         if self.is_narrow { u64::from(value as u32) } else { value }

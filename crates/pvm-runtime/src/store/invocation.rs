@@ -50,7 +50,9 @@ impl<T> Store<T> {
             Exit::Halt => Completion::Output(self.parts.instance.output()),
             Exit::Panic | Exit::PageFault { .. } | Exit::Trap { .. } => Completion::Panic,
             Exit::OutOfGas => Completion::OutOfGas,
-            exit @ (Exit::HostCall { .. } | Exit::Ecall | Exit::Interrupted) => return Err(CallError::Stopped(exit)),
+            exit @ (Exit::HostCall { .. } | Exit::Ecall | Exit::Interrupted) => {
+                return Err(CallError::Stopped(exit));
+            }
         };
         Ok(Invocation { gas_used: gas.saturating_sub(self.parts.instance.gas()), completion })
     }

@@ -128,8 +128,15 @@ impl<T> Parts<T> {
     }
 
     pub(crate) fn run(&mut self, linker: &Linker<T>) -> Result<Exit, RunError> {
+        let result = self.serve(linker);
+        self.instance.let_go();
+        result
+    }
+
+    /// Runs, and answers calls. Meanwhile machine code is held, so that the way back into it is short.
+    fn serve(&mut self, linker: &Linker<T>) -> Result<Exit, RunError> {
         loop {
-            let exit = self.instance.run();
+            let exit = self.instance.resume();
             match self.pause(exit, linker) {
                 Pause::Exit(exit) => return Ok(exit),
                 Pause::Call(number, Function::Asynchronous(_)) => return Err(RunError::Asynchronous { number }),

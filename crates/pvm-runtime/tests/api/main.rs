@@ -3,10 +3,13 @@
 mod asynchronous;
 mod calls;
 mod interruption;
+mod lifetimes;
 mod limits;
 mod linker;
 mod memory;
+mod resumed;
 mod snapshots;
+mod steps;
 mod threads;
 
 use pvm_runtime::{Config, Engine, Executable, Jit, Module, Options, Program};
