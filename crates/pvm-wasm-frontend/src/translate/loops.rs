@@ -35,9 +35,9 @@ pub(super) fn scan(body: &FunctionBody<'_>) -> Result<Vec<LoopLocals>, WasmError
                 loops.push(LoopLocals::default());
             }
             (Operator::Block { .. } | Operator::If { .. }, _) => open.push(false),
-            (Operator::End, Some(&number)) => {
-                if open.pop() == Some(true) {
-                    inside.pop();
+            (Operator::End, _) => {
+                let is_loop = open.pop() == Some(true);
+                if let Some(number) = inside.pop_if(|_| is_loop) {
                     let closed = loops[number].close();
                     entries += closed.set.len() + closed.read.len();
                     if let Some(&outside) = inside.last() {
@@ -46,9 +46,6 @@ pub(super) fn scan(body: &FunctionBody<'_>) -> Result<Vec<LoopLocals>, WasmError
                     }
                     loops[number] = closed;
                 }
-            }
-            (Operator::End, None) => {
-                open.pop();
             }
             (Operator::LocalSet { local_index } | Operator::LocalTee { local_index }, Some(&number)) => {
                 loops[number].set.push(local_index);
