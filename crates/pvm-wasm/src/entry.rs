@@ -191,12 +191,12 @@ impl Entries<'_, '_> {
             ResultForm::Nothing => [builder.ins().iconst(I64, 0); 2],
             ResultForm::Packed => {
                 let low = builder.ins().ireduce(I32, results[0]);
-                [builder.ins().uextend(I64, low), builder.ins().ushr_imm_u(results[0], 32)]
+                [builder.ins().sextend(I64, low), builder.ins().sshr_imm_u(results[0], 32)]
             }
-            ResultForm::Pair => [builder.ins().uextend(I64, results[0]), builder.ins().uextend(I64, results[1])],
+            ResultForm::Pair => [builder.ins().sextend(I64, results[0]), builder.ins().sextend(I64, results[1])],
             ResultForm::Globals(offset, length) => [offset, length].map(|global| {
                 let value = global_value(builder, instance.globals[global as usize]);
-                builder.ins().uextend(I64, value)
+                builder.ins().sextend(I64, value)
             }),
         };
         place_result(builder, instance, offset, length)
@@ -283,7 +283,8 @@ fn copy_words(builder: &mut FunctionBuilder<'_>, from: Value, to: Value, length:
     builder.switch_to_block(done);
 }
 
-/// The address of a result in linear memory. One that is not inside is a trap.
+/// The address of a result in linear memory. One that is not inside is a trap. Both numbers are sign-extended, as registers
+/// hold them, so that those above 2^31, which no memory has, are greater than all others.
 fn place_result(
     builder: &mut FunctionBuilder<'_>,
     instance: &Instance<'_>,
@@ -294,10 +295,12 @@ fn place_result(
         return [builder.ins().iconst(I64, 0); 2];
     };
     let size = load_extent(builder, memory.size);
-    let size = builder.ins().uextend(I64, size);
-    let end = builder.ins().iadd(offset, length);
-    let is_outside = builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-    builder.ins().trapnz(is_outside, TRAP);
+    let size = builder.ins().sextend(I64, size);
+    let room = builder.ins().isub(size, offset);
+    for (value, most) in [(offset, size), (length, room)] {
+        let is_outside = builder.ins().icmp(IntCC::UnsignedGreaterThan, value, most);
+        builder.ins().trapnz(is_outside, TRAP);
+    }
     [builder.ins().iadd_imm_s(offset, i64::from(memory.base)), length]
 }
 

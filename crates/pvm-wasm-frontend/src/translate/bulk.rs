@@ -1,5 +1,6 @@
 //! Instructions on ranges of the linear memory and of tables. Ranges are checked as a whole, before anything happens.
 
+use super::range::most;
 use super::{TRAP, Translator};
 use crate::instance::{Extent, SegmentPlace, TablePlace};
 use crate::{CELL, Helper};
@@ -13,6 +14,8 @@ use wasmparser::Operator;
 struct Area {
     base: u32,
     size: Extent,
+    /// What it has at least.
+    minimum: u64,
     /// Bytes to an element.
     unit: u32,
 }
@@ -53,12 +56,12 @@ impl Translator<'_, '_> {
 
     fn memory_area(&self) -> Area {
         let memory = self.memory_place();
-        Area { base: memory.base, size: memory.size, unit: 1 }
+        Area { base: memory.base, size: memory.size, minimum: self.least_size(), unit: 1 }
     }
 
     fn table_area(&self, table: u32) -> Area {
         let TablePlace { base, size, .. } = self.instance.tables[table as usize];
-        Area { base, size, unit: CELL }
+        Area { base, size, minimum: least(size), unit: CELL }
     }
 
     fn copy(&mut self, target: Area, source: Area) {
@@ -82,10 +85,12 @@ impl Translator<'_, '_> {
         let start = self.builder.ins().uextend(I64, start);
         let length = self.builder.ins().uextend(I64, length);
         let end = self.builder.ins().iadd(start, length);
-        let size = self.extent(area.size);
-        let size = self.builder.ins().uextend(I64, size);
-        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-        self.builder.ins().trapnz(is_outside, TRAP);
+        if most(&self.builder.func, end) > area.minimum {
+            let size = self.extent(area.size);
+            let size = self.builder.ins().uextend(I64, size);
+            let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+            self.builder.ins().trapnz(is_outside, TRAP);
+        }
         let offset = self.builder.ins().imul_imm_s(start, i64::from(area.unit));
         self.builder.ins().iadd_imm_s(offset, i64::from(area.base))
     }
@@ -101,5 +106,10 @@ impl Translator<'_, '_> {
 }
 
 fn segment_area(segment: SegmentPlace, unit: u32) -> Area {
-    Area { base: segment.base, size: segment.length, unit }
+    Area { base: segment.base, size: segment.length, minimum: least(segment.length), unit }
+}
+
+/// What is known of a size beforehand.
+fn least(size: Extent) -> u64 {
+    if let Extent::Constant(size) = size { u64::from(size) } else { 0 }
 }

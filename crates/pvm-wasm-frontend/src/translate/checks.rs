@@ -9,12 +9,12 @@
 use cranelift_codegen::ir::{Inst, Value};
 use std::collections::HashMap;
 
-/// Facts of the form "this address and so many bytes from there are inside".
+/// Facts of the form "this address and so many bytes from there are inside". Without an address: so many bytes are.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    known: HashMap<Value, Fact>,
+    known: HashMap<Option<Value>, Fact>,
     /// What was known before, in order, to go back to.
-    log: Vec<(Value, Option<Fact>)>,
+    log: Vec<(Option<Value>, Option<Fact>)>,
     /// How often something has happened that a trap must not come before.
     effects: u64,
 }
@@ -30,19 +30,33 @@ struct Fact {
 impl Checks {
     /// Whether so many bytes are known to be inside.
     pub(super) fn covers(&self, address: Value, len: u64) -> bool {
-        self.known.get(&address).is_some_and(|fact| fact.len >= len)
+        self.known.get(&Some(address)).is_some_and(|fact| fact.len >= len)
+    }
+
+    /// How many bytes the memory is known to have at least.
+    pub(super) fn size(&self) -> u64 {
+        self.known.get(&None).map_or(0, |fact| fact.len)
     }
 
     /// The constant in a check of the address that has not been followed by any effect.
     pub(super) fn recent(&self, address: Value) -> Option<Inst> {
-        let (limit, effects) = self.known.get(&address)?.limit?;
+        let (limit, effects) = self.known.get(&Some(address))?.limit?;
         (effects == self.effects).then_some(limit)
     }
 
     /// Notes that so many bytes are inside, and the constant in the check that says so.
     pub(super) fn note(&mut self, address: Value, len: u64, limit: Option<Inst>) {
         let limit = limit.map(|limit| (limit, self.effects));
-        let before = self.known.insert(address, Fact { len, limit });
+        self.set(Some(address), Fact { len, limit });
+    }
+
+    /// Notes that the memory has so many bytes.
+    pub(super) fn note_size(&mut self, len: u64) {
+        self.set(None, Fact { len, limit: None });
+    }
+
+    fn set(&mut self, address: Option<Value>, fact: Fact) {
+        let before = self.known.insert(address, fact);
         self.log.push((address, before));
     }
 

@@ -4,6 +4,7 @@
 //! memory is smaller than 2^31 bytes, and PVM takes addresses modulo 2^32: once an access is checked, the place is the
 //! address with the offset and the base of the memory as one constant.
 
+use super::range::most;
 use super::{TRAP, Translator};
 use crate::WASM_PAGE;
 use crate::instance::{ADDED, Bounds, Extent, MemoryPlace};
@@ -67,8 +68,9 @@ impl Translator<'_, '_> {
             self.trap();
             return None;
         }
-        if !self.checks.covers(address, end) {
-            let limit = match self.checks.recent(address).filter(|_| end <= u64::from(memory.minimum)) {
+        let is_inside = most(&self.builder.func, address).saturating_add(end) <= self.least_size();
+        if !is_inside && !self.checks.covers(address, end) {
+            let limit = match self.checks.recent(address).filter(|_| end <= self.least_size()) {
                 Some(limit) => {
                     self.widen(memory, limit, end as u32);
                     Some(limit)
@@ -97,9 +99,11 @@ impl Translator<'_, '_> {
             Extent::Constant(_) => constant,
             _ => {
                 let bytes = self.extent(size);
-                if end > memory.minimum {
+                if u64::from(end) > self.least_size() {
                     let is_short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, bytes, i64::from(end));
                     self.builder.ins().trapnz(is_short, TRAP);
+                    // It has whole pages.
+                    self.checks.note_size(u64::from(end).next_multiple_of(u64::from(WASM_PAGE)));
                 }
                 self.builder.ins().iadd(bytes, constant)
             }
@@ -114,6 +118,11 @@ impl Translator<'_, '_> {
         let size = self.checked_size(memory);
         let imm = Imm64::new(limit(size, end));
         self.builder.func.dfg.insts[constant] = InstructionData::UnaryImm { opcode: Opcode::Iconst, imm };
+    }
+
+    /// How many bytes the memory has at least, here.
+    pub(super) fn least_size(&self) -> u64 {
+        u64::from(self.memory_place().minimum).max(self.checks.size())
     }
 
     /// The size that accesses are checked against.

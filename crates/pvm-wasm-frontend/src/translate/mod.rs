@@ -12,6 +12,7 @@ mod float;
 mod loops;
 mod memory;
 mod numeric;
+mod range;
 mod table;
 mod variable;
 
