@@ -23,30 +23,38 @@ struct Area {
 impl Translator<'_, '_> {
     pub(super) fn bulk(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
-            Operator::MemoryCopy { .. } => self.copy(self.memory_area(), self.memory_area()),
+            Operator::MemoryCopy { .. } => {
+                let [to, from, length] = self.pop_three();
+                if !self.short_copy(to, from, length) {
+                    self.copy(self.memory_area(), self.memory_area(), [to, from, length]);
+                }
+            }
             Operator::MemoryInit { data_index, .. } => {
                 let segment = self.instance.data[data_index as usize];
-                self.copy(self.memory_area(), segment_area(segment, 1));
+                let operands = self.pop_three();
+                self.copy(self.memory_area(), segment_area(segment, 1), operands);
             }
             Operator::MemoryFill { .. } => {
-                let (byte, length) = self.pop_pair();
-                let to = self.pop();
-                let byte = self.builder.ins().uextend(I64, byte);
-                self.fill(self.memory_area(), Helper::Fill, to, byte, length);
+                let [to, byte, length] = self.pop_three();
+                if !self.short_fill(to, byte, length) {
+                    let byte = self.builder.ins().uextend(I64, byte);
+                    self.fill(self.memory_area(), Helper::Fill, [to, byte, length]);
+                }
             }
             Operator::DataDrop { data_index } => self.drop_segment(self.instance.data[data_index as usize]),
             Operator::TableCopy { dst_table, src_table } => {
                 let (to, from) = (self.table_area(dst_table), self.table_area(src_table));
-                self.copy(to, from);
+                let operands = self.pop_three();
+                self.copy(to, from, operands);
             }
             Operator::TableInit { elem_index, table } => {
                 let segment = self.instance.elements[elem_index as usize];
-                self.copy(self.table_area(table), segment_area(segment, CELL));
+                let operands = self.pop_three();
+                self.copy(self.table_area(table), segment_area(segment, CELL), operands);
             }
             Operator::TableFill { table } => {
-                let (value, length) = self.pop_pair();
-                let to = self.pop();
-                self.fill(self.table_area(table), Helper::FillCells, to, value, length);
+                let operands = self.pop_three();
+                self.fill(self.table_area(table), Helper::FillCells, operands);
             }
             Operator::ElemDrop { elem_index } => self.drop_segment(self.instance.elements[elem_index as usize]),
             _ => return false,
@@ -64,9 +72,13 @@ impl Translator<'_, '_> {
         Area { base, size, minimum: least(size), unit: CELL }
     }
 
-    fn copy(&mut self, target: Area, source: Area) {
-        let (from, length) = self.pop_pair();
-        let to = self.pop();
+    /// Where to, what or where from, how much.
+    fn pop_three(&mut self) -> [Value; 3] {
+        let (second, third) = self.pop_pair();
+        [self.pop(), second, third]
+    }
+
+    fn copy(&mut self, target: Area, source: Area, [to, from, length]: [Value; 3]) {
         let from = self.range(source, from, length);
         let to = self.range(target, to, length);
         let bytes = self.builder.ins().uextend(I64, length);
@@ -74,7 +86,7 @@ impl Translator<'_, '_> {
         Helper::Copy.call(&mut self.builder, self.functions, [to, from, bytes]);
     }
 
-    fn fill(&mut self, target: Area, helper: Helper, to: Value, value: Value, length: Value) {
+    fn fill(&mut self, target: Area, helper: Helper, [to, value, length]: [Value; 3]) {
         let to = self.range(target, to, length);
         let count = self.builder.ins().uextend(I64, length);
         helper.call(&mut self.builder, self.functions, [to, value, count]);

@@ -62,11 +62,20 @@ impl Translator<'_, '_> {
 
     /// Checks an access. The place is an address and an offset; there is none if the access always traps.
     fn checked(&mut self, address: Value, memarg: &MemArg, shape: Shape) -> Option<(Value, i32)> {
+        if !self.inside(address, memarg.offset + u64::from(shape.narrow.bytes())) {
+            return None;
+        }
+        let at = self.builder.ins().uextend(I64, address);
+        // The sum is below 2^31, like all of the memory.
+        Some((at, (u64::from(self.memory_place().base) + memarg.offset) as i32))
+    }
+
+    /// Traps unless `end` bytes from the address are inside. The result is false if nothing comes after that.
+    pub(super) fn inside(&mut self, address: Value, end: u64) -> bool {
         let memory = self.memory_place();
-        let end = memarg.offset + u64::from(shape.narrow.bytes());
         if end > u64::from(memory.maximum) {
             self.trap();
-            return None;
+            return false;
         }
         let is_inside = most(&self.builder.func, address).saturating_add(end) <= self.least_size();
         if !is_inside && !self.checks.covers(address, end) {
@@ -79,12 +88,10 @@ impl Translator<'_, '_> {
             };
             self.checks.note(address, end, limit);
         }
-        let at = self.builder.ins().uextend(I64, address);
-        // The sum is below 2^31, like all of the memory.
-        Some((at, (u64::from(memory.base) + memarg.offset) as i32))
+        true
     }
 
-    /// Traps unless `end` bytes from the address are inside. The memory may have room for that many. The result is the
+    /// Compares for [`Translator::inside`]. The memory may have room for that many. The result is the
     /// constant that depends on `end`, if it alone does.
     fn check(&mut self, memory: MemoryPlace, address: Value, end: u32) -> Option<Inst> {
         let size = self.checked_size(memory);

@@ -13,6 +13,7 @@ mod loops;
 mod memory;
 mod numeric;
 mod range;
+mod short;
 mod table;
 mod variable;
 

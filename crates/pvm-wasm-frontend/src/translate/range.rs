@@ -48,7 +48,7 @@ fn greatest(ty: Type) -> u64 {
 }
 
 /// The value of a constant, without a sign.
-fn constant(func: &Function, value: Value) -> Option<u64> {
+pub(super) fn constant(func: &Function, value: Value) -> Option<u64> {
     match func.dfg.insts[func.dfg.value_def(value).inst()?] {
         InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
             Some(imm.bits() as u64 & greatest(func.dfg.value_type(value)))
