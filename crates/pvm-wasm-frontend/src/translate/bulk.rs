@@ -97,7 +97,7 @@ impl Translator<'_, '_> {
         let start = self.builder.ins().uextend(I64, start);
         let length = self.builder.ins().uextend(I64, length);
         let end = self.builder.ins().iadd(start, length);
-        if most(&self.builder.func, end) > area.minimum {
+        if most(self.builder.func, end) > area.minimum {
             let size = self.extent(area.size);
             let size = self.builder.ins().uextend(I64, size);
             let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);

@@ -77,7 +77,7 @@ impl Translator<'_, '_> {
             self.trap();
             return false;
         }
-        let is_inside = most(&self.builder.func, address).saturating_add(end) <= self.least_size();
+        let is_inside = most(self.builder.func, address).saturating_add(end) <= self.least_size();
         if !is_inside && !self.checks.covers(address, end) {
             let limit = match self.checks.recent(address).filter(|_| end <= self.least_size()) {
                 Some(limit) => {

@@ -48,7 +48,7 @@ impl Translator<'_, '_> {
 
     /// The number of bytes, if they are few. Of none at all the place is checked nevertheless, but not here.
     fn short(&self, length: Value) -> Option<u64> {
-        constant(&self.builder.func, length).filter(|length| (1..=MOST).contains(length))
+        constant(self.builder.func, length).filter(|length| (1..=MOST).contains(length))
     }
 
     fn place_of(&mut self, address: Value) -> (Value, i32) {
