@@ -20,6 +20,9 @@ use pvm_wasm_frontend::{
 /// The most that the read-write area can be: heap pages are counted with 16 bits.
 const MAX_AREA: u64 = 0xffff * 4096;
 
+/// The alignment of linear memories: the greatest that code asks for.
+const ALIGNMENT: u64 = 16;
+
 /// Pages of linear memory between what a module has and the arguments.
 ///
 /// Allocators take what lies between the module's data and the size of the memory for theirs, from the beginning. So
@@ -219,7 +222,8 @@ impl<'p, 'm> Builder<'p, 'm> {
             (false, true) => Extent::Settled(self.cell(minimum)?),
             (false, false) => Extent::Constant(minimum as u32),
         };
-        self.end = self.end.next_multiple_of(4096);
+        // Not at a page, or zeros up to there would be shipped with what is in it.
+        self.end = self.end.next_multiple_of(ALIGNMENT);
         let base = self.take(maximum)?;
         let (minimum, maximum) = (minimum as u32, maximum as u32);
         self.memories.push(Some(MemoryPlace { base, size, minimum, maximum, limit: pages as u32 }));

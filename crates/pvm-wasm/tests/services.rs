@@ -166,6 +166,12 @@ fn zeros_are_not_shipped() {
     let file = service(wat, &pvm_wasm::Options::default());
     assert!(file.len() < 1000, "{} bytes", file.len());
     assert_eq!(run_bytes(&file, &[]), (Exit::Halt, b"far away".to_vec()));
+    // What is in front of linear memory takes no page.
+    let wat = r#"(module (memory 1 2) (global (mut i32) (i32.const 5)) (data (i32.const 0) "text")
+        (func (export "main") (result i32 i32) (drop (memory.grow (i32.const 1))) (i32.const 0) (i32.const 4)))"#;
+    let file = service(wat, &pvm_wasm::Options::default());
+    assert!(file.len() < 300, "{} bytes", file.len());
+    assert_eq!(run_bytes(&file, &[]), (Exit::Halt, b"text".to_vec()));
 }
 
 #[test]
