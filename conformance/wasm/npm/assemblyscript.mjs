@@ -4,12 +4,13 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { by_node, by_pvmrun } from "./service.mjs";
 
-const folder = process.argv[2];
+// The compiler takes what is relative for relative to its own base.
+const folder = resolve(process.argv[2]);
 mkdirSync(folder, { recursive: true });
 const sources = fileURLToPath(new URL("assembly", import.meta.url));
 

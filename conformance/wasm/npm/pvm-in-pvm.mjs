@@ -56,41 +56,66 @@ console.log(`${count} runs of examples inside, all as outside`);
 
 /// A vector as a service: registers are loaded first. None if it cannot be said so.
 function service(vector) {
-  const pages = vector["initial-page-map"];
-  const is_expressible =
-    vector["initial-pc"] === 0 &&
-    pages.every(({ address, length, "is-writable": writable }) => address === 0x20000 && length <= 0x10000 && writable);
-  if (!is_expressible) return undefined;
-  const blob = Uint8Array.from(vector.program);
-  const [jumps, size, code_length] = [blob[0], blob[1], blob[2]];
-  // Longer lengths have more bytes.
-  if (jumps >= 128 || code_length >= 128 || size > 1) return undefined;
-  const table = blob.subarray(3, 3 + jumps * size);
-  const code = blob.subarray(3 + table.length, 3 + table.length + code_length);
-  const mask = blob.subarray(3 + table.length + code_length);
+  const memory = areas(vector);
+  if (memory === undefined) return undefined;
+  const blob = parse_blob(Uint8Array.from(vector.program));
   const prologue = vector["initial-regs"].flatMap((value, register) => {
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
     return [20, register, ...bytes];
   });
-  // What follows is a block of its own, which can be jumped to.
-  prologue.push(1);
-  const starts = Array.from(prologue, (_, at) => at % 10 === 0 || at === prologue.length - 1);
-  const is_start = (at) => (mask[at >> 3] >> (at & 7)) & 1;
-  const all_starts = [...starts, ...Array.from(code, (_, at) => is_start(at))];
-  const all_mask = Buffer.alloc(Math.ceil(all_starts.length / 8));
-  all_starts.forEach((start, at) => (all_mask[at >> 3] |= start ? 1 << (at & 7) : 0));
-  const length = all_starts.length;
-  const natural = length < 128 ? [length] : [0x80 + (length >> 8), length & 0xff];
-  const words = Array.from(table, (target) => [(target + prologue.length) & 0xff, (target + prologue.length) >> 8]).flat();
-  const program = Buffer.from([jumps, 2, ...natural, ...words, ...prologue, ...code, ...all_mask]);
-  const memory = Buffer.alloc(Math.max(0, ...pages.map(({ length }) => length)));
-  for (const { address, contents } of vector["initial-memory"]) memory.set(contents, address - 0x20000);
-  const head = Buffer.alloc(16);
+  // A jump ends the block, so that what follows can be jumped to, too.
+  const jump = Buffer.alloc(5, 40);
+  jump.writeUInt32LE(jump.length + vector["initial-pc"], 1);
+  const starts = [...prologue.map((_, at) => at % 10 === 0), true, false, false, false, false];
+  prologue.push(...jump);
+  const is_start = (at) => (blob.mask[at >> 3] >> (at & 7)) & 1;
+  const all_starts = [...starts, ...Array.from(blob.code, (_, at) => is_start(at))];
+  const mask = Buffer.alloc(Math.ceil(all_starts.length / 8));
+  all_starts.forEach((start, at) => (mask[at >> 3] |= start ? 1 << (at & 7) : 0));
+  const words = blob.jumps.flatMap((target) => [(target + prologue.length) & 0xff, (target + prologue.length) >> 8]);
+  const code = [...prologue, ...blob.code];
+  const program = Buffer.from([...natural(blob.jumps.length), 2, ...natural(code.length), ...words, ...code, ...mask]);
   // No metadata, then lengths of three bytes each, heap pages, and the stack.
-  head.writeUIntLE(memory.length, 4, 3);
+  const head = Buffer.alloc(16);
+  head.writeUIntLE(memory.read_only.length, 1, 3);
+  head.writeUIntLE(memory.read_write.length, 4, 3);
   head.writeUInt32LE(program.length, 12);
-  return Buffer.concat([head.subarray(0, 12), memory, head.subarray(12), program]);
+  return Buffer.concat([head.subarray(0, 12), memory.read_only, memory.read_write, head.subarray(12), program]);
+}
+
+/// The memory of a vector as the areas of a standard program, if it is like that.
+function areas(vector) {
+  const pages = vector["initial-page-map"];
+  const find = (is_writable) => pages.filter((page) => page["is-writable"] === is_writable);
+  const [[read_only], [read_write]] = [find(false), find(true)];
+  const fits = (page, address) => page === undefined || (page.address === address && page.length <= 0x10000);
+  const base = read_only ? 0x30000 : 0x20000;
+  if (pages.length > 2 || find(true).length > 1 || !fits(read_only, 0x10000) || !fits(read_write, base)) return undefined;
+  const areas = { read_only: Buffer.alloc(read_only?.length ?? 0), read_write: Buffer.alloc(read_write?.length ?? 0) };
+  for (const { address, contents } of vector["initial-memory"]) {
+    if (address < 0x20000) areas.read_only.set(contents, address - 0x10000);
+    else areas.read_write.set(contents, address - base);
+  }
+  return areas;
+}
+
+/// Jump table, code and bitmask of a blob (Gray Paper A.2).
+function parse_blob(blob) {
+  let at = 0;
+  // The numbers of these programs have one byte or two.
+  const number = () => (blob[at] < 0x80 ? blob[at++] : ((at += 2), ((blob[at - 2] & 0x7f) << 8) | blob[at - 1]));
+  const [count, size, length] = [number(), blob[at++], number()];
+  const jumps = Array.from({ length: count }, () => {
+    const bytes = blob.subarray(at, (at += size));
+    return bytes.reduceRight((value, byte) => (value << 8) | byte, 0);
+  });
+  return { jumps, code: blob.subarray(at, at + length), mask: blob.subarray(at + length) };
+}
+
+/// A number below 2^14 as the Gray Paper encodes it.
+function natural(value) {
+  return value < 0x80 ? [value] : [0x80 + (value >> 8), value & 0xff];
 }
 
 if (vectors) {

@@ -11,7 +11,8 @@
 //! results. Everything except r1, r5 and r6 is lost at a call. Host calls use r7 to r12 for arguments and r7, r8 for
 //! results, as JAM has it, and keep the rest.
 //!
-//! The return address is a value like any other for the register allocator: a function that calls nobody leaves it where
+//! A function that only entry points lead to ends the program where it returns: the return address is the halt address
+//! (Gray Paper A.4), a constant. Else the return address is a value like any other for the register allocator: a function that calls nobody leaves it where
 //! it is, others keep it in their frame or wherever there is room.
 
 use pvm_ops::Reg;

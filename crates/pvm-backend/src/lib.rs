@@ -15,6 +15,7 @@ mod allocate;
 mod code;
 mod error;
 mod frame;
+mod hoist;
 mod link;
 mod lower;
 mod need;

@@ -1,7 +1,9 @@
 //! Cranelift's own passes: verifier, unreachable code, block parameters that are constant, and the rewriting rules of its
-//! e-graph with common subexpressions, constants and loop-invariant code. They need flags only, no machine.
+//! e-graph with common subexpressions, constants and loop-invariant code. They need flags only, no machine. What they put
+//! back into loops is [taken out](crate::hoist) again.
 
 use crate::error::Problem;
+use crate::hoist::hoist;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
@@ -30,5 +32,8 @@ pub fn optimise(function: Function, passes: bool) -> Result<Context, Problem> {
     }
     context.flowgraph();
     context.compute_loop_analysis();
+    if passes {
+        hoist(&mut context);
+    }
     Ok(context)
 }

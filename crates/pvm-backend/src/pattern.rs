@@ -31,6 +31,12 @@ pub fn canonical(ty: Type, bits: i64) -> i64 {
     bits << unused >> unused
 }
 
+/// The low bits of `bits`, as many as `ty` has, as constants are written in the IR.
+pub fn unsigned(ty: Type, bits: i64) -> i64 {
+    let unused = 64u32.saturating_sub(ty.bits());
+    ((bits as u64) << unused >> unused) as i64
+}
+
 /// The value of a constant, sign-extended from its type.
 pub fn constant(func: &Function, value: Value) -> Option<i64> {
     match func.dfg.insts[def(func, value)?] {

@@ -7,7 +7,7 @@ use crate::{allocate, link, lower, optimise};
 use cranelift_codegen::ir::{ExternalName, Function, Signature, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use pvm_program::{LoadError, StandardProgram};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use target_lexicon::PointerWidth;
 
 /// The stack pointer that a program starts with (Gray Paper A.39), as the low 32 bits of a sign-extended register.
@@ -109,9 +109,10 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, CompileEr
     check_entries(source)?;
     let addressed: Vec<u32> = source.data.pointers.iter().map(|pointer| pointer.function).collect();
     let mut lists: BTreeMap<u32, List> = BTreeMap::new();
-    for number in reachable(source, &addressed)? {
+    let reached = reachable(source, &addressed)?;
+    for (&number, &is_called) in &reached {
         let unit = &source.functions[number as usize];
-        let list = function(unit, options).map_err(|problem| problem.within(&unit.name))?;
+        let list = function(unit, !is_called, options).map_err(|problem| problem.within(&unit.name))?;
         lists.insert(number, list);
     }
     let linked = link::link(lists, &source.entries, &addressed)?;
@@ -126,10 +127,10 @@ fn stack_pages(options: &Options) -> u32 {
     options.stack_size.next_multiple_of(PAGE)
 }
 
-/// Compiles one function.
-fn function(unit: &Unit, options: &Options) -> Result<List, Problem> {
+/// Compiles one function, which nobody calls if it `halts` where it returns.
+fn function(unit: &Unit, halts: bool, options: &Options) -> Result<List, Problem> {
     let context = optimise::optimise(unit.function.clone(), options.optimise)?;
-    let code = lower::lower(&context)?;
+    let code = lower::lower(&context, halts)?;
     let output = allocate::allocate(&code, options.quick, options.check)?;
     let frame = Frame::new(&context.func, &code, &output)?;
     let stack_limit = STACK_TOP - stack_pages(options) as i32 + crate::abi::RESERVE as i32;
@@ -157,15 +158,19 @@ fn unit(source: &Source, number: u32) -> Result<&Unit, Problem> {
     source.functions.get(number as usize).ok_or(Problem::NoSuchFunction { number, count })
 }
 
-/// The functions that entry points and code pointers lead to, in order. Calls are checked against signatures on the way.
-fn reachable(source: &Source, addressed: &[u32]) -> Result<BTreeSet<u32>, CompileError> {
-    let mut reached = BTreeSet::new();
-    let mut work: Vec<u32> = source.entries.iter().chain(addressed).copied().collect();
-    while let Some(number) = work.pop() {
+/// The functions that entry points and code pointers lead to, in order, and whether any but an entry point does. Calls are
+/// checked against signatures on the way.
+fn reachable(source: &Source, addressed: &[u32]) -> Result<BTreeMap<u32, bool>, CompileError> {
+    let mut reached = BTreeMap::new();
+    let entries = source.entries.iter().map(|&number| (number, false));
+    let mut work: Vec<(u32, bool)> = entries.chain(addressed.iter().map(|&number| (number, true))).collect();
+    while let Some((number, is_called)) = work.pop() {
         let caller = unit(source, number)?;
-        if !reached.insert(number) {
+        if let Some(known) = reached.get_mut(&number) {
+            *known |= is_called;
             continue;
         }
+        reached.insert(number, is_called);
         let function = &caller.function;
         for data in function.dfg.ext_funcs.values() {
             let ExternalName::User(name) = data.name else { continue };
@@ -178,7 +183,7 @@ fn reachable(source: &Source, addressed: &[u32]) -> Result<BTreeSet<u32>, Compil
             if signature.is_some_and(|signature| !same_values(signature, &callee.function.signature)) {
                 return Err(Problem::CallSignature { callee: callee.name.clone() }.within(&caller.name));
             }
-            work.push(name.index);
+            work.push((name.index, true));
         }
     }
     Ok(reached)

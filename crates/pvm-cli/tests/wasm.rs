@@ -79,6 +79,10 @@ fn what_is_not_supported_is_refused_by_name() {
         (r#"(module (func $f (export "main") (return_call $f)))"#, "tail calls"),
         (r#"(module (tag) (func (export "main")))"#, "exceptions"),
         (r#"(module (type (struct)) (func (export "main")))"#, "GC"),
+        (
+            r#"(module (type $t (func)) (func $f (export "main") (call_ref $t (ref.func $f))) (elem declare func $f))"#,
+            "typed function references",
+        ),
         (r#"(module (memory 1) (memory 1) (func (export "main")))"#, "several memories"),
     ];
     for (text, name) in cases {

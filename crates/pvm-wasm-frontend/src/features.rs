@@ -34,12 +34,12 @@ const REFUSED: [(WasmFeatures, &str, &str); 17] = [
     (WasmFeatures::LEGACY_EXCEPTIONS, "exceptions (in their early form)", "compile without `-fwasm-exceptions`"),
     (WasmFeatures::MEMORY64, "64-bit memories and tables", "compile for `wasm32`"),
     (WasmFeatures::EXTENDED_CONST, "extended constant expressions", "compile without `-mextended-const`"),
-    (WasmFeatures::GC, "garbage-collected objects (GC)", "compile for linear memory"),
     (WasmFeatures::FUNCTION_REFERENCES, "typed function references", "use `funcref` and `call_indirect`"),
-    (WasmFeatures::STACK_SWITCHING, "stack switching", "compile without it"),
-    (WasmFeatures::WIDE_ARITHMETIC, "wide arithmetic", "compile without `-mwide-arithmetic`"),
+    (WasmFeatures::GC, "garbage-collected objects (GC)", "compile for linear memory"),
+    (WasmFeatures::STACK_SWITCHING, "stack-switching instructions", "compile without them"),
+    (WasmFeatures::WIDE_ARITHMETIC, "instructions of wide arithmetic", "compile without `-mwide-arithmetic`"),
     (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes", "use pages of 64 KiB"),
-    (WasmFeatures::MEMORY_CONTROL, "memory control", "compile without it"),
+    (WasmFeatures::MEMORY_CONTROL, "memory-control instructions", "compile without them"),
     (WasmFeatures::COMPACT_IMPORTS, "compact imports", "write imports one by one"),
 ];
 

@@ -9,17 +9,20 @@ use crate::layout::GAP_PAGES;
 use crate::start::{TRAP, call, call_routine, load_cell, load_extent, store_cell};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, Value};
+use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, MemFlagsData, Signature, Value};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use pvm_wasm_frontend::{
-    ADDED, CELL, Extent, Extern, FuncType, FunctionKey, Functions, GlobalPlace, Helper, Instance, Module, ValType,
-    WASM_PAGE, build_function, word,
+    ADDED, CELL, Extent, Extern, FuncType, FunctionKey, Functions, GlobalPlace, Instance, Module, ValType, WASM_PAGE,
+    build_function, word,
 };
 
 /// Bytes that are kept free behind the arguments. AssemblyScript's allocator writes to the last bytes of the memory that
 /// it finds.
 const BEHIND_ARGUMENTS: i64 = 16;
+
+/// Bytes that a round of the loop copies that copies arguments: no more than are free behind them.
+const ROUND: i64 = 16;
 
 /// A way into a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +183,7 @@ impl Entries<'_, '_> {
         }
         let instance = &self.instances[0];
         let parameters = match form.takes_arguments {
-            true => copy_arguments(builder, functions, instance, arguments).to_vec(),
+            true => copy_arguments(builder, instance, self.has_start.contains(&true), arguments).to_vec(),
             false => Vec::new(),
         };
         let results = call(builder, functions, instance, function, &parameters);
@@ -188,12 +191,12 @@ impl Entries<'_, '_> {
             ResultForm::Nothing => [builder.ins().iconst(I64, 0); 2],
             ResultForm::Packed => {
                 let low = builder.ins().ireduce(I32, results[0]);
-                [builder.ins().uextend(I64, low), builder.ins().ushr_imm_u(results[0], 32)]
+                [builder.ins().sextend(I64, low), builder.ins().sshr_imm_u(results[0], 32)]
             }
-            ResultForm::Pair => [builder.ins().uextend(I64, results[0]), builder.ins().uextend(I64, results[1])],
+            ResultForm::Pair => [builder.ins().sextend(I64, results[0]), builder.ins().sextend(I64, results[1])],
             ResultForm::Globals(offset, length) => [offset, length].map(|global| {
                 let value = global_value(builder, instance.globals[global as usize]);
-                builder.ins().uextend(I64, value)
+                builder.ins().sextend(I64, value)
             }),
         };
         place_result(builder, instance, offset, length)
@@ -219,8 +222,8 @@ impl Entries<'_, '_> {
 /// Copies the arguments to the end of the linear memory, which is grown for it, and gives their offset and length.
 fn copy_arguments(
     builder: &mut FunctionBuilder<'_>,
-    functions: &mut Functions,
     instance: &Instance<'_>,
+    is_grown: bool,
     [address, length]: [Value; 2],
 ) -> [Value; 2] {
     let short_length = builder.ins().ireduce(I32, length);
@@ -233,30 +236,55 @@ fn copy_arguments(
     };
     let (grow, after) = (builder.create_block(), builder.create_block());
     let offset = builder.append_block_param(after, I32);
-    let size = load_cell(builder, I32, cell);
+    let size = match is_grown {
+        true => load_cell(builder, I32, cell),
+        false => builder.ins().iconst(I32, i64::from(memory.minimum)),
+    };
     builder.ins().brif(length, grow, &[], after, &[size.into()]);
 
     builder.switch_to_block(grow);
     let page = i64::from(WASM_PAGE);
-    let pages = builder.ins().iadd_imm_s(length, page - 1 + BEHIND_ARGUMENTS);
-    let pages = builder.ins().ushr_imm_u(pages, i64::from(WASM_PAGE.trailing_zeros()));
-    let pages = builder.ins().iadd_imm_s(pages, i64::from(GAP_PAGES));
-    let pages = builder.ins().ireduce(I32, pages);
-    let bytes = builder.ins().imul_imm_s(pages, page);
+    let gap = i64::from(GAP_PAGES) * page;
+    let bytes = builder.ins().iadd_imm_s(length, gap + page - 1 + BEHIND_ARGUMENTS);
+    let bytes = builder.ins().band_imm_s(bytes, -page);
+    let bytes = builder.ins().ireduce(I32, bytes);
     let grown = builder.ins().iadd(size, bytes);
     store_cell(builder, grown, cell);
-    store_cell(builder, pages, cell + ADDED);
-    let begin = builder.ins().iadd_imm_s(size, i64::from(GAP_PAGES * WASM_PAGE));
+    if matches!(memory.size, Extent::Growing(_)) {
+        let pages = builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros()));
+        store_cell(builder, pages, cell + ADDED);
+    }
+    let begin = builder.ins().iadd_imm_s(size, gap);
     let to = builder.ins().uextend(I64, begin);
     let to = builder.ins().iadd_imm_s(to, i64::from(memory.base));
-    Helper::Copy.call(builder, functions, [to, address, length]);
+    copy_words(builder, address, to, length);
     builder.ins().jump(after, &[begin.into()]);
 
     builder.switch_to_block(after);
     [offset, short_length]
 }
 
-/// The address of a result in linear memory. One that is not inside is a trap.
+/// Copies at least one byte, in rounds of [`ROUND`] bytes. What is behind them is copied, too: arguments have pages of
+/// their own, which end in zeros, and there is room behind the target.
+fn copy_words(builder: &mut FunctionBuilder<'_>, from: Value, to: Value, length: Value) {
+    let flags = MemFlagsData::new().with_notrap();
+    let end = builder.ins().iadd(from, length);
+    let (round, done) = (builder.create_block(), builder.create_block());
+    let at = [from, to].map(|_| builder.append_block_param(round, I64));
+    builder.ins().jump(round, &[from.into(), to.into()]);
+    builder.switch_to_block(round);
+    for word in (0..ROUND).step_by(8) {
+        let value = builder.ins().load(I64, flags, at[0], word as i32);
+        builder.ins().store(flags, value, at[1], word as i32);
+    }
+    let next = at.map(|at| builder.ins().iadd_imm_s(at, ROUND));
+    let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next[0], end);
+    builder.ins().brif(goes_on, round, &next.map(Into::into), done, &[]);
+    builder.switch_to_block(done);
+}
+
+/// The address of a result in linear memory. One that is not inside is a trap. Both numbers are sign-extended, as registers
+/// hold them, so that those above 2^31, which no memory has, are greater than all others.
 fn place_result(
     builder: &mut FunctionBuilder<'_>,
     instance: &Instance<'_>,
@@ -267,10 +295,12 @@ fn place_result(
         return [builder.ins().iconst(I64, 0); 2];
     };
     let size = load_extent(builder, memory.size);
-    let size = builder.ins().uextend(I64, size);
-    let end = builder.ins().iadd(offset, length);
-    let is_outside = builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-    builder.ins().trapnz(is_outside, TRAP);
+    let size = builder.ins().sextend(I64, size);
+    let room = builder.ins().isub(size, offset);
+    for (value, most) in [(offset, size), (length, room)] {
+        let is_outside = builder.ins().icmp(IntCC::UnsignedGreaterThan, value, most);
+        builder.ins().trapnz(is_outside, TRAP);
+    }
     [builder.ins().iadd_imm_s(offset, i64::from(memory.base)), length]
 }
 

@@ -47,7 +47,7 @@ pub enum CompileError {
 pub enum LinkError {
     /// Imports that are nothing.
     #[error(
-        "unknown import{}: {}\n  give each a meaning with `--import NAME=trap|nop|NUMBER|ecalli:NUMBER`, a file of such \
+        "unknown import{}:{}\n  give each a meaning with `--import NAME=trap|nop|NUMBER|ecalli:NUMBER`, a file of such \
          lines (`--imports FILE`), or an adapter module (`--adapter FILE`)",
         if .0.len() == 1 { "" } else { "s" },
         .0.iter().map(|import| format!("\n    {import}")).collect::<String>()

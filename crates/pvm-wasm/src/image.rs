@@ -18,6 +18,12 @@ const PAGE: u32 = 4096;
 /// The most pages of zeros between contents that are shipped.
 const MAX_GAP: u32 = 1;
 
+/// Whether bytes have so many zeros that they had better lie where zeros are not shipped.
+pub(crate) fn has_gap(bytes: &[u8]) -> bool {
+    let page = (MAX_GAP + 1) as usize * PAGE as usize;
+    bytes.chunks_exact(page).any(|page| page.iter().all(|&byte| byte == 0))
+}
+
 /// What is in memory at first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Image {
@@ -105,7 +111,9 @@ impl Image {
             }
         }
         let number_at = |address: u32| {
-            let copy = moved.iter().find(|copy| (copy.to..copy.to + copy.length).contains(&address));
+            // Copies are in the order of their targets.
+            let before = moved.partition_point(|copy| copy.to <= address);
+            let copy = moved[..before].last().filter(|copy| address - copy.to < copy.length);
             copy.map_or(address, |copy| copy.from + (address - copy.to))
         };
         data.pointers =

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   read-only   segments that instructions or start-up code copy from; contents that are far away (see `image`)
-//!   read-write  cells: sizes, lengths of segments, globals  |  tables  |  linear memories, up to their maxima
+//!   read-write  cells: sizes, lengths of segments, globals  |  tables  |  linear memories, up to their maxima  |  passive
+//!               segments that are zeros for the most part
 //! ```
 //!
-//! A size that nothing changes is a constant and has no cell. Linear memories come last, since they are the largest. All
+//! A size that nothing changes is a constant and has no cell. Linear memories come last but for such segments, since they are the largest. All
 //! of the read-write area is there when the program starts, so growing is only a change of a size.
 
-use crate::image::{Image, read_write_base};
+use crate::image::{Image, has_gap, read_write_base};
 use crate::resolve::{GlobalOwner, Resolved, Unit};
 use crate::{CompileError, Options};
 use pvm_wasm_frontend::{
@@ -18,6 +19,9 @@ use pvm_wasm_frontend::{
 
 /// The most that the read-write area can be: heap pages are counted with 16 bits.
 const MAX_AREA: u64 = 0xffff * 4096;
+
+/// The alignment of linear memories: the greatest that code asks for.
+const ALIGNMENT: u64 = 16;
 
 /// Pages of linear memory between what a module has and the arguments.
 ///
@@ -218,7 +222,8 @@ impl<'p, 'm> Builder<'p, 'm> {
             (false, true) => Extent::Settled(self.cell(minimum)?),
             (false, false) => Extent::Constant(minimum as u32),
         };
-        self.end = self.end.next_multiple_of(4096);
+        // Not at a page, or zeros up to there would be shipped with what is in it.
+        self.end = self.end.next_multiple_of(ALIGNMENT);
         let base = self.take(maximum)?;
         let (minimum, maximum) = (minimum as u32, maximum as u32);
         self.memories.push(Some(MemoryPlace { base, size, minimum, maximum, limit: pages as u32 }));
@@ -366,7 +371,7 @@ impl<'p, 'm> Builder<'p, 'm> {
             let mut place = SegmentPlace { base: crate::image::READ_ONLY, length: Extent::Constant(0) };
             match data.kind {
                 DataKind::Passive => {
-                    place.base = self.image.add_bytes(data.bytes);
+                    place.base = self.passive(data.bytes)?;
                     place.length = self.segment_length(length, self.usages[unit].drops_data[index])?;
                 }
                 DataKind::Active { offset } => {
@@ -388,6 +393,17 @@ impl<'p, 'm> Builder<'p, 'm> {
             places.push(place);
         }
         Ok(places)
+    }
+
+    /// The place of a passive segment: with the read-only data, or, if it has long stretches of zeros, behind the linear
+    /// memories, where they are not shipped.
+    fn passive(&mut self, bytes: &[u8]) -> Result<u32, CompileError> {
+        if !has_gap(bytes) {
+            return Ok(self.image.add_bytes(bytes));
+        }
+        let base = self.take(bytes.len() as u64)?;
+        self.image.write(base, bytes);
+        Ok(base)
     }
 
     fn segment_length(&mut self, length: u32, is_dropped: bool) -> Result<Extent, CompileError> {

@@ -166,6 +166,31 @@ fn zeros_are_not_shipped() {
     let file = service(wat, &pvm_wasm::Options::default());
     assert!(file.len() < 1000, "{} bytes", file.len());
     assert_eq!(run_bytes(&file, &[]), (Exit::Halt, b"far away".to_vec()));
+    // What is in front of linear memory takes no page.
+    let wat = r#"(module (memory 1 2) (global (mut i32) (i32.const 5)) (data (i32.const 0) "text")
+        (func (export "main") (result i32 i32) (drop (memory.grow (i32.const 1))) (i32.const 0) (i32.const 4)))"#;
+    let file = service(wat, &pvm_wasm::Options::default());
+    assert!(file.len() < 300, "{} bytes", file.len());
+    assert_eq!(run_bytes(&file, &[]), (Exit::Halt, b"text".to_vec()));
+}
+
+#[test]
+fn zeros_of_passive_segments_are_not_shipped() {
+    let zeros = "\\00".repeat(1 << 20);
+    let wat = format!(
+        r#"(module (memory 40) (data $d "begin{zeros}end")
+            (func (export "main") (param i32 i32) (result i32 i32)
+                (memory.fill (i32.const 0) (i32.const 0x78) (i32.const 1048600))
+                (memory.init $d (i32.const 1) (i32.const 4) (i32.const 1048580))
+                (if (local.get 1) (then (memory.init $d (i32.const 0) (i32.const 1048584) (i32.const 1))))
+                (i32.store8 (i32.const 2) (i32.load8_u (i32.const 500000)))
+                (i32.store (i32.const 3) (i32.load (i32.const 1048577)))
+                (i32.const 0) (i32.const 7)))"#
+    );
+    let file = service(&wat, &pvm_wasm::Options::default());
+    assert!(file.len() < 1000, "{} bytes", file.len());
+    assert_eq!(run_bytes(&file, &[]), (Exit::Halt, b"xn\0\0end".to_vec()));
+    assert_eq!(run_bytes(&file, &[1]).0, Exit::Panic);
 }
 
 #[test]
@@ -300,4 +325,17 @@ fn the_same_module_gives_the_same_bytes() {
     );
     let first = service(&wat, &pvm_wasm::Options::default());
     assert!((0..5).all(|_| service(&wat, &pvm_wasm::Options::default()) == first));
+}
+
+#[test]
+fn what_is_nested_deeply_is_compiled() {
+    // Each of these took time in proportion to the square of its size, or more.
+    let deep = format!("{}{}", "(block ".repeat(30_000), "(br_if 0 (local.get 0)))".repeat(30_000));
+    let targets: String = (0..150).map(|depth| format!("{depth} ")).collect();
+    let table = format!("(block (br_table {targets} (local.get 0)))");
+    let wide = format!("{}{}{}", "(block ".repeat(150), table.repeat(150), ")".repeat(150));
+    for body in [deep, wide] {
+        let wat = format!(r#"(module (memory 1) (func (export "main") (param i32 i32) {body}))"#);
+        assert_eq!(run_bytes(&service(&wat, &pvm_wasm::Options::default()), &[1]).0, Exit::Halt);
+    }
 }

@@ -3,7 +3,7 @@
 //! What is known at the beginning of a block is what is known at the end of all its predecessors. The analysis begins with
 //! everything and takes away what does not hold, until nothing changes.
 
-use super::effects::{Set, as_move, effects, map_end_reads, map_reads, preds};
+use super::effects::{Set, as_move, effects, map_end_reads, map_reads};
 use super::{Body, Op};
 use crate::abi;
 use pvm_isa::{Instruction, Opcode, Operands};
@@ -51,8 +51,12 @@ impl Copies {
         self.words.retain(|word| !written(word.1));
     }
 
-    /// Keeps what another way knows, too: what is equal on both, by whatever name.
-    fn meet(&mut self, other: &Copies) {
+    /// Keeps what another way knows, too: what is equal on both, by whatever name. The result says whether that is less
+    /// than before, or by other names.
+    fn meet(&mut self, other: &Copies) -> bool {
+        if self == other {
+            return false;
+        }
         let before = self.clone();
         let equal = |a: Reg, b: Reg| before.of(a) == before.of(b) && other.of(a) == other.of(b);
         let registers = || Reg::ALL.into_iter().take(13);
@@ -66,6 +70,7 @@ impl Copies {
                 |&candidate: &Reg| before.of(candidate) == before.of(reg) && other.of(candidate) == other.of(elsewhere);
             self.words.extend(registers().find(holds).map(|holder| (offset, holder)));
         }
+        *self != before
     }
 
     /// Goes on behind an operation, whose operands are the originals.
@@ -114,39 +119,35 @@ pub fn look_through(body: &mut Body) {
 }
 
 /// What is known at the beginning of each block; nothing is said of blocks that are not reached.
+///
+/// What has been taken away stays away, so that this ends. Each block passes on what has become of what it knows, so that
+/// the work is in proportion to the edges, however many of them meet in one place.
 fn analyse(body: &Body) -> Vec<Option<Copies>> {
-    let preds = preds(body);
     let mut before: Vec<Option<Copies>> = vec![None; body.len()];
-    let mut after: Vec<Option<Copies>> = vec![None; body.len()];
     let mut waiting = vec![false; body.len()];
     let mut work = std::collections::VecDeque::from([0]);
+    before[0] = Some(Copies::default());
     while let Some(index) = work.pop_front() {
         waiting[index] = false;
-        let mut copies = Copies::default();
-        if index != 0 {
-            let mut known = preds[index].iter().filter_map(|&pred| after[pred].as_ref());
-            copies = known.next().cloned().unwrap_or_default();
-            known.for_each(|other| copies.meet(other));
-        }
-        // What has been taken away stays away, so that this ends.
-        if let Some(known) = &before[index] {
-            copies.meet(known);
-        }
-        if before[index].as_ref() == Some(&copies) {
-            continue;
-        }
-        before[index] = Some(copies.clone());
+        let mut copies = before[index].clone().unwrap_or_default();
         for op in &body[index].ops {
             if let Some(op) = copies.rewrite(*op) {
                 copies.pass(&op);
             }
         }
-        if after[index].as_ref() != Some(&copies) {
-            after[index] = Some(copies);
-            for target in body[index].end.targets() {
-                if !std::mem::replace(&mut waiting[target], true) {
-                    work.push_back(target);
+        let mut targets: Vec<usize> = body[index].end.targets().collect();
+        targets.sort_unstable();
+        targets.dedup();
+        for target in targets {
+            let changed = match &mut before[target] {
+                Some(known) => known.meet(&copies),
+                unknown => {
+                    *unknown = Some(copies.clone());
+                    true
                 }
+            };
+            if changed && !std::mem::replace(&mut waiting[target], true) {
+                work.push_back(target);
             }
         }
     }

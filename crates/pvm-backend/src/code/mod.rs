@@ -9,6 +9,7 @@
 //! | [`threads`] | blocks that only jump go, blocks that follow one another become one |
 //! | [`rotate`](mod@rotate) | moves at the end of a loop go before its branch |
 //! | [`duplicate`](mod@duplicate) | short ends instead of jumps to them |
+//! | [`fold`](mod@fold) | branches on constants |
 //! | [`layout`](mod@layout) | the order of blocks |
 //! | [`flatten`](mod@flatten) | from blocks to a list, with branches that fall through where they can |
 
@@ -17,6 +18,7 @@ pub mod duplicate;
 pub mod effects;
 pub mod emit;
 pub mod flatten;
+pub mod fold;
 pub mod layout;
 pub mod rotate;
 pub mod threads;
@@ -114,6 +116,8 @@ pub fn improve(body: &mut Body) {
     tidy::tidy(body);
     threads::thread(body);
     duplicate::duplicate(body);
+    threads::thread(body);
+    fold::fold(body);
     threads::thread(body);
     wrap::wrap(body);
 }

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{
     ArgumentPurpose, ExternalName, FuncRef, Inst, InstructionData, Signature, UserExternalName, Value,
 };
 use pvm_isa::Opcode::{LoadIndU64, StoreImmIndU64, StoreIndU64};
+use pvm_ops::HALT_ADDRESS;
 use regalloc2::{Operand, VReg};
 
 /// The namespace of functions, in names.
@@ -80,6 +81,7 @@ impl Lower<'_> {
         }
         let link = match self.link {
             Some(link) => link,
+            None if self.halts => self.constant(i64::from(HALT_ADDRESS as i32)),
             None => *self.link.insert(self.code.vreg()),
         };
         operands.push(using_in(link, abi::LINK));

@@ -40,8 +40,8 @@ use regalloc2::{Operand, VReg};
 
 pub use call::FUNCTIONS;
 
-/// Selects instructions for an optimised function.
-pub fn lower(context: &Context) -> Result<VCode, Problem> {
+/// Selects instructions for an optimised function. One that `halts` where it returns need not keep its return address.
+pub fn lower(context: &Context, halts: bool) -> Result<VCode, Problem> {
     let func = &context.func;
     let blocks: Vec<Block> = context.domtree.cfg_rpo().copied().collect();
     let places: SecondaryMap<Block, u32> = func.layout.blocks().zip(1..).collect();
@@ -51,6 +51,7 @@ pub fn lower(context: &Context) -> Result<VCode, Problem> {
         vregs: SecondaryMap::new(),
         edges: edges(func),
         link: None,
+        halts,
         code: VCode::default(),
         ids: SecondaryMap::new(),
         owners: Vec::new(),
@@ -85,6 +86,8 @@ struct Lower<'f> {
     edges: SecondaryMap<Block, u32>,
     /// The register of the return address, if the function returns.
     link: Option<VReg>,
+    /// It returns to the halt address.
+    halts: bool,
     code: VCode,
     /// Where blocks are in `code`.
     ids: SecondaryMap<Block, usize>,

@@ -1,5 +1,6 @@
 //! Instructions on ranges of the linear memory and of tables. Ranges are checked as a whole, before anything happens.
 
+use super::range::most;
 use super::{TRAP, Translator};
 use crate::instance::{Extent, SegmentPlace, TablePlace};
 use crate::{CELL, Helper};
@@ -13,6 +14,8 @@ use wasmparser::Operator;
 struct Area {
     base: u32,
     size: Extent,
+    /// What it has at least.
+    minimum: u64,
     /// Bytes to an element.
     unit: u32,
 }
@@ -20,30 +23,38 @@ struct Area {
 impl Translator<'_, '_> {
     pub(super) fn bulk(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
-            Operator::MemoryCopy { .. } => self.copy(self.memory_area(), self.memory_area()),
+            Operator::MemoryCopy { .. } => {
+                let [to, from, length] = self.pop_three();
+                if !self.short_copy(to, from, length) {
+                    self.copy(self.memory_area(), self.memory_area(), [to, from, length]);
+                }
+            }
             Operator::MemoryInit { data_index, .. } => {
                 let segment = self.instance.data[data_index as usize];
-                self.copy(self.memory_area(), segment_area(segment, 1));
+                let operands = self.pop_three();
+                self.copy(self.memory_area(), segment_area(segment, 1), operands);
             }
             Operator::MemoryFill { .. } => {
-                let (byte, length) = self.pop_pair();
-                let to = self.pop();
-                let byte = self.builder.ins().uextend(I64, byte);
-                self.fill(self.memory_area(), Helper::Fill, to, byte, length);
+                let [to, byte, length] = self.pop_three();
+                if !self.short_fill(to, byte, length) {
+                    let byte = self.builder.ins().uextend(I64, byte);
+                    self.fill(self.memory_area(), Helper::Fill, [to, byte, length]);
+                }
             }
             Operator::DataDrop { data_index } => self.drop_segment(self.instance.data[data_index as usize]),
             Operator::TableCopy { dst_table, src_table } => {
                 let (to, from) = (self.table_area(dst_table), self.table_area(src_table));
-                self.copy(to, from);
+                let operands = self.pop_three();
+                self.copy(to, from, operands);
             }
             Operator::TableInit { elem_index, table } => {
                 let segment = self.instance.elements[elem_index as usize];
-                self.copy(self.table_area(table), segment_area(segment, CELL));
+                let operands = self.pop_three();
+                self.copy(self.table_area(table), segment_area(segment, CELL), operands);
             }
             Operator::TableFill { table } => {
-                let (value, length) = self.pop_pair();
-                let to = self.pop();
-                self.fill(self.table_area(table), Helper::FillCells, to, value, length);
+                let operands = self.pop_three();
+                self.fill(self.table_area(table), Helper::FillCells, operands);
             }
             Operator::ElemDrop { elem_index } => self.drop_segment(self.instance.elements[elem_index as usize]),
             _ => return false,
@@ -53,17 +64,21 @@ impl Translator<'_, '_> {
 
     fn memory_area(&self) -> Area {
         let memory = self.memory_place();
-        Area { base: memory.base, size: memory.size, unit: 1 }
+        Area { base: memory.base, size: memory.size, minimum: self.least_size(), unit: 1 }
     }
 
     fn table_area(&self, table: u32) -> Area {
         let TablePlace { base, size, .. } = self.instance.tables[table as usize];
-        Area { base, size, unit: CELL }
+        Area { base, size, minimum: least(size), unit: CELL }
     }
 
-    fn copy(&mut self, target: Area, source: Area) {
-        let (from, length) = self.pop_pair();
-        let to = self.pop();
+    /// Where to, what or where from, how much.
+    fn pop_three(&mut self) -> [Value; 3] {
+        let (second, third) = self.pop_pair();
+        [self.pop(), second, third]
+    }
+
+    fn copy(&mut self, target: Area, source: Area, [to, from, length]: [Value; 3]) {
         let from = self.range(source, from, length);
         let to = self.range(target, to, length);
         let bytes = self.builder.ins().uextend(I64, length);
@@ -71,7 +86,7 @@ impl Translator<'_, '_> {
         Helper::Copy.call(&mut self.builder, self.functions, [to, from, bytes]);
     }
 
-    fn fill(&mut self, target: Area, helper: Helper, to: Value, value: Value, length: Value) {
+    fn fill(&mut self, target: Area, helper: Helper, [to, value, length]: [Value; 3]) {
         let to = self.range(target, to, length);
         let count = self.builder.ins().uextend(I64, length);
         helper.call(&mut self.builder, self.functions, [to, value, count]);
@@ -82,10 +97,12 @@ impl Translator<'_, '_> {
         let start = self.builder.ins().uextend(I64, start);
         let length = self.builder.ins().uextend(I64, length);
         let end = self.builder.ins().iadd(start, length);
-        let size = self.extent(area.size);
-        let size = self.builder.ins().uextend(I64, size);
-        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-        self.builder.ins().trapnz(is_outside, TRAP);
+        if most(self.builder.func, end) > area.minimum {
+            let size = self.extent(area.size);
+            let size = self.builder.ins().uextend(I64, size);
+            let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+            self.builder.ins().trapnz(is_outside, TRAP);
+        }
         let offset = self.builder.ins().imul_imm_s(start, i64::from(area.unit));
         self.builder.ins().iadd_imm_s(offset, i64::from(area.base))
     }
@@ -101,5 +118,10 @@ impl Translator<'_, '_> {
 }
 
 fn segment_area(segment: SegmentPlace, unit: u32) -> Area {
-    Area { base: segment.base, size: segment.length, unit }
+    Area { base: segment.base, size: segment.length, minimum: least(segment.length), unit }
+}
+
+/// What is known of a size beforehand.
+fn least(size: Extent) -> u64 {
+    if let Extent::Constant(size) = size { u64::from(size) } else { 0 }
 }

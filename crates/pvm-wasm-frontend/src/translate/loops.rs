@@ -23,35 +23,34 @@ pub(super) struct LoopLocals {
 /// The locals of all loops of a body, in the order in which the loops begin.
 pub(super) fn scan(body: &FunctionBody<'_>) -> Result<Vec<LoopLocals>, WasmError> {
     let mut loops: Vec<LoopLocals> = Vec::new();
-    // Numbers of the loops that are open, and nothing for other structured instructions.
-    let mut open: Vec<Option<usize>> = Vec::new();
+    // Whether each structured instruction that is open is a loop, and the numbers of those that are.
+    let mut open: Vec<bool> = Vec::new();
+    let mut inside: Vec<usize> = Vec::new();
     let mut entries = 0;
     for operator in body.get_operators_reader()? {
-        let inside = open.iter().rev().find_map(|&number| number);
-        match operator? {
-            Operator::Loop { .. } => {
-                open.push(Some(loops.len()));
+        match (operator?, inside.last()) {
+            (Operator::Loop { .. }, _) => {
+                open.push(true);
+                inside.push(loops.len());
                 loops.push(LoopLocals::default());
             }
-            Operator::Block { .. } | Operator::If { .. } => open.push(None),
-            Operator::End => {
-                if let Some(Some(number)) = open.pop() {
+            (Operator::Block { .. } | Operator::If { .. }, _) => open.push(false),
+            (Operator::End, _) => {
+                let is_loop = open.pop() == Some(true);
+                if let Some(number) = inside.pop_if(|_| is_loop) {
                     let closed = loops[number].close();
                     entries += closed.set.len() + closed.read.len();
-                    let outside = open.iter().rev().find_map(|&number| number);
-                    if let Some(outside) = outside {
+                    if let Some(&outside) = inside.last() {
                         loops[outside].set.extend(&closed.set);
                         loops[outside].read.extend(&closed.read);
                     }
                     loops[number] = closed;
                 }
             }
-            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                inside.map(|inside| loops[inside].set.push(local_index)).unwrap_or_default();
+            (Operator::LocalSet { local_index } | Operator::LocalTee { local_index }, Some(&number)) => {
+                loops[number].set.push(local_index);
             }
-            Operator::LocalGet { local_index } => {
-                inside.map(|inside| loops[inside].read.push(local_index)).unwrap_or_default();
-            }
+            (Operator::LocalGet { local_index }, Some(&number)) => loops[number].read.push(local_index),
             _ => {}
         }
         if entries > MAX_ENTRIES {

@@ -4,12 +4,14 @@
 //! memory is smaller than 2^31 bytes, and PVM takes addresses modulo 2^32: once an access is checked, the place is the
 //! address with the offset and the base of the memory as one constant.
 
+use super::range::most;
 use super::{TRAP, Translator};
 use crate::WASM_PAGE;
 use crate::instance::{ADDED, Bounds, Extent, MemoryPlace};
 use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::immediates::Imm64;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value};
 use wasmparser::{MemArg, Operator};
 
 /// How a value is in memory.
@@ -60,46 +62,82 @@ impl Translator<'_, '_> {
 
     /// Checks an access. The place is an address and an offset; there is none if the access always traps.
     fn checked(&mut self, address: Value, memarg: &MemArg, shape: Shape) -> Option<(Value, i32)> {
-        let memory = self.memory_place();
-        let end = memarg.offset + u64::from(shape.narrow.bytes());
-        if end > u64::from(memory.maximum) {
-            self.trap();
+        if !self.inside(address, memarg.offset + u64::from(shape.narrow.bytes())) {
             return None;
-        }
-        if !self.checks.covers(address, end) {
-            self.check(memory, address, end as u32);
-            self.checks.note(address, end);
         }
         let at = self.builder.ins().uextend(I64, address);
         // The sum is below 2^31, like all of the memory.
-        Some((at, (u64::from(memory.base) + memarg.offset) as i32))
+        Some((at, (u64::from(self.memory_place().base) + memarg.offset) as i32))
     }
 
-    /// Traps unless `end` bytes from the address are inside. The memory may have room for that many.
-    fn check(&mut self, memory: MemoryPlace, address: Value, end: u32) {
-        let size = match (self.instance.bounds, memory.size) {
-            (Bounds::Guard, _) => Extent::Constant(memory.maximum),
-            (Bounds::Strict, size) => size,
-        };
-        let limit = match size {
-            Extent::Constant(bytes) if bytes < end => {
-                // It always traps, but what follows is translated all the same.
-                let always = self.builder.ins().iconst(I8, 1);
-                self.builder.ins().trapnz(always, TRAP);
-                return;
-            }
-            Extent::Constant(bytes) => self.builder.ins().iconst(I32, i64::from(bytes - end)),
+    /// Traps unless `end` bytes from the address are inside. The result is false if nothing comes after that.
+    pub(super) fn inside(&mut self, address: Value, end: u64) -> bool {
+        let memory = self.memory_place();
+        if end > u64::from(memory.maximum) {
+            self.trap();
+            return false;
+        }
+        let is_inside = most(self.builder.func, address).saturating_add(end) <= self.least_size();
+        if !is_inside && !self.checks.covers(address, end) {
+            let limit = match self.checks.recent(address).filter(|_| end <= self.least_size()) {
+                Some(limit) => {
+                    self.widen(memory, limit, end as u32);
+                    Some(limit)
+                }
+                None => self.check(memory, address, end as u32),
+            };
+            self.checks.note(address, end, limit);
+        }
+        true
+    }
+
+    /// Compares for [`Translator::inside`]. The memory may have room for that many. The result is the
+    /// constant that depends on `end`, if it alone does.
+    fn check(&mut self, memory: MemoryPlace, address: Value, end: u32) -> Option<Inst> {
+        let size = self.checked_size(memory);
+        if matches!(size, Extent::Constant(bytes) if bytes < end) {
+            // It always traps, but what follows is translated all the same.
+            let always = self.builder.ins().iconst(I8, 1);
+            self.builder.ins().trapnz(always, TRAP);
+            return None;
+        }
+        let constant = self.builder.ins().iconst(I32, limit(size, end));
+        let most = match size {
+            Extent::Constant(_) => constant,
             _ => {
                 let bytes = self.extent(size);
-                if end > memory.minimum {
+                if u64::from(end) > self.least_size() {
                     let is_short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, bytes, i64::from(end));
                     self.builder.ins().trapnz(is_short, TRAP);
+                    // It has whole pages.
+                    self.checks.note_size(u64::from(end).next_multiple_of(u64::from(WASM_PAGE)));
                 }
-                self.builder.ins().iadd_imm_s(bytes, -i64::from(end))
+                self.builder.ins().iadd(bytes, constant)
             }
         };
-        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, limit);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, most);
         self.builder.ins().trapnz(is_outside, TRAP);
+        self.builder.func.dfg.value_def(constant).inst()
+    }
+
+    /// Has a check look at `end` bytes instead, which the memory has at any time.
+    fn widen(&mut self, memory: MemoryPlace, constant: Inst, end: u32) {
+        let size = self.checked_size(memory);
+        let imm = Imm64::new(limit(size, end));
+        self.builder.func.dfg.insts[constant] = InstructionData::UnaryImm { opcode: Opcode::Iconst, imm };
+    }
+
+    /// How many bytes the memory has at least, here.
+    pub(super) fn least_size(&self) -> u64 {
+        u64::from(self.memory_place().minimum).max(self.checks.size())
+    }
+
+    /// The size that accesses are checked against.
+    fn checked_size(&self, memory: MemoryPlace) -> Extent {
+        match self.instance.bounds {
+            Bounds::Guard => Extent::Constant(memory.maximum),
+            Bounds::Strict => memory.size,
+        }
     }
 
     /// A size, as 32 bits.
@@ -133,6 +171,7 @@ impl Translator<'_, '_> {
     }
 
     fn store(&mut self, shape: Shape, value: Value, at: Value, offset: i32) {
+        self.checks.effect();
         let flags: MemFlagsData = self.regions.memory;
         match shape.narrow {
             I8 => self.builder.ins().istore8(flags, value, at, offset),
@@ -144,6 +183,7 @@ impl Translator<'_, '_> {
 
     /// Growing is counting: all pages up to the maximum are there from the beginning, zeroed.
     fn memory_grow(&mut self) {
+        self.checks.effect();
         let delta = self.pop();
         let memory = self.memory_place();
         let Extent::Growing(cell) = memory.size else { unreachable!("a memory that is grown has a size that grows") };
@@ -167,6 +207,15 @@ impl Translator<'_, '_> {
         let result = self.builder.ins().select(fits, pages, failed);
         self.push(result);
     }
+}
+
+/// What a check of `end` bytes compares with, or adds to the size.
+fn limit(size: Extent, end: u32) -> i64 {
+    let limit = match size {
+        Extent::Constant(bytes) => bytes - end,
+        _ => end.wrapping_neg(),
+    };
+    i64::from(limit)
 }
 
 fn load_shape<'o>(operator: &'o Operator<'_>) -> Option<(&'o MemArg, Shape)> {

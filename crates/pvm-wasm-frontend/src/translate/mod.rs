@@ -12,6 +12,8 @@ mod float;
 mod loops;
 mod memory;
 mod numeric;
+mod range;
+mod short;
 mod table;
 mod variable;
 
@@ -231,15 +233,14 @@ impl Translator<'_, '_> {
     /// One instruction. Each family looks whether it is one of its own.
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         if self.control(operator)? || !self.is_reachable {
+            self.checks.effect();
             return Ok(());
         }
-        let is_known = self.variable(operator)
-            || self.numeric(operator)
-            || self.memory(operator)
-            || self.bulk(operator)
-            || self.table(operator)
-            || self.float(operator)
-            || self.call(operator)?;
+        if self.variable(operator) || self.numeric(operator) || self.memory(operator) {
+            return Ok(());
+        }
+        self.checks.effect();
+        let is_known = self.bulk(operator) || self.table(operator) || self.float(operator) || self.call(operator)?;
         match is_known {
             true => Ok(()),
             // Validation lets no others through.

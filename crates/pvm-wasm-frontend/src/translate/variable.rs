@@ -27,6 +27,7 @@ impl Translator<'_, '_> {
                 let GlobalPlace::Cell(cell) = self.instance.globals[global_index as usize] else {
                     unreachable!("what is set has a cell")
                 };
+                self.checks.effect();
                 let at = self.absolute();
                 self.builder.ins().store(self.regions.globals, value, at, cell as i32);
             }
