@@ -164,6 +164,31 @@ fn only_what_is_reserved_is_stored_conditionally() {
 }
 
 #[test]
+fn reservations_do_not_leave_compiled_code() {
+    let words = [
+        0x1004_22af, // loop: lr.w t0, (s0)
+        0x0012_8293, // addi t0, t0, 1
+        0x1854_232f, // sc.w t1, t0, (s0)
+        0xfe03_1ae3, // bnez t1, loop
+        0xfff4_8493, // addi s1, s1, -1
+        0xfe04_96e3, // bnez s1, loop
+        0x0000_0073, // ecall
+        0,
+    ];
+    for engine in engines() {
+        let mut guest = instance(&engine, &words);
+        (guest.all_registers_mut()[8], guest.all_registers_mut()[9]) = (u64::from(BASE + 28), 5000);
+        assert_eq!(guest.run(), Exit::Ecall);
+        assert_eq!(guest.memory().read_u32(BASE + 28), Ok(5000));
+        let config = engine.config();
+        if config.jit == Jit::Cranelift && config.region_limit == 1000 {
+            let entries = guest.stats().native_entries;
+            assert!((1..20).contains(&entries), "{entries}");
+        }
+    }
+}
+
+#[test]
 fn instructions_are_counted_and_paid_for() {
     // li a0, 5; loop: addi a0, a0, -1; bnez a0, loop; rdinstret a1; ecall
     let words = [0x0050_0513, 0xfff5_0513, 0xfe05_1ee3, 0xc020_25f3, 0x0000_0073];

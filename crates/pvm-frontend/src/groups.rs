@@ -75,7 +75,8 @@ pub(crate) fn access(inst: &Inst) -> Option<Group> {
         Inst::Load { kind, address, .. } => (address, kind.size, READABLE),
         Inst::Probe { size, address } => (address, size, READABLE),
         Inst::Store { size, address, .. } => (address, size, WRITABLE),
-        Inst::Atomic { address, .. } => (address, Size::B4, WRITABLE),
+        Inst::LoadReserved { address, .. } => (address, Size::B4, READABLE),
+        Inst::Atomic { address, .. } | Inst::StoreConditional { address, .. } => (address, Size::B4, WRITABLE),
         _ => return None,
     };
     // An absolute address is not relative to anything: its offset is the unsigned address.

@@ -280,15 +280,9 @@ impl Inst {
         )
     }
 
-    /// Whether the run-time system does what it says, outside of the code that runs: the run stops before it.
-    pub const fn is_for_system(&self) -> bool {
-        matches!(self, Inst::Raise { .. } | Inst::TrapReturn | Inst::Control { .. } | Inst::CodeFence)
-            || matches!(self, Inst::LoadReserved { .. } | Inst::StoreConditional { .. })
-    }
-
-    /// Whether the run stops here, and goes on behind it once it is done.
+    /// Whether compiled code stops here, and goes on behind it once the run-time system has done what it says.
     pub const fn suspends(&self) -> bool {
-        matches!(self, Inst::HostCall { .. } | Inst::Sbrk { .. }) || self.is_for_system() && !self.ends_block()
+        matches!(self, Inst::HostCall { .. } | Inst::Sbrk { .. } | Inst::Control { .. } | Inst::CodeFence)
     }
 
     /// The registers that it reads and writes. A conditional move reads its destination, too: it may keep it.

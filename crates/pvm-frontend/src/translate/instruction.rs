@@ -2,10 +2,10 @@
 
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
-use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu, constant};
-use pvm_ops::{Address, AtomicOp, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
+use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
 
 /// What the branch to a landing tests of an address: a bit that is rarely known.
@@ -94,14 +94,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
             }
             Inst::Atomic { op, dst, value, address } => self.atomic(current, index, op, dst, value, address),
+            Inst::LoadReserved { dst, address } => self.load_reserved(current, index, dst, address),
+            Inst::StoreConditional { dst, value, address } => {
+                self.store_conditional(current, index, dst, value, address);
+            }
             Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
             Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
-            Inst::Raise { .. }
-            | Inst::TrapReturn
-            | Inst::Control { .. }
-            | Inst::CodeFence
-            | Inst::LoadReserved { .. }
-            | Inst::StoreConditional { .. } => self.exit(Exit::System, pc),
+            Inst::Raise { .. } | Inst::TrapReturn | Inst::Control { .. } | Inst::CodeFence => {
+                self.exit(Exit::System, pc)
+            }
             Inst::Trap => self.exit(Exit::Panic, pc),
             Inst::Fallthrough => {
                 self.settle(current);
@@ -155,36 +156,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// A load, an operation and a store: the register is written last, so that the guest is as it was if the store is refused.
-    fn atomic(
-        &mut self,
-        current: &mut Current,
-        index: usize,
-        op: AtomicOp,
-        dst: Option<Reg>,
-        value: Operand,
-        address: Address,
-    ) {
-        let base = address.base.map(|reg| self.read(reg));
-        let at = self.memory.address(self.builder, base, address.offset);
-        let misaligned = self.builder.ins().band_imm_u(at, 3);
-        self.leave_if(misaligned, |this| this.interpret(current, index));
-        let value = self.operand_half(value);
-        let kind = LoadKind { size: Size::B4, signed: true };
-        let old = self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
-        let new = match op {
-            AtomicOp::Swap => value,
-            AtomicOp::Binary(op) => {
-                let old = self.builder.ins().ireduce(I32, old);
-                alu::binary(self.builder, op, old, value)
-            }
-        };
-        self.access(current, index, address, |this, place| this.memory.store(this.builder, Size::B4, new, place));
-        if let Some(dst) = dst {
-            self.write(dst, old);
-        }
-    }
-
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of
     /// them. So it is for operations of 32 bits, and for those on single bits if the operands are such extensions.
     fn halves(&mut self, op: BinaryOp, width: Width, lhs: Operand, rhs: Operand) -> Option<(Value, Value)> {
@@ -202,7 +173,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// Makes an access, with a way out before it for what the guest may not do.
-    fn access<T>(
+    pub(super) fn access<T>(
         &mut self,
         current: &mut Current,
         index: usize,

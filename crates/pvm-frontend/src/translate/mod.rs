@@ -10,6 +10,7 @@
 //!
 //! Every way out leads through a funnel, one for each set of parked registers, so that an exit costs two constants and a jump.
 
+mod atomic;
 mod direct;
 mod gas;
 mod instruction;
