@@ -143,7 +143,8 @@ fn check_overlap(loads: &[Load<'_>]) -> Result<(), LoadError> {
 
 /// Where the program headers are in memory, if this segment shows them.
 fn in_memory(load: &Load<'_>, bytes: &[u8], table: Table) -> Option<ProgramHeaders> {
-    let offset = load.data.as_ptr().addr() - bytes.as_ptr().addr();
+    // A segment without data in the file points anywhere.
+    let offset = load.data.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
     let at = (table.offset as usize).checked_sub(offset)?;
     let size = usize::from(table.count) * HEADER_SIZE;
     (at + size <= load.data.len()).then(|| ProgramHeaders {
