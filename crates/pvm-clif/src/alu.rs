@@ -3,10 +3,10 @@
 //! Operations are of the width of their operands, 32 or 64 bits. Cranelift's division traps where guests do not, so divisors that would trap are replaced by
 //! one and the result is put right.
 
+use crate::constant;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Type, Value};
-use crate::constant;
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{BinaryOp, Cond, UnaryOp};
 

@@ -29,7 +29,8 @@ pub fn wild(seed: u64) -> Case {
     let roles = Roles::new(rng);
     let page = CODE[rng.usize(..CODE.len())];
     // Programs whose segments overlap are refused.
-    let data = Some(DATA[rng.usize(..DATA.len())]).filter(|data| page.wrapping_sub(*data) != PAGE_SIZE).unwrap_or(DATA[0]);
+    let data =
+        Some(DATA[rng.usize(..DATA.len())]).filter(|data| page.wrapping_sub(*data) != PAGE_SIZE).unwrap_or(DATA[0]);
     // Often across the end of a page.
     let code = page + if rng.u8(..3) == 0 { PAGE_SIZE - 2 * rng.u32(1..64) } else { 0 };
     let registers = registers(rng, &roles, code, data);

@@ -68,7 +68,8 @@ impl Control {
         if !self.has_machine_mode || self.vector == 0 {
             return None;
         }
-        self.epc = pc;
+        // Only a host can put a guest to an odd address, to which it could not return (volume II, 3.1.14).
+        self.epc = pc & !1;
         self.cause = cause;
         self.value = value;
         let previous = if self.mode == Mode::Machine { MPP } else { 0 };

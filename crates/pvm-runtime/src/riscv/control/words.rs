@@ -22,7 +22,18 @@ impl Control {
             _ => return None,
         };
         let mode_before = status & MPP;
-        let is_valid = status & !(MIE | MPIE | MPP) == 0 && (mode_before == 0 || mode_before == MPP) && vector % 4 == 0;
-        is_valid.then_some(Control { has_machine_mode, mode, status, enabled, vector, scratch, epc, cause, value })
+        let is_valid = status & !(MIE | MPIE | MPP) == 0 && (mode_before == 0 || mode_before == MPP);
+        let is_aligned = vector % 4 == 0 && epc % 2 == 0;
+        (is_valid && is_aligned).then_some(Control {
+            has_machine_mode,
+            mode,
+            status,
+            enabled,
+            vector,
+            scratch,
+            epc,
+            cause,
+            value,
+        })
     }
 }
