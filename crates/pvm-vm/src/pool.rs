@@ -18,6 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The number of no template: address space in which nothing is accessible.
 pub(crate) const BLANK: u64 = 0;
 
+/// Where fewer are idle, each is left for the next guest that begins with its template, and another guest gets a new one.
+const FEW: usize = 8;
+
 /// Address space for a guest, with what is known of it.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -102,7 +105,7 @@ impl Pool {
     }
 
     /// Address space for a guest: at zero if there is room and it never uses addresses below `lowest`; or else what holds the
-    /// template, or nothing.
+    /// template, or nothing, or another one. So there is no more than guests have had at once, and a few.
     pub(crate) fn take(&self, template: u64, lowest: u32) -> io::Result<Slot> {
         if self.detection == FaultDetection::Signals {
             if let Some(slot) = take_low(lowest) {
@@ -114,6 +117,7 @@ impl Pool {
         }
         let mut idle = self.idle();
         let slot = idle.take(template).or_else(|| idle.take(BLANK));
+        let slot = if idle.count < FEW { slot } else { slot.or_else(|| idle.take_other(template)) };
         drop(idle);
         slot.map_or_else(|| Slot::new(self.detection, lowest), Ok)
     }
