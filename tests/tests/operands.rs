@@ -187,24 +187,46 @@ fn halves_of_products_agree() {
         }
     }
     for program in programs {
-        let mut builder = BlobBuilder::new(Profile::V0_7);
-        for (opcode, d, a, b) in program {
-            builder.push(Instruction { opcode, operands: Operands::RegRegReg { d, a, b } }).unwrap();
+        let instruction = |(opcode, d, a, b)| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+        agree(&engines, &program.map(instruction));
+    }
+}
+
+/// Two shifts that make a rotation, and such that do not, put together in each way.
+#[test]
+fn shifts_that_make_rotations_agree() {
+    use pvm_ops::Reg::{R2, R3, R4};
+    let engines = engines();
+    let shift = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
+    let joins = [Opcode::Or, Opcode::Xor, Opcode::Add32, Opcode::Add64];
+    for (left, join) in (0..=32).flat_map(|left| joins.map(|join| (left, join))) {
+        for (right, of) in [(32 - left, A), (31 - left, A), (32 - left, B)] {
+            let joined = Instruction { opcode: join, operands: Operands::RegRegReg { d: R4, a: R2, b: R3 } };
+            let (shl, shr) = (Opcode::ShloLImm32, Opcode::ShloRImm32);
+            agree(&engines, &[shift(shl, R2, A, left), shift(shr, R3, of, right), joined]);
         }
-        builder.push(Instruction { opcode: Opcode::Trap, operands: Operands::None }).unwrap();
-        let blob = builder.finish();
-        let guest = |engine| Guest::new(engine, &blob, Profile::V0_7, GasModel::Instruction, &PAGES);
-        let mut expected = guest(&engines.interpreter);
-        let mut found: Vec<_> = engines.compilers.iter().map(guest).collect();
-        for (a, b) in VALUES.iter().flat_map(|&a| VALUES.map(|b| (a, b))) {
-            let mut registers = [0; 13];
-            (registers[A.index()], registers[B.index()]) = (a, b);
-            let setup = Setup { registers, pc: 0, gas: 20 };
-            let want = expected.run(&setup);
-            for guest in &mut found {
-                let difference = first_difference(&want, &guest.run(&setup));
-                assert!(difference.is_none(), "{program:?} {a:#x} {b:#x}: {}", difference.unwrap());
-            }
+    }
+}
+
+/// Runs the instructions with all pairs of values in two registers.
+fn agree(engines: &Engines, program: &[Instruction]) {
+    let mut builder = BlobBuilder::new(Profile::V0_7);
+    for instruction in program {
+        builder.push(*instruction).unwrap();
+    }
+    builder.push(Instruction { opcode: Opcode::Trap, operands: Operands::None }).unwrap();
+    let blob = builder.finish();
+    let guest = |engine| Guest::new(engine, &blob, Profile::V0_7, GasModel::Instruction, &PAGES);
+    let mut expected = guest(&engines.interpreter);
+    let mut found: Vec<_> = engines.compilers.iter().map(guest).collect();
+    for (a, b) in VALUES.iter().flat_map(|&a| VALUES.map(|b| (a, b))) {
+        let mut registers = [0; 13];
+        (registers[A.index()], registers[B.index()]) = (a, b);
+        let setup = Setup { registers, pc: 0, gas: 20 };
+        let want = expected.run(&setup);
+        for guest in &mut found {
+            let difference = first_difference(&want, &guest.run(&setup));
+            assert!(difference.is_none(), "{program:?} {a:#x} {b:#x}: {}", difference.unwrap());
         }
     }
 }

@@ -5,9 +5,9 @@
 //! is machine code the branch has served: its target goes into a table for the signal handler, and it is taken out.
 //!
 //! ```text
-//! test rbx, 1; jnz landing   is taken out
-//! mov rcx, [rsp + 8]         rarely: what the register allocator moves before the access
-//! mov rax, [rbx + 16]        the access
+//! test rbx, 1 << 30; jnz landing  is taken out
+//! mov rcx, [rsp + 8]              rarely: what the register allocator moves before the access
+//! mov rax, [rbx + 16]             the access
 //! ```
 //!
 //! The landing wants to find everything as it is at the branch. Instructions in between may only change what the landing

@@ -1,6 +1,6 @@
 //! The oracle: one case on the interpreter, on compiled code in several settings, and on an engine that we did not write.
 
-use crate::play::first_difference;
+use crate::play::{describe, first_difference};
 use crate::quirks::{exclusion, explanation};
 use crate::{Case, Interrupter, Ours, Peer, PeerEngine, Quirk, Setting, Stop, play};
 use fastrand::Rng;
@@ -152,7 +152,7 @@ impl Engines {
             let difference = self.play_in(number, case, &blob, |guest, found| {
                 report.native_entries += guest.instance().stats().native_entries;
                 report.interruptions += guest.interruptions();
-                first_difference(&expected, &found)
+                first_difference(&expected, &found, describe)
             });
             if let Some((stop, words)) = difference {
                 let words = format!("stop {stop}, interpreted and compiled ({setting}): {words}");
@@ -207,7 +207,7 @@ impl Engines {
                 found.pc = expected.pc;
             }
         }
-        let Some((stop, words)) = first_difference(expected, &found) else { return Ok(PeerReport::Whole) };
+        let Some((stop, words)) = first_difference(expected, &found, describe) else { return Ok(PeerReport::Whole) };
         match explanation(case, blob, expected, &found, stop, replay) {
             Some(quirk) => Ok(PeerReport::CutShort(quirk)),
             None => Err(format!("stop {stop}, ours and polkavm: {words}")),

@@ -160,8 +160,12 @@ fn hash(machine: &mut impl Machine, pages: &BTreeSet<u32>) -> u64 {
     hash
 }
 
-/// What two engines differ in first: the number of the stop, and what it is in words.
-pub fn first_difference(expected: &[Stop], found: &[Stop]) -> Option<(usize, String)> {
+/// What two engines differ in first: the number of the stop, and what it is in words; `describe` says what two stops differ in.
+pub(crate) fn first_difference<S: PartialEq>(
+    expected: &[S],
+    found: &[S],
+    describe: impl FnOnce(&S, &S) -> String,
+) -> Option<(usize, String)> {
     let at = (0..expected.len().max(found.len())).find(|&at| expected.get(at) != found.get(at))?;
     let words = match (expected.get(at), found.get(at)) {
         (Some(expected), Some(found)) => describe(expected, found),
@@ -170,7 +174,8 @@ pub fn first_difference(expected: &[Stop], found: &[Stop]) -> Option<(usize, Str
     Some((at, words))
 }
 
-fn describe(expected: &Stop, found: &Stop) -> String {
+/// What two stops differ in, in words.
+pub(crate) fn describe(expected: &Stop, found: &Stop) -> String {
     let mut words = Vec::new();
     let mut differ = |what: &str, expected: &dyn std::fmt::Debug, found: &dyn std::fmt::Debug| {
         words.push(format!("{what}: {expected:x?} and {found:x?}"));

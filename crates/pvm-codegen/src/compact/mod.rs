@@ -325,6 +325,24 @@ mod tests {
     }
 
     #[test]
+    fn a_register_is_not_loaded_again_behind_what_is_gone() {
+        let reload = [0x48, 0x8b, 0x44, 0x24, 8]; // mov rax, [rsp + 8]
+        let test = [0x48, 0xf7, 0xc0, 0, 0, 0, 0x40]; // test rax, 1 << 30
+        let jump = [0x0f, 0x85, 0, 0, 0, 0]; // jne behind it
+        let code = |load: &[u8], again: &[u8]| [load, &test, &jump, again, &[0xc3]].concat();
+        let compacted = |load: &[u8], again: &[u8]| {
+            let [test, jump, behind] = [load.len(), load.len() + test.len(), load.len() + test.len() + jump.len()];
+            changed(&code(load, again), &[0, behind as u32], &[test..jump, jump..behind], usize::MAX).unwrap().code
+        };
+        assert_eq!(compacted(&reload, &reload), [&reload[..], &[0xc3]].concat());
+        let other = [0x48, 0x8b, 0x44, 0x24, 16];
+        assert_eq!(compacted(&reload, &other), [&reload[..], &other, &[0xc3]].concat(), "from elsewhere");
+        let elsewhere = [0x48, 0x8b, 0x43, 8]; // mov rax, [rbx + 8]
+        let found = compacted(&elsewhere, &elsewhere);
+        assert_eq!(found, [&elsewhere[..], &elsewhere, &[0xc3]].concat(), "what is no stack may change, or be refused");
+    }
+
+    #[test]
     fn constants_behind_an_empty_block_are_no_code() {
         let former = example();
         let end = former.len() - 10;

@@ -128,17 +128,8 @@ fn hash(guest: &Ours, pages: &BTreeSet<u32>) -> u64 {
     hash
 }
 
-/// What two engines differ in first: the number of the stop, and what it is in words.
-pub(super) fn first_difference(expected: &[Stop], found: &[Stop]) -> Option<(usize, String)> {
-    let at = (0..expected.len().max(found.len())).find(|&at| expected.get(at) != found.get(at))?;
-    let words = match (expected.get(at), found.get(at)) {
-        (Some(expected), Some(found)) => describe(expected, found),
-        (expected, _) => format!("{} run ended", if expected.is_some() { "the other" } else { "the first" }),
-    };
-    Some((at, words))
-}
-
-fn describe(expected: &Stop, found: &Stop) -> String {
+/// What two stops differ in, in words.
+pub(super) fn describe(expected: &Stop, found: &Stop) -> String {
     let mut words = Vec::new();
     let mut differ = |what: &str, expected: &dyn Debug, found: &dyn Debug| {
         let [expected, found] = [expected, found].map(|value| format!("{value:x?}"));

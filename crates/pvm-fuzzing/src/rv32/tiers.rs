@@ -1,7 +1,8 @@
 //! The oracle: a case on the interpreter, and on compiled code in several settings.
 
 use super::case::{Action, Case};
-use super::play::{Stop, first_difference, play};
+use super::play::{Stop, describe, play};
+use crate::play::first_difference;
 use crate::{Interrupter, Ours, Setting};
 use fastrand::Rng;
 use pvm_gas::GasModel;
@@ -138,7 +139,7 @@ impl Tiers {
             interruptions: guest.interruptions(),
             ..Report::default()
         };
-        if let Some((stop, words)) = first_difference(&expected, &found) {
+        if let Some((stop, words)) = first_difference(&expected, &found, describe) {
             if case.gas_model == GasModel::None && self.interpret(case) != expected {
                 report.is_random = true;
                 return report;

@@ -30,6 +30,10 @@ impl Instance {
     }
 
     fn do_step(&mut self) -> Option<Exit> {
+        // The trap is the step; its handler, if there is one, comes next.
+        if self.riscv.is_some() && !self.pc().is_multiple_of(2) {
+            return self.misaligned_start();
+        }
         loop {
             let cells = match &self.riscv {
                 Some(riscv) => &riscv.cells,

@@ -1,7 +1,7 @@
 //! Single steps: all of them are one run.
 
 use crate::{engines, raw_program, riscv, rv};
-use pvm_runtime::{Access, Exit, GasModel, Instance, Module, Options};
+use pvm_runtime::{Access, Exit, GasModel, Instance, Module, Options, Trap};
 
 /// A loop with a host call, a store to a page that is missing at first, a call and a return.
 const TEXT: &str = "
@@ -97,6 +97,10 @@ fn riscv_programs_are_stepped() {
             assert_eq!(instance.gas(), if model == GasModel::None { 10 } else { 6 });
             assert_eq!(instance.step(), None);
             assert_eq!(instance.pc(), 0);
+            let odd = instance.module().executable().unwrap().entry + 1;
+            instance.set_pc(odd);
+            assert_eq!(instance.step(), Some(Exit::Trap { trap: Trap::MisalignedTarget, value: odd }));
+            assert_eq!(instance.run(), Exit::Trap { trap: Trap::MisalignedTarget, value: odd });
         }
     }
 }
