@@ -48,7 +48,7 @@ pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) ->
         let mut seen: HashSet<BlockId> = callees.iter().copied().collect();
         let (mut stack, mut returns) = (callees, Vec::new());
         while let Some(at) = stack.pop() {
-            if !calls.contains_key(&at) && ends_dynamically(code, blocks, at) {
+            if !calls.contains_key(&at) && may_return(code, blocks, at) {
                 returns.push(at);
             }
             let is_new = |&to: &BlockId| region.position(to).is_some() && seen.insert(to);
@@ -98,6 +98,9 @@ fn call<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, id: BlockId) -
     is_target.then_some(Call { callee, comes_back: Return { address, to } })
 }
 
-fn ends_dynamically<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> bool {
-    matches!(instructions(code, blocks.get(id)).last(), Some((_, Inst::JumpIndirect { .. })))
+/// Whether the block may end with a return: by a dynamic jump; where calls use certain registers, by one of those.
+fn may_return<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> bool {
+    let jump = instructions(code, blocks.get(id)).last().filter(|(_, inst)| matches!(inst, Inst::JumpIndirect { .. }));
+    let is_any = matches!(code.dynamic_jumps(), DynamicJumps::Table { .. });
+    jump.is_some_and(|(pc, _)| is_any || code.is_return(pc))
 }

@@ -1,10 +1,12 @@
 //! Dynamic jumps that go to the address itself.
 //!
 //! A region knows its own targets, so each has a table of its own: a few bits of the address choose a place in it, where the
-//! address is compared with the one or the few that have those bits. Nothing is looked up that others change.
+//! address is compared with the one or the few that have those bits. Nothing is looked up that others change. An odd address
+//! is none of them, so it leaves the region, with the lowest bit cleared.
 
 use super::{Translator, context_flags};
 use crate::Exit;
+use crate::blocks::BlockId;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, Value};
 use pvm_ops::GuestCode;
@@ -21,31 +23,37 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Goes to an address, the lowest bit cleared, by the jump at `from`: within the region, or out of it. Wherever it is, that
     /// is no panic: where no code can be, the interpreter finds that out.
     pub(super) fn dispatch_directly(&mut self, address: Value, from: Value) {
+        let targets: Vec<BlockId> = self.targets().collect();
+        self.go_to_one_of(address, &targets);
         let address = self.builder.ins().band_imm_s(address, !1);
-        let bodies = |id| (self.blocks.get(id).start, self.region.position(id).expect("entries are members"));
-        let targets: Vec<(u32, usize)> = self.targets().map(bodies).collect();
-        let leave = self.builder.create_block();
-        self.builder.set_cold_block(leave);
+        self.builder.ins().store(context_flags(), from, self.context, Context::JUMP);
+        self.exit_to(Exit::EnterByJump, address);
+    }
+
+    /// Goes to an address if it is that of one of these blocks.
+    pub(super) fn go_to_one_of(&mut self, address: Value, targets: &[BlockId]) {
+        let bodies = |&id| (self.blocks.get(id).start, self.region.position(id).expect("targets are members"));
+        let targets: Vec<(u32, usize)> = targets.iter().map(bodies).collect();
+        let otherwise = self.builder.create_block();
+        self.builder.set_cold_block(otherwise);
         if targets.len() <= FEW {
-            self.compare(address, &targets, leave);
+            self.compare(address, &targets, otherwise);
         } else {
             let count = (PLACES * targets.len()).next_power_of_two();
             let (shift, places) = spread(&targets, count);
             let at = self.builder.ins().ushr_imm_u(address, i64::from(shift));
             let at = self.builder.ins().band_imm_u(at, count as i64 - 1);
-            let blocks: Vec<ir::Block> =
-                places.iter().map(|place| if place.is_empty() { leave } else { self.builder.create_block() }).collect();
-            self.branch_by_table(at, leave, &blocks);
+            let block = |place: &Vec<_>| if place.is_empty() { otherwise } else { self.builder.create_block() };
+            let blocks: Vec<ir::Block> = places.iter().map(block).collect();
+            self.branch_by_table(at, otherwise, &blocks);
             for (block, place) in blocks.into_iter().zip(places).filter(|(_, place)| !place.is_empty()) {
                 self.builder.seal_block(block);
                 self.builder.switch_to_block(block);
-                self.compare(address, &place, leave);
+                self.compare(address, &place, otherwise);
             }
         }
-        self.builder.seal_block(leave);
-        self.builder.switch_to_block(leave);
-        self.builder.ins().store(context_flags(), from, self.context, Context::JUMP);
-        self.exit_to(Exit::EnterByJump, address);
+        self.builder.seal_block(otherwise);
+        self.builder.switch_to_block(otherwise);
     }
 
     /// Goes to the target that the address is.

@@ -114,6 +114,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.seal_block(next);
             self.builder.switch_to_block(next);
         }
+        // A jump of which it is known where it has gone has a table for that.
+        if matches!(self.code.dynamic_jumps(), DynamicJumps::Direct) {
+            let likely: Vec<BlockId> = self.code.likely_targets(pc).iter().filter_map(|&to| self.target(to)).collect();
+            if !likely.is_empty() {
+                self.go_to_one_of(address, &likely);
+            }
+        }
         let targets = self.targets().count();
         if targets <= OWN_TABLE_TARGETS && self.has_branch_table(targets) {
             self.dispatch(address, Jump::At(pc));
@@ -134,6 +141,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// The blocks of the region that dynamic jumps may go to.
     pub(super) fn targets(&self) -> impl Iterator<Item = BlockId> + use<'_, C> {
         self.region.entries.iter().copied().filter(|&id| self.blocks.get(id).is_jump_target)
+    }
+
+    /// The block of the region at `pc`, if dynamic jumps may go there.
+    fn target(&self, pc: u32) -> Option<BlockId> {
+        self.blocks.find(pc).filter(|&id| self.blocks.get(id).is_jump_target && self.region.position(id).is_some())
     }
 
     /// Whether the guest's jump table is small enough to have a branch table for all of it, with so many targets in the region.
