@@ -12,6 +12,7 @@
 //! | `constants` | which dynamic jumps are direct ones, seen with what comes before? |
 //! | `groups` | which memory accesses share one check of page rights? |
 //! | `parking` | which registers stay on the stack while a loop runs? |
+//! | `uses` | what do blocks do with registers, and which are still of use? |
 //! | `returns` | where is a dynamic jump likely to go? |
 //! | [`translate`] | what is the IR of a region? |
 //! | [`Exit`] | why does compiled code return? |
@@ -34,6 +35,7 @@ mod parking;
 mod region;
 mod returns;
 mod translate;
+mod uses;
 
 pub use blocks::{Block, BlockId, Blocks, Ending};
 pub use exit::Exit;

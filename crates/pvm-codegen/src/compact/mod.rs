@@ -199,7 +199,8 @@ fn pieces(
             // A register may have been loaded for what is gone, and again for what comes behind it, which nothing else leads to.
             let is_again = former.end < at && code[former] == code[last.clone()] && is_reload(&instruction);
             let follows = matches!(pieces.last(), Some(Piece { kind: Kind::Gone, .. }));
-            (last.end, if is_again && follows { Kind::Gone } else { kind })
+            let is_gone = is_again && follows || is_copy_in_place(&instruction) && !reads_flags(&mut decoder);
+            (last.end, if is_gone { Kind::Gone } else { kind })
         };
         let prefix = prefixes.next_if(|prefix| prefix.at == at).map_or(&[][..], |prefix| prefix.bytes);
         if !prefix.is_empty() && !matches!(kind, Kind::Plain) {
@@ -226,6 +227,19 @@ fn is_reload(instruction: &Instruction) -> bool {
         && instruction.op1_kind() == OpKind::Memory
         && instruction.memory_base() == Register::RSP
         && instruction.memory_index() == Register::None
+}
+
+/// Whether nothing is added to a register: a copy that was given the same register.
+fn is_copy_in_place(instruction: &Instruction) -> bool {
+    instruction.mnemonic() == Mnemonic::Add
+        && instruction.op0_register().is_gpr64()
+        && matches!(instruction.op1_kind(), OpKind::Immediate8to64 | OpKind::Immediate32to64)
+        && instruction.immediate(1) == 0
+}
+
+/// Whether the instruction that comes next depends on the flags.
+fn reads_flags(decoder: &mut Decoder<'_>) -> bool {
+    !decoder.can_decode() || decoder.decode().rflags_read() != 0
 }
 
 /// Whether only zeros that align the constants lie between the two offsets.
@@ -340,6 +354,21 @@ mod tests {
         let elsewhere = [0x48, 0x8b, 0x43, 8]; // mov rax, [rbx + 8]
         let found = compacted(&elsewhere, &elsewhere);
         assert_eq!(found, [&elsewhere[..], &elsewhere, &[0xc3]].concat(), "what is no stack may change, or be refused");
+    }
+
+    #[test]
+    fn copies_in_place_are_left_out() {
+        let copy = [0x48, 0x83, 0xc0, 0x00]; // add rax, 0
+        let move_on = [0x48, 0x89, 0xc3]; // mov rbx, rax
+        let ret = [0xc3];
+        let found = |code: &[&[u8]]| changed(&code.concat(), &[0], &[], usize::MAX).unwrap().code;
+        assert_eq!(found(&[&copy, &move_on, &ret]), [&move_on[..], &ret].concat());
+        let set = [0x0f, 0x92, 0xc3]; // setb bl
+        assert_eq!(found(&[&copy, &set, &ret]), [&copy[..], &set, &ret].concat(), "the flags are wanted");
+        let one = [0x48, 0x83, 0xc0, 0x01];
+        assert_eq!(found(&[&one, &ret]), [&one[..], &ret].concat());
+        let half = [0x83, 0xc0, 0x00]; // add eax, 0: clears the upper half
+        assert_eq!(found(&[&half, &ret]), [&half[..], &ret].concat());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The IR of one instruction.
 
+use super::registers::Known;
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::types::I64;
@@ -15,7 +16,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
         let (pc, inst) = current.insts[index];
         if inst.ends_block() && !matches!(inst, Inst::Branch { .. }) {
-            self.extend_all();
+            self.extend_variables();
         }
         match inst {
             Inst::Nop => {}
@@ -125,9 +126,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     true => self.half(lhs).zip(self.known_half(rhs)),
                     false => None,
                 };
-                self.extend_all();
+                self.extend_variables();
                 let (lhs, rhs) = halves.unwrap_or_else(|| (self.read(lhs), self.operand(rhs)));
                 let next = self.code.fetch(pc).next;
+                if let (Target::Block(target), None, true) = (target, current.next_copy, self.parking.is_crowded()) {
+                    self.pass_before([next, target]);
+                }
                 let not_taken = self.way_to(current, next);
                 let taken = match target {
                     Target::Block(target) => self.way_to(current, target),
@@ -151,6 +155,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let address = self.memory.low_address(self.builder, base, offset);
                 self.link(link);
                 self.settle(current);
+                self.pass(self.parking.passage_by_jump(self.position));
+                self.parked = self.parking.behind_jumps();
+                self.known = [Known::default(); 32];
                 self.jump_indirect(address, current.id, pc);
             }
         }

@@ -1,6 +1,6 @@
 //! Ways from block to block: within the region, out of it, and through the jump table.
 
-use super::{Current, SharedDispatch, Translator, Way, WayOut, context_flags};
+use super::{Current, End, SharedDispatch, Translator, Way, WayOut, context_flags};
 use crate::Exit;
 use crate::blocks::BlockId;
 use crate::parking::Passage;
@@ -8,7 +8,7 @@ use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
-use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS, Reg};
+use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS};
 use pvm_vm::Context;
 
 /// In regions with up to so many targets each dynamic jump gets a branch table of its own, if the guest's jump table is
@@ -56,7 +56,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// An IR block that goes to the block at `pc`.
     pub(super) fn way_to(&mut self, current: &Current, pc: u32) -> ir::Block {
-        let Some(to) = self.member(pc) else { return self.way_out(Exit::Enter, pc) };
+        let Some(to) = self.member(pc) else {
+            // What is owed is known here only.
+            if self.owed() == 0 {
+                return self.way_out(Exit::Enter, pc);
+            }
+            let block = self.builder.create_block();
+            self.builder.set_cold_block(block);
+            self.ways.push(Way { block, spent: 0, passage: Passage::default(), to: End::Outside(pc) });
+            return block;
+        };
         let mut spent = 0;
         if let Some(next_copy) = current.next_copy {
             if to == self.position {
@@ -64,12 +73,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             spent = self.pending - self.pending_behind();
         }
-        let passage = self.parking.passage(self.position, to);
+        let mut passage = self.parking.passage(self.position, to);
+        passage.stores |= self.owed() & self.parking.parked(to);
+        passage.stores &= !self.passed;
         if spent == 0 && passage == Passage::default() {
             return self.bodies[to];
         }
         let block = self.builder.create_block();
-        self.ways.push(Way { block, spent, passage, to: self.bodies[to] });
+        self.ways.push(Way { block, spent, passage, to: End::Inside(self.bodies[to]) });
         block
     }
 
@@ -80,26 +91,26 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.switch_to_block(block);
             self.add(self.gas, -spent);
             self.pass(passage);
-            self.builder.ins().jump(to, &[]);
+            match to {
+                End::Inside(to) => _ = self.builder.ins().jump(to, &[]),
+                End::Outside(pc) => self.exit(Exit::Enter, pc),
+            }
         }
+        self.passed = 0;
     }
 
-    fn pass(&mut self, Passage { stores, loads }: Passage) {
-        for reg in Reg::ALL.into_iter().filter(|reg| stores & reg.bit() != 0) {
-            let value = self.builder.use_var(self.variable(reg));
-            self.park(reg, value);
-        }
-        for reg in Reg::ALL.into_iter().filter(|reg| loads & reg.bit() != 0) {
-            let value = self.parked_value(reg);
-            self.builder.def_var(self.variable(reg), value);
-        }
+    /// Stores before a branch what has to be stored on both ways.
+    pub(super) fn pass_before(&mut self, ways: [u32; 2]) {
+        let stores = |pc| self.member(pc).map_or(0, |to| self.parking.passage(self.position, to).stores);
+        self.passed = stores(ways[0]) & stores(ways[1]);
+        self.pass(Passage { stores: self.passed, ..Passage::default() });
     }
 
     /// An IR block that leaves; it is filled at the end.
     pub(super) fn way_out(&mut self, exit: Exit, pc: u32) -> ir::Block {
         let block = self.builder.create_block();
         self.builder.set_cold_block(block);
-        self.ways_out.push(WayOut { block, exit, pc, pending: self.pending, parked: self.parked });
+        self.ways_out.push(WayOut { block, exit, pc, pending: self.pending, parked: self.parked, zone: self.zone });
         block
     }
 
@@ -130,7 +141,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let block = self.builder.create_block();
             self.builder.append_block_param(block, I32);
             self.builder.append_block_param(block, I32);
-            SharedDispatch { block, parked: self.parked, pending: self.pending }
+            SharedDispatch { block, pending: self.pending }
         });
         // Where returns lead is not of interest.
         let pc = if self.code.is_return(pc) { Context::NO_JUMP } else { pc };

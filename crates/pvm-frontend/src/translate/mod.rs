@@ -41,6 +41,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Loops of one block are written several times up to this length in all, in guest instructions.
 const UNROLLED_LEN: u32 = 16;
+/// The same for guests of 32 bits, which have many registers: what has to be stored once per round is stored once for all.
+const UNROLLED_LEN_NARROW: u32 = 80;
 /// No loop is written more often than this.
 const MOST_COPIES: u32 = 4;
 
@@ -128,12 +130,19 @@ struct Translator<'a, 'b, C> {
     position: usize,
     /// The registers that are parked in it.
     parked: u32,
+    /// Those that the instruction that is being translated puts where they are parked. Guests of 32 bits have many, and write
+    /// most of them anew before anybody looks there: only what a block writes last is put there.
+    parking_now: u32,
+    /// What has been stored before a branch, for both of its ways.
+    passed: u32,
+    /// The zone of the block.
+    zone: u32,
     /// Where parked registers are.
     slots: ir::StackSlot,
     /// What is known of registers in this block.
     known: [Known; 32],
-    /// What exits lead to, by the registers that are parked there.
-    funnels: BTreeMap<u32, ir::Block>,
+    /// What exits lead to, by the registers that are parked there and the zone.
+    funnels: BTreeMap<(u32, u32), ir::Block>,
     /// Blocks on the way to others, not filled yet.
     ways: Vec<Way>,
     /// Blocks that leave, not filled yet.
@@ -143,13 +152,12 @@ struct Translator<'a, 'b, C> {
     shared_dispatch: Option<SharedDispatch>,
 }
 
-/// Where dynamic jumps go by the jump table, made when the first of them needs it and filled at the end. The same registers
-/// are parked at all of them, and as much is pending.
+/// Where dynamic jumps go by the jump table, made when the first of them needs it and filled at the end. As much is pending
+/// at all of them.
 #[derive(Clone, Copy)]
 struct SharedDispatch {
     /// Takes the address, and the program counter of the jump.
     block: ir::Block,
-    parked: u32,
     pending: i64,
 }
 
@@ -159,7 +167,14 @@ struct Way {
     /// What is deducted from the gas.
     spent: i64,
     passage: Passage,
-    to: ir::Block,
+    to: End,
+}
+
+/// Where a way ends.
+enum End {
+    Inside(ir::Block),
+    /// At a program counter.
+    Outside(u32),
 }
 
 /// A block that leaves.
@@ -170,6 +185,7 @@ struct WayOut {
     /// What has been spent and is not deducted from the gas.
     pending: i64,
     parked: u32,
+    zone: u32,
 }
 
 /// The block that is being translated.
@@ -255,6 +271,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             checkpoints,
             position: 0,
             parked: 0,
+            parking_now: 0,
+            passed: 0,
+            zone: 0,
             slots,
             known: [Known::default(); 32],
             funnels: BTreeMap::new(),
@@ -269,12 +288,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// Loads the guest's state and goes to the entry of this number.
     fn enter(&mut self, number: Value) {
-        for reg in Reg::ALL {
-            let Some(variable) = self.registers[reg.index()] else { continue };
-            let value = self.def_loaded(variable, Context::offset_of_register(reg));
-            if self.parking.anywhere() & reg.bit() != 0 {
-                self.park(reg, value);
-            }
+        // In a crowded region each way in loads values of its own: as with exits, common ones would make long ranges.
+        let is_crowded = self.parking.is_crowded();
+        if is_crowded {
+            self.park_all();
+        } else {
+            self.load_all(0);
         }
         if self.metering.model != GasModel::None {
             self.def_loaded(self.gas, Context::GAS);
@@ -301,6 +320,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             let here = self.builder.current_block().expect("a block is being written");
             self.builder.set_cold_block(here);
             self.add(self.gas, self.checkpoints[position].pending as i64);
+            if is_crowded {
+                self.load_all(self.parking.parked(position));
+            }
             self.builder.ins().jump(self.bodies[position], &[]);
         }
         self.builder.set_srcloc(Mark::Other.to_source_loc());
@@ -312,6 +334,27 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.ins().return_(&[exit]);
     }
 
+    /// Loads the variables of all registers but these from the context, and puts them where they are parked unless the region
+    /// is crowded.
+    fn load_all(&mut self, but: u32) {
+        for reg in Reg::ALL.into_iter().filter(|reg| but & reg.bit() == 0) {
+            let Some(variable) = self.registers[reg.index()] else { continue };
+            let value = self.def_loaded(variable, Context::offset_of_register(reg));
+            if !self.parking.is_crowded() && self.parking.anywhere() & reg.bit() != 0 {
+                self.park(reg, value);
+            }
+        }
+    }
+
+    /// Puts all registers that are parked in any block where they are parked, from the context.
+    fn park_all(&mut self) {
+        let parked = self.parking.anywhere();
+        for reg in Reg::ALL.into_iter().filter(|reg| parked & reg.bit() != 0) {
+            let value = self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg));
+            self.park(reg, value);
+        }
+    }
+
     /// Loads a variable from the context.
     fn def_loaded(&mut self, variable: Variable, offset: i32) -> Value {
         let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
@@ -320,22 +363,24 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     }
 
     fn finish(mut self) {
-        for WayOut { block, exit, pc, pending, parked } in std::mem::take(&mut self.ways_out) {
+        for WayOut { block, exit, pc, pending, parked, zone } in std::mem::take(&mut self.ways_out) {
             self.builder.switch_to_block(block);
             self.known = [Known::default(); 32];
             self.pending = pending;
             self.parked = parked;
+            self.zone = zone;
             self.exit(exit, pc);
         }
-        if let Some(SharedDispatch { block, parked, pending }) = self.shared_dispatch {
+        if let Some(SharedDispatch { block, pending }) = self.shared_dispatch {
             self.builder.switch_to_block(block);
             let (address, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
             self.pending = pending;
-            self.parked = parked;
+            self.parked = self.parking.behind_jumps();
+            self.zone = 0;
             self.known = [Known::default(); 32];
             self.dispatch(address, Jump::Any(pc));
         }
-        for (parked, funnel) in std::mem::take(&mut self.funnels) {
+        for ((parked, _), funnel) in std::mem::take(&mut self.funnels) {
             self.leave_by(funnel, parked);
         }
         self.builder.seal_all_blocks();
@@ -377,6 +422,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.position = position;
         self.parked = self.parking.parked(position);
+        self.zone = self.parking.zone(position);
         self.known = [Known::default(); 32];
         let checkpoint = self.checkpoints[position];
         self.pending = checkpoint.pending as i64;
@@ -400,7 +446,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn copies(&self, id: BlockId, insts: &[(u32, Inst)]) -> u32 {
         let block = self.blocks.get(id);
         let is_loop = matches!(insts.last(), Some((_, Inst::Branch { .. }))) && block.successors.contains(&Some(id));
-        if is_loop { (UNROLLED_LEN / block.len).clamp(1, MOST_COPIES) } else { 1 }
+        let most = if self.is_narrow { UNROLLED_LEN_NARROW } else { UNROLLED_LEN };
+        if is_loop { (most / block.len).clamp(1, MOST_COPIES) } else { 1 }
     }
 
     /// Writes the instructions of a block. In a loop of one block that is written several times, `next_copy` is where the
@@ -415,11 +462,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
         let mut current = Current { id, next_copy, insts, groups, addresses, products: Vec::new() };
-        for index in 0..current.insts.len() {
+        for (index, parking_now) in self.parking_at(&current).into_iter().enumerate() {
+            self.parking_now = parking_now;
             self.instruction(&mut current, index);
         }
         if block.ending == Ending::Cut {
-            self.extend_all();
+            self.extend_variables();
             self.settle(&current);
             let (last, _) = current.insts[current.insts.len() - 1];
             let paid = self.metering.model.charges_blocks();
@@ -427,12 +475,29 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
     }
 
+    /// What each instruction of a block puts where it is parked.
+    fn parking_at(&self, current: &Current) -> Vec<u32> {
+        let mut lasting = match current.next_copy {
+            _ if !self.is_narrow => return vec![u32::MAX; current.insts.len()],
+            // What the loop leads to stores it.
+            Some(_) => 0,
+            None => self.parking.lasting(self.position),
+        };
+        let mut at = vec![0; current.insts.len()];
+        for (now, (_, inst)) in at.iter_mut().zip(&current.insts).rev() {
+            let writes = inst.registers().writes;
+            *now = writes & lasting;
+            lasting &= !writes;
+        }
+        at
+    }
+
     fn link(&mut self, link: Option<Link>) {
         if let Some(Link { dst, value }) = link {
             let value = self.builder.ins().iconst(I64, i64::from(value));
             self.write(dst, value);
             // The block ends here.
-            self.extend_all();
+            self.extend_variables();
         }
     }
 
@@ -464,7 +529,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.extend_all();
         self.known = known;
         let exit = self.builder.ins().iconst(I64, exit.code());
-        let funnel = *self.funnels.entry(self.parked).or_insert_with(|| {
+        let funnel = *self.funnels.entry((self.parked, self.zone)).or_insert_with(|| {
             let funnel = self.builder.create_block();
             self.builder.append_block_param(funnel, I64);
             self.builder.append_block_param(funnel, I32);

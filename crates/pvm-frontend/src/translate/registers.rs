@@ -9,6 +9,7 @@
 //! region is left.
 
 use super::{Translator, context_flags};
+use crate::parking::Passage;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
@@ -20,9 +21,9 @@ use pvm_ops::{GuestCode, Operand, Reg};
 pub(super) struct Known {
     /// The low half, of which the register is the sign extension.
     half: Option<Value>,
-    /// Whether the variable, or where the register is parked, does not have the whole value yet.
+    /// Whether the variable, or where the register is parked, does not have the value yet.
     is_owed: bool,
-    /// The whole value, of a parked register.
+    /// The value, of a parked register.
     whole: Option<Value>,
 }
 
@@ -87,9 +88,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.def_var(self.variable(reg), value);
             return;
         }
-        // Guests with many registers write most of them anew before anybody looks where they are parked.
-        self.known[reg.index()] = Known { half: None, is_owed: self.is_narrow, whole: Some(value) };
-        if !self.is_narrow {
+        let is_owed = self.parking_now & reg.bit() == 0;
+        self.known[reg.index()] = Known { half: None, is_owed, whole: Some(value) };
+        if !is_owed {
             self.park(reg, value);
         }
     }
@@ -123,9 +124,43 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.known[reg.index()].is_owed = false;
     }
 
-    /// The same for all registers: where the block ends.
+    /// The same for all registers: where the region is left.
     pub(super) fn extend_all(&mut self) {
         Reg::ALL.into_iter().for_each(|reg| self.extend(reg));
+    }
+
+    /// Gives all variables their whole values: where the block ends.
+    pub(super) fn extend_variables(&mut self) {
+        let parked = self.parked;
+        Reg::ALL.into_iter().filter(|reg| parked & reg.bit() == 0).for_each(|reg| self.extend(reg));
+    }
+
+    /// The registers that are not where they are parked yet.
+    pub(super) fn owed(&self) -> u32 {
+        let is_owed = |reg: &Reg| self.parked & reg.bit() != 0 && self.known[reg.index()].is_owed;
+        Reg::ALL.into_iter().filter(is_owed).fold(0, |all, reg| all | reg.bit())
+    }
+
+    /// Does what passing to another block takes.
+    pub(super) fn pass(&mut self, Passage { stores, loads, copies }: Passage) {
+        let each = |set: u32| Reg::ALL.into_iter().filter(move |reg| set & reg.bit() != 0);
+        for reg in each(stores) {
+            // What is parked and owed is known.
+            let value = self.known[reg.index()].whole.filter(|_| self.parked & reg.bit() != 0);
+            let value = value.unwrap_or_else(|| self.builder.use_var(self.variable(reg)));
+            self.park(reg, value);
+        }
+        for reg in each(loads) {
+            let known = self.known[reg.index()].whole.filter(|_| self.parking.is_crowded());
+            let value = known.unwrap_or_else(|| self.parked_value(reg));
+            self.builder.def_var(self.variable(reg), value);
+        }
+        // To the register allocator that is another value. The machine code of the addition is a move, or it is taken out.
+        for reg in each(copies) {
+            let value = self.builder.use_var(self.variable(reg));
+            let value = self.builder.ins().iadd_imm_s(value, 0);
+            self.builder.def_var(self.variable(reg), value);
+        }
     }
 
     /// The value of a register as the context has it.
