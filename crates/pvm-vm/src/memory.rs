@@ -90,6 +90,7 @@ impl Memory {
     }
 
     /// Whether a run on this memory is to stop.
+    #[inline]
     pub fn is_interrupted(&self) -> bool {
         self.bytes.is_interrupted()
     }

@@ -12,7 +12,7 @@
 //! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
 
 use crate::image::Image;
-use crate::space::Space;
+use crate::space::{Base, Space};
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
@@ -43,6 +43,8 @@ pub(crate) enum Reason {
 #[derive(Debug)]
 pub(crate) struct Reservation {
     space: Space,
+    /// That of the space.
+    base: Base,
     is_enforced: bool,
     /// Held while the flag and the tripwire change together.
     interruption: Mutex<()>,
@@ -58,7 +60,8 @@ impl Reservation {
         let len = usize::try_from(Self::SIZE).map_err(io::Error::other)?;
         let space = if is_enforced { Space::low_if_free(len, lowest) } else { None };
         let space = space.map_or_else(|| Space::anywhere(len), Ok)?;
-        let reservation = Reservation { space, is_enforced, interruption: Mutex::new(()) };
+        let base = Base(space.base());
+        let reservation = Reservation { space, base, is_enforced, interruption: Mutex::new(()) };
         reservation.protect(0..ABOVE, Access::None)?;
         reservation.set_tripwire(false)?;
         Ok(reservation)
@@ -144,7 +147,7 @@ impl Reservation {
     /// Where the byte of guest address 0 is, or would be.
     #[inline(always)]
     pub(crate) fn base(&self) -> *mut u8 {
-        self.space.base()
+        self.base.0
     }
 
     /// Has the host enforce a right on whole pages, if it does that at all.

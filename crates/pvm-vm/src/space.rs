@@ -14,6 +14,15 @@ use std::ops::Range;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use low::LowMapping;
 
+/// Where the byte of guest address 0 is, or would be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base(pub *mut u8);
+
+// SAFETY: it is a number; who accesses what is there says why that may be done.
+unsafe impl Send for Base {}
+// SAFETY: as above.
+unsafe impl Sync for Base {}
+
 /// A mapping of as many bytes from guest address 0 on as were asked for.
 #[derive(Debug)]
 pub(crate) enum Space {
@@ -60,7 +69,6 @@ impl Space {
     }
 
     /// Where the byte of guest address 0 is, or would be.
-    #[inline(always)]
     pub(crate) fn base(&self) -> *mut u8 {
         match self {
             Space::Anywhere(map) => map.as_ptr().cast_mut(),
@@ -234,7 +242,6 @@ mod low {
         }
 
         /// The address 0, as one from which additions lead into the mapping.
-        #[inline(always)]
         pub fn base(&self) -> *mut u8 {
             self.start.wrapping_sub(self.start.addr())
         }

@@ -68,15 +68,6 @@ impl InterruptHandle {
     }
 }
 
-/// A host call of a PVM program, whose code does not change.
-#[derive(Clone, Copy, Debug, Default)]
-struct HostCall {
-    pc: u32,
-    id: i32,
-    /// Where the run goes on after it; 0 if there was none.
-    next: u32,
-}
-
 /// What an instance has executed, if [`crate::Config::count_instructions`] is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -98,9 +89,7 @@ pub struct Instance {
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
     pub(crate) at_host_call: bool,
-    /// The host call that a PVM program has made last.
-    last_call: HostCall,
-    /// Gas of the run that no slice has been given yet.
+    /// Gas beside that in the context: of the run, and in no slice yet.
     reserve: u64,
     stats: Stats,
     /// What a RISC-V guest has beside that.
@@ -143,7 +132,6 @@ impl Instance {
             #[cfg(feature = "cranelift")]
             tier: None,
             at_host_call: false,
-            last_call: HostCall::default(),
             reserve: 0,
             stats: Stats::default(),
             riscv: None,
@@ -225,13 +213,14 @@ impl Instance {
     /// The gas that is left.
     #[inline]
     pub fn gas(&self) -> u64 {
-        self.context.state.gas
+        self.context.state.gas + self.reserve
     }
 
     /// Sets the gas that is left.
     #[inline]
     pub fn set_gas(&mut self, gas: u64) {
         self.context.state.gas = gas;
+        self.reserve = 0;
     }
 
     /// The guest's memory.
@@ -253,7 +242,8 @@ impl Instance {
 
     /// What has been executed so far.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let native = self.context.state.instructions.wrapping_sub(self.stats.instructions_interpreted);
+        Stats { instructions_native: native, ..self.stats }
     }
 
     /// What has been compiled so far: that of the module, for all its instances, and what this one has of code that it has
@@ -295,8 +285,14 @@ impl Instance {
     #[inline]
     pub(crate) fn resume(&mut self) -> Exit {
         #[cfg(feature = "cranelift")]
-        if let Some(exit) = self.resume_native() {
-            return exit;
+        match self.resume_native() {
+            native::Resumed::HostCall(id) => return Exit::HostCall { id },
+            native::Resumed::Left(exit) => {
+                if let Some(exit) = self.left(exit) {
+                    return exit;
+                }
+            }
+            native::Resumed::No => {}
         }
         loop {
             if let Some(exit) = self.resume_for(u64::MAX) {
@@ -354,8 +350,7 @@ impl Instance {
                 exit => break Some(exit),
             }
         };
-        let left = self.context.state.gas + std::mem::take(&mut self.reserve);
-        self.set_gas(if metered { left } else { gas });
+        self.set_gas(if metered { self.gas() } else { gas });
         self.note_left();
         exit
     }
@@ -388,9 +383,7 @@ impl Instance {
     /// Goes on behind the instruction, within its block.
     #[inline]
     fn step_over(&mut self) {
-        let pc = self.pc();
-        self.context.state.pc =
-            if self.last_call.pc == pc && self.last_call.next != 0 { self.last_call.next } else { self.fetch(pc).next };
+        self.context.state.pc = self.fetch(self.pc()).next;
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
