@@ -277,7 +277,8 @@ impl CodeCache {
             self.cut(&evicted);
         }
         let name = self.profiler.as_ref().map_or_else(|| "region".to_owned(), |profiler| profiler.name(region.head));
-        let function = self.compiler.publish(code, &self.jump_entries, &name)?;
+        let is_metered = self.settings.metering.model != GasModel::None;
+        let function = self.compiler.publish(code, &self.jump_entries, is_metered, &name)?;
         if let Some(profiler) = &self.profiler {
             profiler.record(&name, function.address(), code.bytes());
         }

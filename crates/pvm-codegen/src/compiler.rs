@@ -235,6 +235,7 @@ impl Compiler {
         &self,
         code: &MachineCode,
         jump_entries: &Arc<[AtomicU64]>,
+        is_metered: bool,
         name: &str,
     ) -> Result<CompiledFunction, CompileError> {
         let memory = CodeMemory::new();
@@ -244,10 +245,10 @@ impl Compiler {
         })?;
         let (jump_entries, landings) = (Arc::clone(jump_entries), code.landings.clone());
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
-        // fields, words of the jump table that was given, the interrupt flag, and guest memory, behind a check of
+        // fields, words of the jump table that was given, the interrupt flag unless it is metered, and guest memory, behind a check of
         // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
         // that stood before the accesses (`landings::extract`).
-        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, landings) })
+        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, is_metered, landings) })
     }
 
     /// Has a JIT module of its own put machine code into `memory` and make it executable; returns where it begins.

@@ -83,6 +83,7 @@ pub struct CompiledFunction {
     pages: Vec<Mmap>,
     jump_entries: Arc<[AtomicU64]>,
     detection: FaultDetection,
+    is_metered: bool,
     landings: Landings,
 }
 
@@ -94,7 +95,8 @@ impl CompiledFunction {
     ///
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
     /// convention of the host, and returns a number. It touches nothing but the context, as many words
-    /// as there are from the context's pointer to jump entries, the interrupt flag, the tripwire, and guest memory: under
+    /// as there are from the context's pointer to jump entries, the interrupt flag and the tripwire unless it is metered, and
+    /// guest memory: under
     /// [`FaultDetection::Checks`] where the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at
     /// guest addresses, by instructions whose landings are given, as are those of the tripwire: each of them in the function and
     /// good to go on at, with the registers as they are at the access.
@@ -103,22 +105,25 @@ impl CompiledFunction {
         entry: *const u8,
         jump_entries: Arc<[AtomicU64]>,
         detection: FaultDetection,
+        is_metered: bool,
         landings: Box<[Landing]>,
     ) -> CompiledFunction {
         // SAFETY: the caller says that this is such a function.
         let entry = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut Context, u64) -> u64>(entry) };
         let landings = Landings::new(entry as usize, landings);
-        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, landings }
+        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, is_metered, landings }
     }
 
     /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns.
     ///
     /// # Panics
     ///
-    /// If faults are not detected in `memory` as the function was compiled for.
+    /// If faults are not detected in `memory` as the function was compiled for, or it is to see interrupts there that are not
+    /// announced.
     #[inline]
     pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory) -> u64 {
         assert!(memory.detection() == self.detection, "the memory is made for other compiled code");
+        assert!(self.is_metered || memory.announces_interrupts(), "the memory does not announce interrupts");
         context.memory = memory.base();
         context.rights = memory.rights();
         context.jump_entries = self.jump_entries.as_ptr();

@@ -22,6 +22,8 @@ mod context;
 mod faults;
 mod image;
 mod interrupter;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod mapping;
 mod memory;
 mod pool;
 mod ranges;

@@ -57,8 +57,7 @@ impl Rights {
     /// A table without rights.
     pub(crate) fn new() -> io::Result<Rights> {
         let mut blocks = BLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
-        blocks.retain(|block| block.strong_count() > 0);
-        let mut with_room = blocks.iter().filter_map(|block| {
+        let mut with_room = blocks.iter().rev().filter_map(|block| {
             let block = block.upgrade()?;
             let index = block.free().pop()?;
             Some((block, index))
@@ -69,6 +68,7 @@ impl Rights {
             Some(found) => found,
             None => {
                 let block = Arc::new(Block::new()?);
+                blocks.retain(|block| block.strong_count() > 0);
                 blocks.push(Arc::downgrade(&block));
                 let index = block.free().pop().unwrap_or_default();
                 (block, index)

@@ -124,7 +124,10 @@ impl Instance {
         let engine = module.engine();
         let slot = engine.instance_slot()?;
         let limit = engine.config().memory_limit;
-        let memory = Memory::pooled(engine.pool(), limit, module.lowest_address(), template)?;
+        let mut memory = Memory::pooled(engine.pool(), limit, module.lowest_address(), template)?;
+        if module.gas_model() == GasModel::None {
+            memory.announce_interrupts()?;
+        }
         Ok(Instance {
             module: module.clone(),
             context: Box::default(),

@@ -15,7 +15,7 @@ use std::mem::{ManuallyDrop, take};
 use std::ops::Range;
 use std::sync::Arc;
 
-fn refused(error: std::io::Error) -> MemoryError {
+pub(super) fn refused(error: std::io::Error) -> MemoryError {
     MemoryError::Reserve { bytes: crate::reservation::Reservation::SIZE, error }
 }
 
@@ -30,12 +30,13 @@ impl Memory {
         let idle = if detection == FaultDetection::Signals { pool::take_low(lowest) } else { None };
         let slot = idle.map_or_else(|| Slot::new(detection, lowest), Ok).map_err(refused)?;
         let mut memory = Memory::of(slot, limit, lowest);
+        memory.announce_interrupts()?;
         memory.reset()?;
         Ok(memory)
     }
 
     /// Memory that begins with a template, in address space from a pool, which it goes back to. Limits are as in
-    /// [`Memory::new`].
+    /// [`Memory::new`]. Interrupts are announced to code only once that is asked for ([`Memory::announce_interrupts`]).
     ///
     /// # Errors
     ///
@@ -63,6 +64,7 @@ impl Memory {
 
     fn of(slot: Slot, limit: u64, lowest: u32) -> Memory {
         let Slot { reservation, rights, accessible_pages, used, images, template: _ } = slot;
+        let announces_interrupts = !reservation.is_enforced();
         Memory {
             base: reservation.base(),
             bytes: ManuallyDrop::new(Arc::new(reservation)),
@@ -74,6 +76,7 @@ impl Memory {
             heap_limit: 0,
             sbrk_returns_new_end: false,
             was_requested: false,
+            announces_interrupts,
             used,
             images,
             template: None,
