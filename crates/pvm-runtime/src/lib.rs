@@ -103,3 +103,4 @@ pub use pvm_program::{Executable, Format, Program};
 pub use pvm_vm::{FaultDetection, Memory, MemoryError};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
 pub use store::{CallError, Completion, Entry, Invocation, RunError, Slice, Store};
+pub use timer::Alarm;

@@ -13,14 +13,16 @@ use crate::engine::InstanceSlot;
 use crate::module::Guest;
 use crate::riscv::Riscv;
 use crate::source::Source;
-use crate::{CompileStats, InstanceError, Module};
+use crate::{Alarm, CompileStats, InstanceError, Module};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
 use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
 use pvm_program::LOWEST_ADDRESS;
 use pvm_vm::{Context, Interrupter, Memory, Template};
+use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,9 @@ pub enum Exit {
         value: u32,
     },
 }
+
+/// What is added to the present time stays a time that the host can tell.
+const LONGEST_WAIT: Duration = Duration::from_secs(1 << 31);
 
 /// Stops a run from another thread.
 #[derive(Clone, Debug)]
@@ -241,6 +246,16 @@ impl Instance {
     /// A handle that stops a run from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         InterruptHandle { interrupter: self.memory.interrupter() }
+    }
+
+    /// Has runs of this guest stop with [`Exit::Interrupted`] once so much time has passed, as long as what is returned lives. A
+    /// thread of the engine watches the time; [`crate::Store::set_deadline`] has it watched for every run.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no such thread.
+    pub fn interrupt_after(&self, time: Duration) -> io::Result<Alarm> {
+        self.module.engine().timer().set(self.interrupter(), Instant::now() + time.min(LONGEST_WAIT))
     }
 
     /// What has been executed so far.
