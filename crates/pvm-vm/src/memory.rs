@@ -12,6 +12,7 @@ pub use error::MemoryError;
 
 use crate::code_pages::CodePages;
 use crate::image::Image;
+use crate::limits::Mappings;
 use crate::ranges::Ranges;
 use crate::reservation::{Reason, Reservation, SPACE};
 use crate::rights::Rights;
@@ -57,6 +58,7 @@ pub struct Memory {
     template: Option<Arc<Template>>,
     /// Where rights, or contents that the guest may not write, are not those of the template any more.
     changed: Ranges,
+    mappings: Mappings,
     /// Where the address space goes when the guest does.
     pool: Option<Arc<Pool>>,
     pub(crate) code: CodePages,
@@ -79,11 +81,11 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If the host does not make these pages accessible.
+    /// If the host does not make these pages accessible, or guests would have too many mappings.
     pub fn announce_interrupts(&mut self) -> Result<(), MemoryError> {
         self.bytes.announce().map_err(beginning::refused)?;
         self.announces_interrupts = true;
-        Ok(())
+        self.template.clone().map_or(Ok(()), |template| self.count_mappings(&template))
     }
 
     /// Whether code can see that a run is to stop.

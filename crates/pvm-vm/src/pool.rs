@@ -8,6 +8,7 @@
 //! The address space at zero (`space`) is one for the process and not for a pool: whichever guest comes next gets it.
 
 use crate::FaultDetection;
+use crate::limits::Mappings;
 use crate::ranges::Ranges;
 use crate::reservation::Reservation;
 use crate::rights::Rights;
@@ -37,6 +38,7 @@ pub(crate) struct Slot {
     pub images: Ranges,
     /// The template that it holds, or [`BLANK`].
     pub template: u64,
+    pub mappings: Mappings,
 }
 
 impl Slot {
@@ -53,8 +55,8 @@ impl Slot {
 
     fn of(reservation: Reservation) -> io::Result<Slot> {
         let rights = Rights::new()?;
-        let (used, images) = Default::default();
-        Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK })
+        let (used, images, mappings) = Default::default();
+        Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK, mappings })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Many lie side by side in one mapping. A table of its own for each guest would lie alone between the 4 GiB of two, and take
 //! two of the host's page tables.
 
+use crate::limits::explain;
 use crate::reservation::SPACE;
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::PAGE_SIZE;
@@ -28,7 +29,7 @@ struct Block {
 
 impl Block {
     fn new() -> io::Result<Block> {
-        let map = MmapOptions::new().len(COUNT * STRIDE).no_reserve_swap().map_anon()?;
+        let map = MmapOptions::new().len(COUNT * STRIDE).no_reserve_swap().map_anon().map_err(explain)?;
         Ok(Block { map, free: Mutex::new((0..COUNT).rev().collect()) })
     }
 

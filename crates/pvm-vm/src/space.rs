@@ -6,6 +6,7 @@
 //! elsewhere, and that makes no difference but in time.
 
 use crate::image::Image;
+use crate::limits::explain;
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::Access;
 use std::io;
@@ -36,7 +37,7 @@ pub(crate) enum Space {
 impl Space {
     /// A mapping wherever the host has room. Everything is accessible.
     pub(crate) fn open(len: usize) -> io::Result<Space> {
-        MmapOptions::new().len(len).no_reserve_swap().map_anon().map(Space::Open)
+        MmapOptions::new().len(len).no_reserve_swap().map_anon().map(Space::Open).map_err(explain)
     }
 
     /// So many mappings wherever the host has room. Nothing is accessible.
@@ -118,7 +119,7 @@ impl Space {
         let start = self.base().wrapping_add(range.start);
         // SAFETY: the range lies in the mapping, which is never seen through a reference, so taking rights away breaks no
         // promise; who accesses it looks at the rights, or handles the signal.
-        unsafe { mprotect(start.cast(), range.len(), flags) }.map_err(io::Error::from)
+        unsafe { mprotect(start.cast(), range.len(), flags) }.map_err(explain)
     }
 
     #[cfg(not(unix))]
@@ -138,9 +139,7 @@ impl Space {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
         // SAFETY: the range lies in the mapping, which is never seen through a reference; what is mapped there instead goes
         // with it when it is unmapped.
-        unsafe { mmap_anonymous(start.cast(), range.len(), protection(access), flags) }
-            .map(|_| ())
-            .map_err(io::Error::from)
+        unsafe { mmap_anonymous(start.cast(), range.len(), protection(access), flags) }.map(|_| ()).map_err(explain)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -164,7 +163,7 @@ impl Space {
         // SAFETY: as in `renew`; the image is sealed, so that its pages neither change nor go away.
         unsafe { mmap(start.cast(), place.len(), protection(access), flags, &image.file, offset) }
             .map(|_| ())
-            .map_err(io::Error::from)
+            .map_err(explain)
     }
 
     #[cfg(not(target_os = "linux"))]

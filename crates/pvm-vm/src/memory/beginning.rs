@@ -15,6 +15,9 @@ use std::mem::{ManuallyDrop, take};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// So many mappings more it takes to show code that it is to stop: three, and the guest does not share its last with another.
+const ANNOUNCEMENT: usize = 4;
+
 pub(super) fn refused(error: std::io::Error) -> MemoryError {
     MemoryError::Reserve { bytes: crate::reservation::Reservation::SIZE, error }
 }
@@ -63,7 +66,7 @@ impl Memory {
     }
 
     fn of(slot: Slot, limit: u64, lowest: u32) -> Memory {
-        let Slot { reservation, rights, accessible_pages, used, images, template: _ } = slot;
+        let Slot { reservation, rights, accessible_pages, used, images, template: _, mappings } = slot;
         let announces_interrupts = !reservation.is_enforced();
         Memory {
             base: reservation.base(),
@@ -81,6 +84,7 @@ impl Memory {
             images,
             template: None,
             changed: Ranges::default(),
+            mappings,
             pool: None,
             code: CodePages::default(),
         }
@@ -90,8 +94,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If more pages than allowed would be accessible, or one that is too low: nothing changes then. If the host fails, what
-    /// memory holds is unknown until this, or [`Memory::reset`], does not fail.
+    /// If more pages than allowed would be accessible, or one that is too low: nothing changes then. If guests would have too
+    /// many mappings, or the host fails, what memory holds is unknown until this, or [`Memory::reset`], does not fail.
     pub fn begin(&mut self, template: &Arc<Template>) -> Result<(), MemoryError> {
         self.allows(template)?;
         let is_same = self.template.as_ref().is_some_and(|former| Arc::ptr_eq(former, template));
@@ -99,6 +103,7 @@ impl Memory {
             return self.restore();
         }
         self.reset()?;
+        self.count_mappings(template)?;
         for area in template.areas() {
             self.lay_out(area, template)?;
         }
@@ -106,6 +111,13 @@ impl Memory {
         self.changed.clear();
         self.template = Some(Arc::clone(template));
         Ok(())
+    }
+
+    /// Counts the host's mappings of a guest that begins with the template.
+    pub(super) fn count_mappings(&mut self, template: &Template) -> Result<(), MemoryError> {
+        let is_enforced = self.bytes.is_enforced();
+        let for_interrupts = if is_enforced && self.announces_interrupts { ANNOUNCEMENT } else { 0 };
+        self.mappings.set(template.mappings(is_enforced) + for_interrupts)
     }
 
     /// Whether the template is within the limits.
@@ -227,6 +239,7 @@ impl Memory {
             used: take(&mut self.used),
             images: take(&mut self.images),
             template: self.template.as_ref().map_or(BLANK, |template| template.id()),
+            mappings: take(&mut self.mappings),
         })
     }
 }
