@@ -16,9 +16,6 @@ pub struct Caller<'a, T> {
     pub(crate) linker: &'a Linker<T>,
 }
 
-/// The gas that another guest gets until it is looked whether this one is to stop: less than a millisecond's.
-const INNER_SLICE: u64 = 1 << 17;
-
 fn panic(_: MemoryFault) -> HostStop {
     HostStop::Exit(Exit::Panic)
 }
@@ -172,7 +169,7 @@ impl<T> Caller<'_, T> {
     /// guest that is not metered is only interrupted by itself.
     pub fn run_inner(&self, inner: &mut Instance) -> Exit {
         loop {
-            if let Some(exit) = inner.run_for(INNER_SLICE) {
+            if let Some(exit) = inner.run_for_a_slice() {
                 return exit;
             }
             if self.memory().is_interrupted() {

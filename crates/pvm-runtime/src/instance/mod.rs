@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cranelift")]
 mod native;
+mod pace;
 mod reset;
 mod step;
 mod system;
@@ -14,6 +15,7 @@ use crate::module::Guest;
 use crate::riscv::Riscv;
 use crate::source::Source;
 use crate::{Alarm, CompileStats, InstanceError, Module};
+use pace::Pace;
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
@@ -96,6 +98,7 @@ pub struct Instance {
     pub(crate) at_host_call: bool,
     /// Gas beside that in the context: of the run, and in no slice yet.
     reserve: u64,
+    pace: Pace,
     stats: Stats,
     /// What a RISC-V guest has beside that.
     pub(crate) riscv: Option<Box<Riscv>>,
@@ -141,6 +144,7 @@ impl Instance {
             tier: None,
             at_host_call: false,
             reserve: 0,
+            pace: Pace::default(),
             stats: Stats::default(),
             riscv: None,
             _slot: slot,
@@ -335,6 +339,11 @@ impl Instance {
         exit
     }
 
+    /// The same for as much gas as is used up in less than a millisecond.
+    pub(crate) fn run_for_a_slice(&mut self) -> Option<Exit> {
+        self.run_for(self.pace.slice())
+    }
+
     #[inline]
     fn resume_for(&mut self, most: u64) -> Option<Exit> {
         if std::mem::take(&mut self.at_host_call) {
@@ -349,18 +358,21 @@ impl Instance {
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
-        let slice_limit = self.slice_limit().min(most.max(1));
+        let (mut given, mut began) = (0u64, Instant::now());
         let exit = loop {
-            // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = self.reserve.min(slice_limit);
+            // The slice is added to what is left of the last one, so that a block dearer than a slice, or than `most`, can be
+            // paid. Whatever the pace is, no slice goes beyond `most` until that has been given.
+            let limit = if given < most { self.pace.slice().min(most - given) } else { most.max(1) };
+            let slice = self.reserve.min(limit);
             self.context.state.gas += slice;
             self.reserve -= slice;
+            given = given.saturating_add(slice);
             if self.memory.take_interrupt() {
                 break Some(Exit::Interrupted);
             }
-            match self.run_slice() {
+            match self.run_slice(given < most) {
                 Exit::OutOfGas if self.reserve > 0 => {
-                    let given = gas.saturating_sub(self.reserve);
+                    self.pace.note(&mut began);
                     if metered && given >= most && given > self.context.state.gas {
                         break None;
                     }
@@ -388,16 +400,6 @@ impl Instance {
         }
     }
 
-    /// How much gas a run gets until it is looked whether it is to stop.
-    #[inline]
-    fn slice_limit(&self) -> u64 {
-        #[cfg(feature = "cranelift")]
-        if self.tier.is_some() {
-            return Context::SLICE;
-        }
-        Context::INTERPRETED_SLICE
-    }
-
     /// Goes on behind the instruction, within its block.
     #[inline]
     fn step_over(&mut self) {
@@ -405,7 +407,9 @@ impl Instance {
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
-    fn run_slice(&mut self) -> Exit {
+    /// Runs until the gas in the context does not suffice, or something else stops the guest. If there is to be `more` gas, that
+    /// may be where machine code is short of it, which is before it is used up.
+    fn run_slice(&mut self, more: bool) -> Exit {
         if let Some(exit) = self.pay_for_rest_of_block().or_else(|| self.misaligned_start()) {
             return exit;
         }
@@ -414,6 +418,11 @@ impl Instance {
         loop {
             #[cfg(feature = "cranelift")]
             match self.run_native(from) {
+                native::End::Interpret
+                    if more && self.reserve > 0 && self.context.state.gas < self.pace.slice() / 2 =>
+                {
+                    return Exit::OutOfGas;
+                }
                 native::End::Interpret => self.let_go(),
                 native::End::System => {
                     from = native::From::Outside;
@@ -441,7 +450,7 @@ impl Instance {
                 from = if is_hot { native::From::Interpreter } else { native::From::Outside };
             }
             #[cfg(not(feature = "cranelift"))]
-            let _ = is_hot;
+            let _ = (is_hot, more);
         }
     }
 

@@ -111,9 +111,10 @@ impl Instance {
         }
         let Some(place) = tier.back(context.state.pc) else { return Resumed::No };
         // What no slice has been given yet stays where it is from one host call to the next.
-        if context.state.gas > Context::SLICE {
-            self.reserve += context.state.gas - Context::SLICE;
-            context.state.gas = Context::SLICE;
+        let slice = self.pace.slice();
+        if context.state.gas > slice {
+            self.reserve += context.state.gas - slice;
+            context.state.gas = slice;
         }
         let exit = place.run(context, memory);
         stats.native_entries += 1;
