@@ -88,8 +88,8 @@ pub(crate) struct Tier {
     held: u64,
     /// The place of the region that has run last, if it is held.
     last: Option<usize>,
-    /// Host calls made lately.
-    calls: Box<[Call; RECENT]>,
+    /// Host calls made lately; nothing until there was one.
+    calls: Vec<Call>,
     /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
     /// often.
     misses: HashMap<u32, (u32, u32)>,
@@ -139,7 +139,7 @@ impl Tier {
             recent: Box::new(std::array::from_fn(|_| Recent::default())),
             held: 0,
             last: None,
-            calls: Box::new([const { Call::NONE }; RECENT]),
+            calls: Vec::new(),
             misses: HashMap::new(),
         }
     }
@@ -189,8 +189,10 @@ impl Tier {
     /// The number of the host call at `pc`, at which machine code of the module has stopped.
     #[inline]
     pub(crate) fn host_call(&mut self, module: &Module, pc: u32) -> i32 {
-        let call = &self.calls[slot(pc)];
-        if call.pc == pc { call.id } else { self.note_call(module, pc) }
+        match self.calls.get(slot(pc)) {
+            Some(call) if call.pc == pc => call.id,
+            _ => self.note_call(module, pc),
+        }
     }
 
     #[cold]
@@ -198,6 +200,7 @@ impl Tier {
         let call = module.shared.guest.cells().host_call(pc);
         let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
         let paid = module.gas_model().charges_blocks();
+        self.calls.resize(RECENT, Call::NONE);
         self.calls[slot(pc)] = Call { pc, id, next: (next, paid), back: None };
         id
     }
@@ -206,10 +209,8 @@ impl Tier {
     #[inline]
     pub(crate) fn back(&mut self, pc: u32) -> Option<&HeldPlace> {
         let slot = slot(pc);
-        if self.calls[slot].pc != pc {
-            return None;
-        }
-        if self.calls[slot].back.is_none() {
+        let call = self.calls.get(slot).filter(|call| call.pc == pc)?;
+        if call.back.is_none() {
             self.hold_back(slot);
         }
         self.calls[slot].back.as_ref()
@@ -230,7 +231,10 @@ impl Tier {
         let mut held = std::mem::take(&mut self.held);
         while held != 0 {
             let slot = held.trailing_zeros() as usize;
-            (self.recent[slot].held, self.calls[slot].back) = (None, None);
+            self.recent[slot].held = None;
+            if let Some(call) = self.calls.get_mut(slot) {
+                call.back = None;
+            }
             held &= held - 1;
         }
     }

@@ -11,6 +11,38 @@
 //! Each takes a function that finds what it works on in the host's data, and the profile, as the numbers differ
 //! ([`number`]). Every call but `grow_heap` costs [`crate::COST`], taken first: a guest that has less stops without gas, and nothing else
 //! happens. Memory that the guest itself may not access makes it panic.
+//!
+//! ```
+//! use pvm_host::calls::{Call, InnerMachines, link_inner, link_machine, number};
+//! use pvm_runtime::{Config, Engine, Linker, Module, Options, Profile, Store};
+//!
+//! #[derive(Default)]
+//! struct Host {
+//!     machines: InnerMachines,
+//! }
+//!
+//! // Makes a machine of the program that it has in memory, and returns its handle.
+//! let machine = number(Call::Machine, Profile::V0_7);
+//! let program = pvm_asm::assemble(&format!("
+//! .rodata
+//! inner:  .hex 00 00 01 00 01
+//! .text
+//!         load_imm r7, inner
+//!         load_imm r8, 5
+//!         load_imm r9, 0
+//!         ecalli {machine}
+//!         jump_ind r0, 0
+//! "))?;
+//! let module = Module::new(&Engine::new(&Config::default())?, &program, Options::default())?;
+//! let mut linker = Linker::<Host>::new();
+//! link_machine(&mut linker, |_, message| println!("{message}"));
+//! link_inner(&mut linker, Profile::V0_7, |host: &mut Host| &mut host.machines);
+//! let mut store = Store::new(&module, &linker, Host::default())?;
+//! store.instance_mut().set_gas(100);
+//! assert_eq!(store.call(0, &[])?, 0);
+//! assert_eq!(store.data().machines.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod general;
 mod heap;

@@ -117,8 +117,8 @@ fn host_functions_change_what_they_like() {
         let gas = match caller.register(9) {
             19 => u64::MAX,
             17 => 5_000_000,
-            13 => 1 << 21,
-            11 => (1 << 21) + 1,
+            13 => 1 << 17,
+            11 => (1 << 17) + 1,
             9 => 3,
             _ => caller.gas(),
         };
