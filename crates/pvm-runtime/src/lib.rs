@@ -134,9 +134,10 @@
 //! store.instance_mut().registers_mut()[0] = 0xffff_0000;
 //! store.set_slice(Some(Slice::Gas(1_000_000)));
 //! // Whatever executor there is; here nothing has to be waited for.
-//! let run = std::pin::pin!(store.run_async());
-//! let Poll::Ready(exit) = run.poll(&mut Context::from_waker(Waker::noop())) else { unreachable!() };
+//! let mut run = Box::pin(store.run_async());
+//! let Poll::Ready(exit) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { unreachable!() };
 //! assert_eq!(exit?, Exit::Halt);
+//! drop(run);
 //! assert_eq!(store.instance().registers()[7], 42);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

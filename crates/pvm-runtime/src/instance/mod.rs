@@ -358,7 +358,8 @@ impl Instance {
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
-        let (mut given, mut began) = (0u64, Instant::now());
+        // Most runs end within their first slice, and need not ask for the time.
+        let (mut given, mut began) = (0u64, (most < u64::MAX).then(Instant::now));
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice, or than `most`, can be
             // paid. Whatever the pace is, no slice goes beyond `most` until that has been given.

@@ -32,10 +32,11 @@ impl Pace {
         self.slice
     }
 
-    /// Notes when a slice began that has been used up; the next begins now.
-    pub fn note(&mut self, began: &mut Instant) {
+    /// Notes when a slice began that has been used up, if that is known; the next begins now.
+    pub fn note(&mut self, began: &mut Option<Instant>) {
         let now = Instant::now();
-        let taken = now.duration_since(std::mem::replace(began, now));
+        let Some(began) = began.replace(now) else { return };
+        let taken = now.duration_since(began);
         if taken > 2 * TIME {
             let share = TIME.as_nanos() as f64 / taken.as_nanos() as f64;
             self.slice = ((self.slice as f64 * share) as u64).max(LEAST);
@@ -53,7 +54,7 @@ mod tests {
     fn slices_go_by_the_time_that_they_take() {
         let mut pace = Pace::default();
         let mut after = |time: Duration| {
-            pace.note(&mut (Instant::now() - time));
+            pace.note(&mut Some(Instant::now() - time));
             pace.slice()
         };
         assert_eq!(after(Duration::ZERO), MOST);
@@ -62,5 +63,8 @@ mod tests {
         assert!((MOST / 5..=MOST / 4).contains(&slow), "{slow}");
         assert_eq!(after(Duration::from_secs(100)), LEAST);
         assert_eq!(after(Duration::ZERO), 2 * LEAST);
+        let mut began = None;
+        pace.note(&mut began);
+        assert!(began.is_some() && pace.slice() == 2 * LEAST);
     }
 }
