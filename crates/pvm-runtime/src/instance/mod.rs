@@ -339,9 +339,19 @@ impl Instance {
         exit
     }
 
+    /// Whether what gets hot is compiled.
+    #[inline]
+    fn is_compiled(&self) -> bool {
+        #[cfg(feature = "cranelift")]
+        let is_compiled = self.tier.is_some();
+        #[cfg(not(feature = "cranelift"))]
+        let is_compiled = false;
+        is_compiled
+    }
+
     /// The same for as much gas as is used up in less than a millisecond.
     pub(crate) fn run_for_a_slice(&mut self) -> Option<Exit> {
-        self.run_for(self.pace.slice())
+        self.run_for(self.pace.slice(self.is_compiled()))
     }
 
     #[inline]
@@ -358,12 +368,13 @@ impl Instance {
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
-        // Most runs end within their first slice, and need not ask for the time.
-        let (mut given, mut began) = (0u64, (most < u64::MAX).then(Instant::now));
+        // Where everything is interpreted, a run begins here after each host call, and does not ask for the time at once.
+        let is_compiled = self.is_compiled();
+        let (mut given, mut began) = (0u64, (is_compiled || most < u64::MAX).then(Instant::now));
         let exit = loop {
             // The slice is added to what is left of the last one, so that a block dearer than a slice, or than `most`, can be
             // paid. Whatever the pace is, no slice goes beyond `most` until that has been given.
-            let limit = if given < most { self.pace.slice().min(most - given) } else { most.max(1) };
+            let limit = if given < most { self.pace.slice(is_compiled).min(most - given) } else { most.max(1) };
             let slice = self.reserve.min(limit);
             self.context.state.gas += slice;
             self.reserve -= slice;
@@ -420,7 +431,7 @@ impl Instance {
             #[cfg(feature = "cranelift")]
             match self.run_native(from) {
                 native::End::Interpret
-                    if more && self.reserve > 0 && self.context.state.gas < self.pace.slice() / 2 =>
+                    if more && self.reserve > 0 && self.context.state.gas < self.pace.slice(true) / 2 =>
                 {
                     return Exit::OutOfGas;
                 }

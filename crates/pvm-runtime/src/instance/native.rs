@@ -111,7 +111,7 @@ impl Instance {
         }
         let Some(place) = tier.back(context.state.pc) else { return Resumed::No };
         // What no slice has been given yet stays where it is from one host call to the next.
-        let slice = self.pace.slice();
+        let slice = self.pace.slice(true);
         if context.state.gas > slice {
             self.reserve += context.state.gas - slice;
             context.state.gas = slice;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const TIME: Duration = Duration::from_micros(250);
 /// The most gas in a slice: what takes some 40 µs if it is cheap to run. Slices may become slower at any time.
 const MOST: u64 = 1 << 17;
+/// The same where everything is interpreted.
+const MOST_INTERPRETED: u64 = 1 << 14;
 /// The least: a slice takes 0.1 µs by itself.
 const LEAST: u64 = 1 << 10;
 
@@ -26,10 +28,10 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The gas in the next slice.
+    /// The gas in the next slice of a run that is compiled, or only interpreted.
     #[inline]
-    pub fn slice(self) -> u64 {
-        self.slice
+    pub fn slice(self, is_compiled: bool) -> u64 {
+        if is_compiled { self.slice } else { self.slice.min(MOST_INTERPRETED) }
     }
 
     /// Notes when a slice began that has been used up, if that is known; the next begins now.
@@ -55,7 +57,7 @@ mod tests {
         let mut pace = Pace::default();
         let mut after = |time: Duration| {
             pace.note(&mut Some(Instant::now() - time));
-            pace.slice()
+            pace.slice(true)
         };
         assert_eq!(after(Duration::ZERO), MOST);
         assert!((MOST / 5..=MOST / 4).contains(&after(4 * TIME)));
@@ -65,6 +67,6 @@ mod tests {
         assert_eq!(after(Duration::ZERO), 2 * LEAST);
         let mut began = None;
         pace.note(&mut began);
-        assert!(began.is_some() && pace.slice() == 2 * LEAST);
+        assert!(began.is_some() && pace.slice(true) == 2 * LEAST);
     }
 }
