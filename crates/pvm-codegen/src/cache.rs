@@ -8,11 +8,11 @@
 
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Row, Table};
-use crate::{CacheStats, CompileError, Compiler, HeldPlace, Place, Profiler, RegionId};
-use pvm_frontend::{Block, BlockId, Blocks, Exit, Metering, Region, translate};
+use crate::{CacheStats, CompileError, Compiler, Place, Profiler, RegionId};
+use pvm_frontend::{Block, BlockId, Blocks, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::{DynamicJumps, GuestCode};
-use pvm_vm::{Context, Landing, Memory};
+use pvm_vm::Landing;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -47,7 +47,7 @@ pub struct CodeCache {
     in_use: Arc<AtomicUsize>,
     /// Two words for each entry of the guest's jump table, if it has one, as compiled code reads them: where the target is
     /// in compiled code, and its program counter.
-    jump_entries: Box<[AtomicU64]>,
+    jump_entries: Arc<[AtomicU64]>,
     /// Whether it has been said that a region could not be compiled, and that memory for code cannot be had.
     has_complained: [AtomicBool; 2],
 }
@@ -277,7 +277,8 @@ impl CodeCache {
             self.cut(&evicted);
         }
         let name = self.profiler.as_ref().map_or_else(|| "region".to_owned(), |profiler| profiler.name(region.head));
-        let function = self.compiler.publish(code, self.jump_entries.len(), &name)?;
+        let is_metered = self.settings.metering.model != GasModel::None;
+        let function = self.compiler.publish(code, &self.jump_entries, is_metered, &name)?;
         if let Some(profiler) = &self.profiler {
             profiler.record(&name, function.address(), code.bytes());
         }
@@ -364,13 +365,6 @@ impl CodeCache {
 
     fn jump_entry(&self, index: u32) -> &AtomicU64 {
         &self.jump_entries[2 * index as usize]
-    }
-
-    /// Runs from `place` until compiled code returns.
-    #[inline]
-    pub fn run(&self, place: &HeldPlace, context: &mut Context, memory: &mut Memory) -> Exit {
-        let entry = u64::from(place.entry);
-        Exit::from_code(place.compiled.function.call(entry, context, memory, &self.jump_entries))
     }
 }
 

@@ -17,6 +17,8 @@ use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use target_lexicon::{Architecture, Triple};
 
 /// How much effort Cranelift makes.
@@ -223,8 +225,8 @@ impl Compiler {
         Some(MachineCode { bytes: compacted.code, align: u64::from(compiled.buffer.alignment), landings, cold })
     }
 
-    /// Puts machine code into executable memory of its own. It knows a jump table of `jump_entries` words. The name is for
-    /// profilers.
+    /// Puts machine code into executable memory of its own. It finds the words of its jump table in `jump_entries`. The name
+    /// is for profilers.
     ///
     /// # Errors
     ///
@@ -232,7 +234,8 @@ impl Compiler {
     pub(crate) fn publish(
         &self,
         code: &MachineCode,
-        jump_entries: usize,
+        jump_entries: &Arc<[AtomicU64]>,
+        is_metered: bool,
         name: &str,
     ) -> Result<CompiledFunction, CompileError> {
         let memory = CodeMemory::new();
@@ -240,11 +243,12 @@ impl Compiler {
             ModuleError::Allocation { .. } => CompileError::Memory { bytes: code.memory_bytes(), error },
             _ => CompileError::Region(error),
         })?;
+        let (jump_entries, landings) = (Arc::clone(jump_entries), code.landings.clone());
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
-        // fields, words of the jump table below the number given, the interrupt flag, and guest memory, behind a check of
+        // fields, words of the jump table that was given, the interrupt flag unless it is metered, and guest memory, behind a check of
         // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
         // that stood before the accesses (`landings::extract`).
-        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, code.landings.clone()) })
+        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, is_metered, landings) })
     }
 
     /// Has a JIT module of its own put machine code into `memory` and make it executable; returns where it begins.

@@ -1,9 +1,9 @@
 //! Which regions there are, where they can be entered, and which go when there is no room for more.
 
 use crate::backoff::Backoff;
-use pvm_frontend::Region;
+use pvm_frontend::{Exit, Region};
 use pvm_ops::PAGE_SIZE;
-use pvm_vm::CompiledFunction;
+use pvm_vm::{CompiledFunction, Context, Memory};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::slice;
@@ -79,6 +79,12 @@ impl HeldPlace {
     #[inline]
     pub fn region(&self) -> RegionId {
         self.compiled.region
+    }
+
+    /// Runs from there until compiled code returns.
+    #[inline]
+    pub fn run(&self, context: &mut Context, memory: &mut Memory) -> Exit {
+        Exit::from_code(self.compiled.function.call(u64::from(self.entry), context, memory))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::{Case, Difference, Suite};
 use pvm_gas::GasModel;
-use pvm_host::{DEFAULT_STACK, Ending, Folders, Process, Start, Stop, Streams, Watchdog, run_bare, run_process};
+use pvm_host::{DEFAULT_STACK, Ending, Folders, Process, Start, Stop, Streams, run_bare, run_process};
 use pvm_program::Executable;
 use pvm_runtime::{Exit, Instance, Module, Options};
 use std::io;
@@ -26,8 +26,8 @@ impl Suite {
             Ok(instance) => instance,
             Err(error) => return Case::refused(&error),
         };
-        let watchdog = self.timeout.map(|after| Watchdog::start(instance.interrupt_handle(), after)).transpose();
-        let difference = match &watchdog {
+        let alarm = self.timeout.map(|time| instance.interrupt_after(time)).transpose();
+        let difference = match &alarm {
             Ok(_) => run(&mut instance, executable).err(),
             Err(error) => Some(format!("no thread to watch the time: {error}")),
         };

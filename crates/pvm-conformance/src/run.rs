@@ -4,7 +4,6 @@ use crate::replay::replay;
 use crate::trace::Trace;
 use crate::vector::{Assertion, Chunk, GasVector, Pages, Registers, Status, Step, Vector};
 use pvm_gas::{GasModel, cost_from};
-use pvm_host::Watchdog;
 use pvm_isa::Profile;
 use pvm_program::Blob;
 use pvm_runtime::{Access, CompileStats, Engine, Exit, Instance, Memory, Module, Options, Program, Stats};
@@ -108,8 +107,8 @@ impl Suite {
             Ok(instance) => instance,
             Err(error) => return Case { difference: Some(error.to_string()), ..Case::default() },
         };
-        let watchdog = self.timeout.map(|after| Watchdog::start(instance.interrupt_handle(), after)).transpose();
-        let difference = match &watchdog {
+        let alarm = self.timeout.map(|time| instance.interrupt_after(time)).transpose();
+        let difference = match &alarm {
             Ok(_) => run(&mut instance).err(),
             Err(error) => Some(format!("no thread to watch the time: {error}")),
         };

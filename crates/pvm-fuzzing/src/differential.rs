@@ -236,8 +236,8 @@ impl Engines {
     }
 }
 
-/// What a run gets of its gas at a time (`pvm_vm::Context::SLICE`).
-const SLICE: u64 = 1 << 21;
+/// What a run gets of its gas at a time, at most.
+const SLICE: u64 = 1 << 17;
 
 /// Whether an interruption can come in the midst of a run: where gas is metered, a run looks for one only at its start and
 /// after each slice.

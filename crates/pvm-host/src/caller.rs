@@ -1,6 +1,5 @@
 //! The guest, as a host function sees it.
 
-use crate::Outcome;
 use pvm_runtime::{Exit, GasModel, Instance};
 
 /// What a host did in one call, in the order in which it did it.
@@ -60,14 +59,14 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     ///
-    /// If the guest has less: it has none then, and the run is to end with this outcome (Gray Paper B.2).
-    pub fn charge(&mut self, cost: u64) -> Result<(), Outcome> {
+    /// If the guest has less: it has none then, and the run is to end with this exit (Gray Paper B.2).
+    pub fn charge(&mut self, cost: u64) -> Result<(), Exit> {
         if self.instance.module().gas_model() == GasModel::None {
             return Ok(());
         }
         let left = self.gas().checked_sub(cost);
         self.instance.set_gas(left.unwrap_or_default());
-        left.map(|_| ()).ok_or(Outcome::Stop(Exit::OutOfGas))
+        left.map(|_| ()).ok_or(Exit::OutOfGas)
     }
 
     /// Copies guest memory: the first bytes of a range, at most `most` of them. `None` unless the guest may read all

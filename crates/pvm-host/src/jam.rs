@@ -5,6 +5,7 @@
 //! whether somebody listens. (The older text of JIP-1 says that it costs nothing.)
 
 use crate::{Caller, Host, Level, LogMessage, LogSink, MAX_MESSAGE, MAX_TARGET, Outcome};
+use pvm_runtime::Exit;
 
 /// The number of the call that tells the gas left.
 pub const GAS: u64 = 0;
@@ -26,35 +27,37 @@ impl<S: LogSink> Jam<S> {
     pub const fn new(sink: S) -> Jam<S> {
         Jam { sink }
     }
-
-    /// Nothing is logged of a message that the guest itself could not read.
-    fn log(&mut self, caller: &mut Caller<'_>) {
-        let [level, target_at, target_len, message_at, message_len] =
-            [7, 8, 9, 10, 11].map(|number| caller.register(number));
-        let has_target = (target_at, target_len) != (0, 0);
-        let target = match has_target {
-            true => caller.read(target_at, target_len, MAX_TARGET),
-            false => None,
-        };
-        if has_target && target.is_none() {
-            return;
-        }
-        let Some(message) = caller.read(message_at, message_len, MAX_MESSAGE) else { return };
-        let is_cut = target_len > MAX_TARGET as u64 || message_len > MAX_MESSAGE as u64;
-        self.sink.log(&LogMessage { level: Level::from_number(level), target, message, is_cut });
-    }
 }
 
 impl<S: LogSink> Host for Jam<S> {
     fn call(&mut self, caller: &mut Caller<'_>, id: u64) -> Outcome {
-        if let Err(out_of_gas) = caller.charge(COST) {
-            return out_of_gas;
+        match answer(caller, id) {
+            Ok(message) => {
+                message.iter().for_each(|message| self.sink.log(message));
+                Outcome::Resume
+            }
+            Err(exit) => Outcome::Stop(exit),
         }
-        if id == LOG {
-            self.log(caller);
-        }
-        let result = if id == GAS { caller.gas() } else { WHAT };
-        caller.set_register(7, result);
-        Outcome::Resume
     }
+}
+
+/// Answers a call; gives what is logged. `Err` if the guest cannot pay.
+pub(crate) fn answer(caller: &mut Caller<'_>, id: u64) -> Result<Option<LogMessage>, Exit> {
+    caller.charge(COST)?;
+    let message = if id == LOG { message(caller) } else { None };
+    let result = if id == GAS { caller.gas() } else { WHAT };
+    caller.set_register(7, result);
+    Ok(message)
+}
+
+/// What the guest logs, unless it could not read that itself.
+fn message(caller: &mut Caller<'_>) -> Option<LogMessage> {
+    let [level, target_at, target_len, at, len] = [7, 8, 9, 10, 11].map(|number| caller.register(number));
+    let target = match (target_at, target_len) {
+        (0, 0) => None,
+        _ => Some(caller.read(target_at, target_len, MAX_TARGET)?),
+    };
+    let message = caller.read(at, len, MAX_MESSAGE)?;
+    let is_cut = target_len > MAX_TARGET as u64 || len > MAX_MESSAGE as u64;
+    Some(LogMessage { level: Level::from_number(level), target, message, is_cut })
 }

@@ -8,7 +8,6 @@
 //! | [`Process`] | the system calls of Linux that a RISC-V user program makes, and newlib's |
 //! | [`Observer`] | sees each call and everything that the host did in it; traces are recorded this way |
 //! | [`calls`] | the calls of JAM for a [`pvm_runtime::Linker`]: general ones, and inner machines |
-//! | [`Watchdog`] | stops a run after some time |
 //!
 //! ```
 //! use pvm_host::{Jam, LogMessage, run};
@@ -45,7 +44,6 @@ mod jam;
 mod linux;
 mod log;
 mod serve;
-mod watchdog;
 
 pub use caller::{Caller, Effects};
 pub use escape::escape;
@@ -56,4 +54,3 @@ pub use linux::{
 };
 pub use log::{Level, LogMessage, LogSink, MAX_MESSAGE, MAX_TARGET};
 pub use serve::{Host, Observer, Outcome, run};
-pub use watchdog::Watchdog;

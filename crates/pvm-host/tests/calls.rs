@@ -2,7 +2,7 @@
 
 use pvm_host::calls::{
     Account, Call, FULL, Full, General, HUH, InnerMachines, NONE, OK, OOB, Refine, SEGMENT, WHO, link_general,
-    link_inner, link_machine, link_refine, number,
+    link_heap, link_inner, link_machine, link_refine, number,
 };
 use pvm_host::{COST, WHAT};
 use pvm_runtime::{Access, Config, Engine, Exit, GasModel, Instance, Linker, Module, Options, Profile, Store};
@@ -351,4 +351,56 @@ impl Guest {
         *self.store.instance_mut() = instance;
         self.store.run().unwrap()
     }
+}
+
+/// A service that calls `grow_heap` with its argument register and stores to the last byte that it has then.
+fn growing(engine: &Engine) -> Module {
+    let text = ".format spi\n.profile 0.8\n ecalli 1\n shlo_l_imm_64 r9, r7, 12\n add_imm_64 r9, r9, -1\n store_ind_u8 r7, [r9]\n jump_ind r0, 0";
+    let options = Options { profile: Some(Profile::V0_8), gas_model: Some(GasModel::Instruction) };
+    Module::new(engine, &pvm_asm::assemble(text).unwrap(), options).unwrap()
+}
+
+#[test]
+fn a_heap_grows_by_pages() {
+    for jit_threshold in [0, 1000] {
+        let engine = Engine::new(&Config { jit_threshold, ..Config::default() }).unwrap();
+        let module = growing(&engine);
+        let mut linker = Linker::<()>::new();
+        link_heap(&mut linker);
+        let mut store = Store::new(&module, &linker, ()).unwrap();
+        let (start, limit, _) = store.instance().memory().heap();
+        let (first, last) = (u64::from(start) >> 12, (u64::from(limit) - 0x10000) >> 12);
+        let mut grow = |pages: u64, gas: u64| {
+            let instance = store.instance_mut();
+            instance.set_pc(0);
+            instance.set_gas(gas);
+            (instance.registers_mut()[0], instance.registers_mut()[7]) = (0xffff_0000, pages);
+            let exit = store.run().unwrap();
+            let instance = store.instance();
+            (exit, instance.registers()[7], gas - instance.gas())
+        };
+        let none = Exit::PageFault { address: ((first - 1) << 12) as u32 };
+        assert_eq!(grow(0, 1000), (none, first, 104), "there is no page yet");
+        assert_eq!(grow(first + 3, 1000), (Exit::Halt, first + 3, 135));
+        assert_eq!(grow(first + 3, 1000), (Exit::Halt, first + 3, 105), "nothing to be done");
+        assert_eq!(grow(first + 4, 109), (Exit::Halt, first + 3, 105), "a page is too dear");
+        assert_eq!(grow(first + 4, 115), (Exit::Halt, first + 4, 115));
+        assert_eq!(grow(first + 5, 100), (Exit::OutOfGas, first + 5, 100), "the call is too dear");
+        assert_eq!(grow(last + 1, u64::MAX), (Exit::Halt, first + 4, 105), "the stack is in the way");
+        assert_eq!(grow(u64::MAX, u64::MAX), (Exit::Halt, first + 4, 105));
+        assert_eq!(grow(last, u64::MAX), (Exit::Halt, last, 105 + 10 * (last - first - 4)));
+        assert_eq!(store.instance().memory().heap().0, (last << 12) as u32);
+    }
+}
+
+#[test]
+fn a_heap_that_the_engine_limits_is_an_error_of_the_host() {
+    let engine = Engine::new(&Config { memory_limit: 1 << 20, ..Config::default() }).unwrap();
+    let mut linker = Linker::<()>::new();
+    link_heap(&mut linker);
+    let mut store = Store::new(&growing(&engine), &linker, ()).unwrap();
+    store.instance_mut().set_gas(1 << 20);
+    store.instance_mut().registers_mut()[7] = 10_000;
+    let error = store.run().unwrap_err().to_string();
+    assert!(error.contains("the host function 1") && error.contains("limit"), "{error}");
 }

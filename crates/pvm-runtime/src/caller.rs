@@ -16,9 +16,6 @@ pub struct Caller<'a, T> {
     pub(crate) linker: &'a Linker<T>,
 }
 
-/// The gas that another guest gets until it is looked whether this one is to stop: less than a millisecond's.
-const INNER_SLICE: u64 = 1 << 17;
-
 fn panic(_: MemoryFault) -> HostStop {
     HostStop::Exit(Exit::Panic)
 }
@@ -30,46 +27,55 @@ fn address(value: u64) -> Result<u32, HostStop> {
 
 impl<T> Caller<'_, T> {
     /// The host's data.
+    #[inline]
     pub fn data(&self) -> &T {
         &self.parts.data
     }
 
     /// The host's data, to be changed.
+    #[inline]
     pub fn data_mut(&mut self) -> &mut T {
         &mut self.parts.data
     }
 
     /// The instance, for everything that has no name here.
+    #[inline]
     pub fn instance(&self) -> &Instance {
         &self.parts.instance
     }
 
     /// The instance, to be changed.
+    #[inline]
     pub fn instance_mut(&mut self) -> &mut Instance {
         &mut self.parts.instance
     }
 
     /// The guest's memory.
+    #[inline]
     pub fn memory(&self) -> &Memory {
         self.parts.instance.memory()
     }
 
     /// The guest's memory, to be changed.
+    #[inline]
     pub fn memory_mut(&mut self) -> &mut Memory {
         self.parts.instance.memory_mut()
     }
 
     /// The guest's memory and the host's data at once.
+    #[inline]
     pub fn memory_and_data(&mut self) -> (&mut Memory, &mut T) {
         (self.parts.instance.memory_mut(), &mut self.parts.data)
     }
 
     /// A register by its number; a register that the guest does not have reads as 0. Those of RISC-V are sign-extended.
+    #[inline]
     pub fn register(&self, number: usize) -> u64 {
         self.parts.instance.all_registers().get(number).copied().unwrap_or_default()
     }
 
     /// Sets a register by its number; one that there is not is ignored.
+    #[inline]
     pub fn set_register(&mut self, number: usize, value: u64) {
         if let Some(register) = self.parts.instance.all_registers_mut().get_mut(number) {
             *register = value;
@@ -78,16 +84,19 @@ impl<T> Caller<'_, T> {
 
     /// An argument of the call, counted from 0: register 7 of a PVM program and those behind it, `a0` and those behind it for
     /// RISC-V, zero-extended.
+    #[inline]
     pub fn argument(&self, index: usize) -> u64 {
         self.parts.abi().argument(&self.parts.instance, index)
     }
 
     /// Sets the result of the call: register 7, or `a0`.
+    #[inline]
     pub fn set_result(&mut self, value: u64) {
         self.set_register(self.parts.abi().first_argument, value);
     }
 
     /// The gas that is left.
+    #[inline]
     pub fn gas(&self) -> u64 {
         self.parts.instance.gas()
     }
@@ -97,6 +106,7 @@ impl<T> Caller<'_, T> {
     /// # Errors
     ///
     /// With [`Exit::OutOfGas`] if the guest has less: it has none then (Gray Paper B.2).
+    #[inline]
     pub fn charge(&mut self, cost: u64) -> Result<(), HostStop> {
         let instance = &mut self.parts.instance;
         if instance.module().gas_model() == GasModel::None {
@@ -112,6 +122,7 @@ impl<T> Caller<'_, T> {
     /// # Errors
     ///
     /// With [`Exit::Panic`] if the guest may not read all of it.
+    #[inline]
     pub fn read(&self, at: u64, into: &mut [u8]) -> Result<(), HostStop> {
         if into.is_empty() {
             return Ok(());
@@ -136,6 +147,7 @@ impl<T> Caller<'_, T> {
     /// # Errors
     ///
     /// With [`Exit::Panic`] if the guest may not write all of it; nothing is written then.
+    #[inline]
     pub fn write(&mut self, at: u64, from: &[u8]) -> Result<(), HostStop> {
         if from.is_empty() {
             return Ok(());
@@ -157,7 +169,7 @@ impl<T> Caller<'_, T> {
     /// guest that is not metered is only interrupted by itself.
     pub fn run_inner(&self, inner: &mut Instance) -> Exit {
         loop {
-            if let Some(exit) = inner.run_for(INNER_SLICE) {
+            if let Some(exit) = inner.run_for_a_slice() {
                 return exit;
             }
             if self.memory().is_interrupted() {

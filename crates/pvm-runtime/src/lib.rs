@@ -70,6 +70,77 @@
 //! assert_eq!(instance.run(), Exit::Halt);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Memory that is filled when it is touched
+//!
+//! ```
+//! use pvm_runtime::{Access, Config, Engine, Exit, Instance, Module, Options};
+//!
+//! let program = pvm_asm::assemble(".format raw\n load_u32 r7, [0x20000]\n jump_ind r0, 0")?;
+//! let module = Module::new(&Engine::new(&Config::default())?, &program, Options::default())?;
+//! let mut instance = Instance::new(&module, &[])?;
+//! instance.set_gas(100);
+//! instance.registers_mut()[0] = 0xffff_0000;
+//! assert_eq!(instance.run(), Exit::PageFault { address: 0x20000 });
+//! instance.memory_mut().map(0x20000, 0x1000, Access::Read)?;
+//! instance.memory_mut().initialise(0x20000, &7u32.to_le_bytes())?;
+//! assert_eq!((instance.run(), instance.registers()[7]), (Exit::Halt, 7));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Time and other limits
+//!
+//! ```
+//! use pvm_runtime::{Config, Engine, Exit, Linker, Module, Options, Store};
+//! use std::time::{Duration, Instant};
+//!
+//! let config = Config { memory_limit: 1 << 20, instance_limit: 1, ..Config::default() };
+//! let program = pvm_asm::assemble(".format raw\n fallthrough\nloop: jump loop")?;
+//! let module = Module::new(&Engine::new(&config)?, &program, Options::default())?;
+//! let mut store = Store::new(&module, &Linker::new(), ())?;
+//! let error = Store::new(&module, &Linker::new(), ()).unwrap_err();
+//! assert!(error.to_string().contains("limit"), "{error}");
+//!
+//! store.instance_mut().set_gas(1000);
+//! assert_eq!(store.run()?, Exit::OutOfGas);
+//! store.instance_mut().set_gas(u64::MAX);
+//! store.set_deadline(Some(Instant::now() + Duration::from_millis(5)));
+//! assert_eq!(store.run()?, Exit::Interrupted);
+//!
+//! store.set_deadline(None);
+//! let handle = store.interrupt_handle();
+//! std::thread::spawn(move || handle.interrupt());
+//! assert_eq!(store.run()?, Exit::Interrupted);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Waiting without a thread
+//!
+//! ```
+//! use pvm_runtime::{Config, Engine, Exit, Linker, Module, Options, Slice, Store};
+//! use std::task::{Context, Poll, Waker};
+//!
+//! let program = pvm_asm::assemble(".format raw\n ecalli 1\n jump_ind r0, 0")?;
+//! let module = Module::new(&Engine::new(&Config::default())?, &program, Options::default())?;
+//! let mut linker = Linker::<()>::new();
+//! linker.func_async(1, |caller| {
+//!     Box::pin(async move {
+//!         caller.set_result(std::future::ready(42).await);
+//!         Ok(())
+//!     })
+//! });
+//! let mut store = Store::new(&module, &linker, ())?;
+//! store.instance_mut().set_gas(100);
+//! store.instance_mut().registers_mut()[0] = 0xffff_0000;
+//! store.set_slice(Some(Slice::Gas(1_000_000)));
+//! // Whatever executor there is; here nothing has to be waited for.
+//! let mut run = Box::pin(store.run_async());
+//! let Poll::Ready(exit) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { unreachable!() };
+//! assert_eq!(exit?, Exit::Halt);
+//! drop(run);
+//! assert_eq!(store.instance().registers()[7], 42);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod caller;
@@ -103,3 +174,4 @@ pub use pvm_program::{Executable, Format, Program};
 pub use pvm_vm::{FaultDetection, Memory, MemoryError};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
 pub use store::{CallError, Completion, Entry, Invocation, RunError, Slice, Store};
+pub use timer::Alarm;

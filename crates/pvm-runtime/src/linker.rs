@@ -110,6 +110,15 @@ impl<T> Default for Linker<T> {
     }
 }
 
+/// The function of a number. Where numbers begin at 0 and leave nothing out, it is that far from the first.
+#[inline]
+fn by_number<T>(numbered: &[(u64, Function<T>)], number: u64) -> Option<&Function<T>> {
+    match usize::try_from(number).ok().and_then(|index| numbered.get(index)) {
+        Some((at, function)) if *at == number => Some(function),
+        _ => numbered.binary_search_by_key(&number, |(number, _)| *number).ok().map(|at| &numbered[at].1),
+    }
+}
+
 impl<T> Linker<T> {
     /// A linker without functions.
     pub fn new() -> Linker<T> {
@@ -179,11 +188,6 @@ impl<T> Linker<T> {
         let Functions { numbered, named, other } = &*self.functions;
         let is_named = !named.is_empty();
         let by_name = if is_named { module.import(number).and_then(|name| named.get(name)) } else { None };
-        by_name
-            .or_else(|| {
-                let at = numbered.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-                Some(&numbered[at].1)
-            })
-            .or(other.as_ref())
+        by_name.or_else(|| by_number(numbered, number)).or(other.as_ref())
     }
 }

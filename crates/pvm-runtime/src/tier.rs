@@ -1,7 +1,7 @@
 //! The compiled tier, as modules and instances use it.
 
 use crate::source::Source;
-use crate::{CompileStats, Engine};
+use crate::{CompileStats, Engine, Module};
 use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
@@ -83,33 +83,51 @@ pub(crate) struct Tier {
     pub hotness: Hotness,
     threshold: u32,
     /// Places found lately, by their program counters: most runs go back and forth between a few regions.
-    recent: Vec<Option<Recent>>,
-    /// Which of them are held.
-    held: Vec<usize>,
+    recent: Box<[Recent; RECENT]>,
+    /// Which of them, and of the calls, may be held, a bit for each.
+    held: u64,
     /// The place of the region that has run last, if it is held.
     last: Option<usize>,
+    /// Host calls made lately; nothing until there was one.
+    calls: Vec<Call>,
     /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
     /// often.
     misses: HashMap<u32, (u32, u32)>,
 }
 
 /// A place found lately.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 struct Recent {
     pc: u32,
     paid: bool,
-    place: Place,
+    place: Option<Place>,
     /// The same, held while machine code runs: going there again takes no more than a look here.
     held: Option<HeldPlace>,
 }
 
-/// Where a program counter is among the recent places.
+/// A host call of a PVM program, whose code does not change.
+#[derive(Clone, Debug)]
+struct Call {
+    pc: u32,
+    id: i32,
+    /// Where the run goes on after it, and whether it is paid from there to the end of the block.
+    next: (u32, bool),
+    /// The place there, held while machine code runs.
+    back: Option<HeldPlace>,
+}
+
+impl Call {
+    /// None: code ends before the last address.
+    const NONE: Call = Call { pc: u32::MAX, id: 0, next: (0, false), back: None };
+}
+
+/// Where a program counter is among the recent places, or calls.
 #[inline]
 fn slot(pc: u32) -> usize {
     (pc as usize ^ pc as usize >> 6) % RECENT
 }
 
-const RECENT: usize = 64;
+const RECENT: usize = u64::BITS as usize;
 /// At least so often a region is left by dynamic jumps before it is compiled again.
 const FIRST_MISSES: u32 = 16;
 
@@ -118,9 +136,10 @@ impl Tier {
         Tier {
             hotness: Hotness::new(cells, threshold),
             threshold,
-            recent: vec![None; RECENT],
-            held: Vec::new(),
+            recent: Box::new(std::array::from_fn(|_| Recent::default())),
+            held: 0,
             last: None,
+            calls: Vec::new(),
             misses: HashMap::new(),
         }
     }
@@ -140,47 +159,83 @@ impl Tier {
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
         let slot = slot(pc);
-        if let Some(Recent { pc: at, paid: is_paid, place, held }) = &mut self.recent[slot]
-            && (*at, *is_paid) == (pc, paid)
-        {
-            if held.is_none() {
-                *held = place.hold();
-                self.held.push(slot);
+        let recent = &mut self.recent[slot];
+        if (recent.pc, recent.paid) == (pc, paid) {
+            if recent.held.is_none() {
+                recent.held = recent.place.as_ref().and_then(Place::hold);
             }
-            if let Some(place) = held {
+            if let Some(place) = &recent.held {
+                self.held |= 1 << slot;
                 self.last = Some(slot);
-                return Some(cache.run(place, context, memory));
+                return Some(place.run(context, memory));
             }
         }
         let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
         let held = place.hold();
         self.last = Some(slot);
-        let exit = cache.run(held.as_ref()?, context, memory);
-        self.recent[slot] = Some(Recent { pc, paid, place, held });
-        self.held.push(slot);
+        let exit = held.as_ref()?.run(context, memory);
+        self.recent[slot] = Recent { pc, paid, place: Some(place), held };
+        self.held |= 1 << slot;
         Some(exit)
     }
 
     /// Forgets where machine code is: some of it is not what the guest has to run any more.
     pub(crate) fn forget_places(&mut self) {
-        self.held.clear();
-        self.recent.fill(None);
+        self.release();
+        self.recent.fill_with(Recent::default);
         self.last = None;
     }
 
-    /// The place at `pc`, if it is held.
+    /// The number of the host call at `pc`, at which machine code of the module has stopped.
     #[inline]
-    pub(crate) fn held(&self, pc: u32, paid: bool) -> Option<&HeldPlace> {
-        let recent = self.recent[slot(pc)].as_ref()?;
-        if (recent.pc, recent.paid) == (pc, paid) { recent.held.as_ref() } else { None }
+    pub(crate) fn host_call(&mut self, module: &Module, pc: u32) -> i32 {
+        match self.calls.get(slot(pc)) {
+            Some(call) if call.pc == pc => call.id,
+            _ => self.note_call(module, pc),
+        }
+    }
+
+    #[cold]
+    fn note_call(&mut self, module: &Module, pc: u32) -> i32 {
+        let call = module.shared.guest.cells().host_call(pc);
+        let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
+        let paid = module.gas_model().charges_blocks();
+        self.calls.resize(RECENT, Call::NONE);
+        self.calls[slot(pc)] = Call { pc, id, next: (next, paid), back: None };
+        id
+    }
+
+    /// The place behind the host call at `pc`, if machine code has stopped there lately and gone on behind it. It is held.
+    #[inline]
+    pub(crate) fn back(&mut self, pc: u32) -> Option<&HeldPlace> {
+        let slot = slot(pc);
+        let call = self.calls.get(slot).filter(|call| call.pc == pc)?;
+        if call.back.is_none() {
+            self.hold_back(slot);
+        }
+        self.calls[slot].back.as_ref()
+    }
+
+    #[cold]
+    fn hold_back(&mut self, call: usize) {
+        let (pc, paid) = self.calls[call].next;
+        let recent = &self.recent[slot(pc)];
+        if (recent.pc, recent.paid) == (pc, paid) {
+            self.calls[call].back = recent.place.as_ref().and_then(Place::hold);
+            self.held |= 1 << call;
+        }
     }
 
     /// Lets go of the code that has run, so that it does not take up room once it is evicted.
     pub(crate) fn release(&mut self) {
-        for slot in self.held.drain(..) {
-            if let Some(recent) = &mut self.recent[slot] {
-                recent.held = None;
+        let mut held = std::mem::take(&mut self.held);
+        while held != 0 {
+            let slot = held.trailing_zeros() as usize;
+            self.recent[slot].held = None;
+            if let Some(call) = self.calls.get_mut(slot) {
+                call.back = None;
             }
+            held &= held - 1;
         }
     }
 
@@ -194,8 +249,9 @@ impl Tier {
         memory: &Memory,
         [from, pc]: [u32; 2],
     ) {
-        let last = self.last.filter(|_| from != Context::NO_JUMP).and_then(|slot| self.recent[slot].as_ref());
-        let Some(region) = last.and_then(|recent| recent.held.as_ref()).map(HeldPlace::region) else { return };
+        let last = self.last.filter(|_| from != Context::NO_JUMP);
+        let held = last.and_then(|slot| self.recent[slot].held.as_ref());
+        let Some(region) = held.map(HeldPlace::region) else { return };
         cells.note_jump(from, pc);
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
         *count += 1;

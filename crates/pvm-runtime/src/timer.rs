@@ -56,9 +56,10 @@ impl Shared {
     }
 }
 
-/// A deadline that is watched as long as this lives. Once it is dropped it interrupts nothing any more.
+/// A deadline that is watched as long as this lives ([`crate::Instance::interrupt_after`]). Once it is dropped it interrupts
+/// nothing any more.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub struct Alarm {
     shared: Arc<Shared>,
     key: (Instant, u64),
     interrupter: Interrupter,

@@ -81,49 +81,52 @@ impl JITMemoryProvider for CodeMemory {
 pub struct CompiledFunction {
     entry: extern "C" fn(*mut Context, u64) -> u64,
     pages: Vec<Mmap>,
-    jump_entries: usize,
+    jump_entries: Arc<[AtomicU64]>,
     detection: FaultDetection,
+    is_metered: bool,
     landings: Landings,
 }
 
 impl CompiledFunction {
-    /// Takes over the executable pages of `memory`, and `entry`, a function in them that knows a jump table of
-    /// `jump_entries` words. `landings` says where it goes on when the host refuses an access, by ascending access.
+    /// Takes over the executable pages of `memory`, and `entry`, a function in them that finds the words of its jump table in
+    /// `jump_entries`. `landings` says where it goes on when the host refuses an access, by ascending access.
     ///
     /// # Safety
     ///
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
-    /// convention of the host, and returns a number. It touches nothing but the context, that many words from the
-    /// context's pointer to jump entries, the interrupt flag, the tripwire, and guest memory: under [`FaultDetection::Checks`] where
-    /// the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at guest addresses,
-    /// by instructions whose landings are given, as are those of the tripwire: each of them in the function and good to go
-    /// on at, with the registers as they are at the access.
+    /// convention of the host, and returns a number. It touches nothing but the context, as many words
+    /// as there are from the context's pointer to jump entries, the interrupt flag and the tripwire unless it is metered, and
+    /// guest memory: under
+    /// [`FaultDetection::Checks`] where the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at
+    /// guest addresses, by instructions whose landings are given, as are those of the tripwire: each of them in the function and
+    /// good to go on at, with the registers as they are at the access.
     pub unsafe fn new(
         memory: &CodeMemory,
         entry: *const u8,
-        jump_entries: usize,
+        jump_entries: Arc<[AtomicU64]>,
         detection: FaultDetection,
+        is_metered: bool,
         landings: Box<[Landing]>,
     ) -> CompiledFunction {
         // SAFETY: the caller says that this is such a function.
         let entry = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut Context, u64) -> u64>(entry) };
         let landings = Landings::new(entry as usize, landings);
-        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, landings }
+        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, is_metered, landings }
     }
 
     /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns.
     ///
     /// # Panics
     ///
-    /// If `jump_entries` is shorter than the function's jump table, or faults are not detected in `memory` as the function
-    /// was compiled for.
+    /// If faults are not detected in `memory` as the function was compiled for, or it is to see interrupts there that are not
+    /// announced.
     #[inline]
-    pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory, jump_entries: &[AtomicU64]) -> u64 {
-        assert!(jump_entries.len() >= self.jump_entries, "the jump table is that of another program");
-        assert_eq!(memory.detection(), self.detection, "the memory is made for other compiled code");
+    pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory) -> u64 {
+        assert!(memory.detection() == self.detection, "the memory is made for other compiled code");
+        assert!(self.is_metered || memory.announces_interrupts(), "the memory does not announce interrupts");
         context.memory = memory.base();
         context.rights = memory.rights();
-        context.jump_entries = jump_entries.as_ptr();
+        context.jump_entries = self.jump_entries.as_ptr();
         // The contract of `new` holds: every pointer is that of a reference that lives through the call.
         match self.detection {
             FaultDetection::Checks => (self.entry)(context, entry),
@@ -131,10 +134,13 @@ impl CompiledFunction {
         }
     }
 
-    /// Calls with guest memory at the base of GS, and refused accesses ending in landings.
+    /// Calls with guest memory at the base of GS, and refused accesses ending in landings, if there are accesses at all.
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     #[inline]
     fn watched<T>(&self, base: usize, call: impl FnOnce() -> T) -> T {
+        if self.landings.len() == 0 {
+            return call();
+        }
         crate::segment::with_base(base, || self.landings.watch(call))
     }
 

@@ -32,13 +32,6 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
-    /// A run is given its gas in slices, and looks between two of them whether it is to stop. In the per-instruction
-    /// model a slice is about half a millisecond of machine code.
-    pub const SLICE: u64 = 1 << 21;
-
-    /// The same for a run that is interpreted only.
-    pub const INTERPRETED_SLICE: u64 = 1 << 17;
-
     /// The offset of a register, in bytes.
     pub const fn offset_of_register(reg: Reg) -> i32 {
         (std::mem::offset_of!(Context, state.registers) + 8 * reg.index()) as i32

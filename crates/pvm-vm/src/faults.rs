@@ -50,6 +50,7 @@ impl Landings {
     }
 
     /// How many there are.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.landings.len()
     }
@@ -57,16 +58,15 @@ impl Landings {
     /// Calls the function, in whose landings accesses may end that are refused until it returns.
     #[inline]
     pub(crate) fn watch<T>(&self, call: impl FnOnce() -> T) -> T {
-        if self.landings.is_empty() {
-            return call();
-        }
-        let former = signal::RUNNING.replace(self);
-        // The handler runs in this thread: the order of the instructions is all that matters.
-        compiler_fence(Ordering::SeqCst);
-        let result = call();
-        compiler_fence(Ordering::SeqCst);
-        signal::RUNNING.set(former);
-        result
+        signal::RUNNING.with(|running| {
+            let former = running.replace(self);
+            // The handler runs in this thread: the order of the instructions is all that matters.
+            compiler_fence(Ordering::SeqCst);
+            let result = call();
+            compiler_fence(Ordering::SeqCst);
+            running.set(former);
+            result
+        })
     }
 
     /// Where to go on after the instruction at this address was refused its access.

@@ -22,6 +22,9 @@ mod context;
 mod faults;
 mod image;
 mod interrupter;
+mod limits;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod mapping;
 mod memory;
 mod pool;
 mod ranges;

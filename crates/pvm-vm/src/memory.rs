@@ -12,6 +12,7 @@ pub use error::MemoryError;
 
 use crate::code_pages::CodePages;
 use crate::image::Image;
+use crate::limits::Mappings;
 use crate::ranges::Ranges;
 use crate::reservation::{Reason, Reservation, SPACE};
 use crate::rights::Rights;
@@ -47,6 +48,8 @@ pub struct Memory {
     heap_limit: u64,
     sbrk_returns_new_end: bool,
     was_requested: bool,
+    /// Whether code can see that a run is to stop.
+    announces_interrupts: bool,
     /// Where pages may be accessible, or hold something.
     used: Ranges,
     /// Where pages may be mapped from an image.
@@ -55,6 +58,7 @@ pub struct Memory {
     template: Option<Arc<Template>>,
     /// Where rights, or contents that the guest may not write, are not those of the template any more.
     changed: Ranges,
+    mappings: Mappings,
     /// Where the address space goes when the guest does.
     pool: Option<Arc<Pool>>,
     pub(crate) code: CodePages,
@@ -70,6 +74,24 @@ impl Memory {
     #[inline]
     pub fn detection(&self) -> FaultDetection {
         if self.bytes.is_enforced() { FaultDetection::Signals } else { FaultDetection::Checks }
+    }
+
+    /// Lets code see whether a run on this memory is to stop: as the flag at [`crate::INTERRUPT_OFFSET`] and, where the host
+    /// enforces rights, by the tripwire at [`crate::TRIPWIRE_OFFSET`]. Code that is metered need not.
+    ///
+    /// # Errors
+    ///
+    /// If the host does not make these pages accessible, or guests would have too many mappings.
+    pub fn announce_interrupts(&mut self) -> Result<(), MemoryError> {
+        self.bytes.announce().map_err(beginning::refused)?;
+        self.announces_interrupts = true;
+        self.template.clone().map_or(Ok(()), |template| self.count_mappings(&template))
+    }
+
+    /// Whether code can see that a run is to stop.
+    #[inline]
+    pub fn announces_interrupts(&self) -> bool {
+        self.announces_interrupts
     }
 
     /// What interrupts a run on this memory.
@@ -90,6 +112,7 @@ impl Memory {
     }
 
     /// Whether a run on this memory is to stop.
+    #[inline]
     pub fn is_interrupted(&self) -> bool {
         self.bytes.is_interrupted()
     }
@@ -165,10 +188,10 @@ impl Memory {
     /// If the host cannot enforce the right, none of the pages is accessible.
     pub fn protect(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         let change = self.change(address, size, access)?;
+        self.note_code(change.range.clone(), |former| (former ^ change.bits) & EXECUTABLE != 0);
         if access != Access::None {
             self.used.note(change.range.clone());
         }
-        self.note_code(change.range.clone(), |former| (former ^ change.bits) & EXECUTABLE != 0);
         self.set_rights(change.range, change.bits)?;
         self.accessible_pages = change.accessible_pages;
         Ok(())
@@ -204,6 +227,10 @@ impl Memory {
 
     /// How many pages of a range have a right.
     fn accessible_in(&self, range: Range<u64>) -> u64 {
+        // Reading the table where nothing was written yet takes the host a page fault.
+        if !self.used.overlap(&range) {
+            return 0;
+        }
         self.rights[pages(range)].iter().filter(|&&bits| bits != 0).count() as u64
     }
 
@@ -234,6 +261,12 @@ impl Memory {
 
     /// Notes that code changes in the pages of the range for whose bits this holds.
     fn note_code(&mut self, range: Range<u64>, changes: impl Fn(u8) -> bool) {
+        if !self.used.overlap(&range) {
+            if changes(0) {
+                self.code.replace(range);
+            }
+            return;
+        }
         let page = u64::from(PAGE_SIZE);
         let mut start = range.start;
         for run in self.rights[pages(range)].chunk_by(|&a, &b| changes(a) == changes(b)) {
@@ -285,11 +318,14 @@ impl Memory {
             return Err(MemoryError::Image { offset, size, limit: image.size });
         }
         let Change { range, bits, accessible_pages } = self.change(address, size, access)?;
+        let mapped = self.bytes.map_image(range.clone(), image, offset, for_the_host(access));
+        if mapped.is_ok() {
+            self.note_code(range.clone(), |former| (former | bits) & EXECUTABLE != 0);
+        }
         self.used.note(range.clone());
         self.images.note(range.clone());
         self.changed.note(range.clone());
-        self.bytes.map_image(range.clone(), image, offset, for_the_host(access)).map_err(MemoryError::MapImage)?;
-        self.note_code(range.clone(), |former| (former | bits) & EXECUTABLE != 0);
+        mapped.map_err(MemoryError::MapImage)?;
         self.rights[pages(range)].fill(bits);
         self.accessible_pages = accessible_pages;
         Ok(())

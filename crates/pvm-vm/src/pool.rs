@@ -8,6 +8,7 @@
 //! The address space at zero (`space`) is one for the process and not for a pool: whichever guest comes next gets it.
 
 use crate::FaultDetection;
+use crate::limits::Mappings;
 use crate::ranges::Ranges;
 use crate::reservation::Reservation;
 use crate::rights::Rights;
@@ -20,6 +21,9 @@ pub(crate) const BLANK: u64 = 0;
 
 /// Where fewer are idle, each is left for the next guest that begins with its template, and another guest gets a new one.
 const FEW: usize = 8;
+
+/// So many reservations are made at once, at most.
+const MOST_AT_ONCE: usize = 16;
 
 /// Address space for a guest, with what is known of it.
 #[derive(Debug)]
@@ -34,15 +38,25 @@ pub(crate) struct Slot {
     pub images: Ranges,
     /// The template that it holds, or [`BLANK`].
     pub template: u64,
+    pub mappings: Mappings,
 }
 
 impl Slot {
-    /// New address space in which nothing is accessible; see [`Reservation::new`].
+    /// New address space in which nothing is accessible: at zero if there is room and addresses below `lowest` are never used.
     pub(crate) fn new(detection: FaultDetection, lowest: u32) -> io::Result<Slot> {
-        let reservation = Reservation::new(detection == FaultDetection::Signals, lowest)?;
+        if detection == FaultDetection::Checks {
+            return Slot::of(Reservation::open()?);
+        }
+        match Reservation::low_if_free(lowest) {
+            Some(reservation) => Slot::of(reservation),
+            None => Slot::of(Reservation::enforced(1)?.swap_remove(0)),
+        }
+    }
+
+    fn of(reservation: Reservation) -> io::Result<Slot> {
         let rights = Rights::new()?;
-        let (used, images) = Default::default();
-        Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK })
+        let (used, images, mappings) = Default::default();
+        Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK, mappings })
     }
 }
 
@@ -71,6 +85,10 @@ struct Idle {
     /// By the template that it holds.
     slots: HashMap<u64, Vec<Slot>>,
     count: usize,
+    /// Reservations that nobody has had yet.
+    spare: Vec<Reservation>,
+    /// How many have been made.
+    made: usize,
 }
 
 impl Idle {
@@ -119,7 +137,24 @@ impl Pool {
         let slot = idle.take(template).or_else(|| idle.take(BLANK));
         let slot = if idle.count < FEW { slot } else { slot.or_else(|| idle.take_other(template)) };
         drop(idle);
-        slot.map_or_else(|| Slot::new(self.detection, lowest), Ok)
+        slot.map_or_else(|| self.make(), Ok)
+    }
+
+    /// New address space that is not at zero. Where rights are enforced, the host is asked for as many reservations at once as
+    /// have been made, but not for too many.
+    fn make(&self) -> io::Result<Slot> {
+        if self.detection == FaultDetection::Checks {
+            return Slot::of(Reservation::open()?);
+        }
+        let mut idle = self.idle();
+        if idle.spare.is_empty() {
+            let count = idle.made.clamp(1, MOST_AT_ONCE);
+            idle.spare = Reservation::enforced(count).or_else(|_| Reservation::enforced(1))?;
+            idle.made += idle.spare.len();
+        }
+        let spare = idle.spare.pop();
+        drop(idle);
+        Slot::of(spare.ok_or(io::ErrorKind::OutOfMemory)?)
     }
 
     /// Keeps address space that has been cleaned, unless there is too much.

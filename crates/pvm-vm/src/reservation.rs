@@ -4,20 +4,22 @@
 //! 2^32 bytes of guest addresses | guard, a page | a page | tripwire, a page | page of the flag
 //! ```
 //!
-//! The flag says that a run is to stop. Where the host enforces rights, compiled code does not look at it: it reads from
-//! the tripwire, whose right to be read is taken away then. Both neighbours of the tripwire may be written, so that the
-//! host never has to join or split mappings for that, which it could refuse.
+//! A flag of the host says that a run is to stop. Compiled code that is not metered looks, too: at a copy of the flag behind the
+//! addresses of the guest, or, where the host enforces rights, by reading from the tripwire, whose right to be read is taken
+//! away then. Both neighbours of the tripwire may be written, so that the host never has to join or split mappings for that,
+//! which it could refuse. Where nobody has asked for that ([`Reservation::announce`]), none of these pages is accessible, which
+//! saves mappings and the time to make them.
 //!
 //! Address space costs no memory: pages are filled by the host when they are first touched. An access that begins at one
 //! of the last addresses and runs past the end lands in the guard, where nothing is accessible.
 
 use crate::image::Image;
-use crate::space::Space;
+use crate::space::{Base, Space};
 use pvm_ops::{Access, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes that a guest can address.
 pub(crate) const SPACE: u64 = 1 << 32;
@@ -26,7 +28,8 @@ const PAGE: u64 = PAGE_SIZE as u64;
 const ABOVE: u64 = SPACE + PAGE;
 /// Where the tripwire is, from the first address.
 pub const TRIPWIRE_OFFSET: i64 = (ABOVE + PAGE) as i64;
-/// Where the flag is that interrupts a run, from the first address: four bytes that are not zero when the run is to stop.
+/// Where compiled code finds the flag that interrupts a run, from the first address: four bytes that are not zero when the run
+/// is to stop.
 pub const INTERRUPT_OFFSET: i64 = (ABOVE + 2 * PAGE) as i64;
 
 /// Why a run is to stop: a bit of the flag for each, so that one can be taken back without the other.
@@ -43,80 +46,107 @@ pub(crate) enum Reason {
 #[derive(Debug)]
 pub(crate) struct Reservation {
     space: Space,
+    /// That of the space.
+    base: Base,
     is_enforced: bool,
-    /// Held while the flag and the tripwire change together.
-    interruption: Mutex<()>,
+    /// A bit of [`Reason`] for each reason to stop.
+    flag: AtomicU32,
+    /// Whether compiled code can see the flag, held while the flag and what it sees change together.
+    is_announced: Mutex<bool>,
 }
 
 impl Reservation {
     /// How much address space a guest takes, in bytes.
     pub(crate) const SIZE: u64 = ABOVE + 3 * PAGE;
 
-    /// Reserves address space. Where rights are enforced, nothing is accessible yet, and addresses below `lowest` never
-    /// will be.
-    pub(crate) fn new(is_enforced: bool, lowest: u32) -> io::Result<Reservation> {
+    /// Reserves address space at zero, if nobody has it and addresses below `lowest` are never used. Rights are enforced there,
+    /// and nothing is accessible yet.
+    pub(crate) fn low_if_free(lowest: u32) -> Option<Reservation> {
+        let len = usize::try_from(Self::SIZE).ok()?;
+        Space::low_if_free(len, lowest).map(|space| Reservation::of(space, true))
+    }
+
+    /// Reserves address space for so many guests. Rights are enforced there, and nothing is accessible yet.
+    pub(crate) fn enforced(count: usize) -> io::Result<Vec<Reservation>> {
         let len = usize::try_from(Self::SIZE).map_err(io::Error::other)?;
-        let space = if is_enforced { Space::low_if_free(len, lowest) } else { None };
-        let space = space.map_or_else(|| Space::anywhere(len), Ok)?;
-        let reservation = Reservation { space, is_enforced, interruption: Mutex::new(()) };
-        reservation.protect(0..ABOVE, Access::None)?;
-        reservation.set_tripwire(false)?;
-        Ok(reservation)
+        Ok(Space::closed(len, count)?.into_iter().map(|space| Reservation::of(space, true)).collect())
+    }
+
+    /// Reserves address space in which everything is accessible.
+    pub(crate) fn open() -> io::Result<Reservation> {
+        let len = usize::try_from(Self::SIZE).map_err(io::Error::other)?;
+        Ok(Reservation::of(Space::open(len)?, false))
+    }
+
+    fn of(space: Space, is_enforced: bool) -> Reservation {
+        let base = Base(space.base());
+        let (flag, is_announced) = (AtomicU32::new(0), Mutex::new(!is_enforced));
+        Reservation { space, base, is_enforced, flag, is_announced }
+    }
+
+    /// Lets compiled code see from now on whether a run is to stop.
+    pub(crate) fn announce(&self) -> io::Result<()> {
+        let mut is_announced = self.is_announced.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_announced {
+            self.protect(ABOVE..Self::SIZE, Access::ReadWrite)?;
+            self.show(self.flag.load(Ordering::Relaxed))?;
+            *is_announced = true;
+        }
+        Ok(())
+    }
+
+    /// Shows these reasons to stop to compiled code.
+    fn show(&self, reasons: u32) -> io::Result<()> {
+        self.shown_flag().store(reasons, Ordering::Relaxed);
+        let start = TRIPWIRE_OFFSET as u64;
+        self.protect(start..start + PAGE, if reasons != 0 { Access::None } else { Access::Read })
+    }
+
+    /// Where compiled code sees the flag, once it is announced.
+    fn shown_flag(&self) -> &AtomicU32 {
+        let at = self.base().wrapping_add(INTERRUPT_OFFSET as usize);
+        // SAFETY: these bytes of the mapping are accessible by now and as long as this is, aligned, and only used as this
+        // flag; compiled code only reads it.
+        unsafe { AtomicU32::from_ptr(at.cast()) }
+    }
+
+    /// Sets the reasons to stop as `change` says, and shows them. Should the host fail to allow again what it had allowed before,
+    /// the reasons stay. Returns what there was.
+    fn change(&self, change: impl FnOnce(u32) -> u32) -> u32 {
+        let is_announced = self.is_announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = self.flag.load(Ordering::Relaxed);
+        let reasons = change(former);
+        // Whoever stops because of what is shown finds the flag set.
+        self.flag.store(former | reasons, Ordering::Relaxed);
+        let shown = if *is_announced { self.show(reasons) } else { Ok(()) };
+        debug_assert!(shown.is_ok(), "no mapping is joined or split: {shown:?}");
+        if shown.is_ok() || reasons != 0 {
+            self.flag.store(reasons, Ordering::Relaxed);
+        }
+        former
     }
 
     /// Has the run that is going on, or the next one, stop.
     pub(crate) fn interrupt(&self, reason: Reason) {
-        let _held = self.interruption.lock();
-        self.flag().fetch_or(reason as u32, Ordering::Relaxed);
-        let raised = self.set_tripwire(true);
-        debug_assert!(raised.is_ok(), "no mapping is joined or split: {raised:?}");
+        self.change(|reasons| reasons | reason as u32);
     }
 
     /// Why a run is to stop, a bit of [`Reason`] for each; forgets it. Should the host fail to allow what it had allowed
     /// before, it is not forgotten.
     #[inline]
     pub(crate) fn take_interrupt(&self) -> u32 {
-        if self.flag().load(Ordering::Relaxed) == 0 { 0 } else { self.take_reasons() }
+        if self.is_interrupted() { self.change(|_| 0) } else { 0 }
     }
 
     /// Whether a run is to stop.
     #[inline]
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.flag().load(Ordering::Relaxed) != 0
-    }
-
-    #[cold]
-    fn take_reasons(&self) -> u32 {
-        let _held = self.interruption.lock();
-        let reasons = self.flag().load(Ordering::Relaxed);
-        if reasons != 0 && self.set_tripwire(false).is_ok() {
-            self.flag().store(0, Ordering::Relaxed);
-        }
-        reasons
+        self.flag.load(Ordering::Relaxed) != 0
     }
 
     /// Takes an interruption back that has not stopped anything yet. Other reasons to stop stay.
     pub(crate) fn withdraw(&self, reason: Reason) {
-        let _held = self.interruption.lock();
-        let others = self.flag().load(Ordering::Relaxed) & !(reason as u32);
-        if others != 0 || self.set_tripwire(false).is_ok() {
-            self.flag().store(others, Ordering::Relaxed);
-        }
-    }
-
-    /// Has reading from the tripwire fail, or not, where the host enforces rights.
-    fn set_tripwire(&self, fails: bool) -> io::Result<()> {
-        let start = TRIPWIRE_OFFSET as u64;
-        self.protect(start..start + PAGE, if fails { Access::None } else { Access::Read })
-    }
-
-    /// The flag that interrupts a run.
-    #[inline]
-    fn flag(&self) -> &AtomicU32 {
-        let at = self.base().wrapping_add(INTERRUPT_OFFSET as usize);
-        // SAFETY: these bytes of the mapping are accessible as long as this is, aligned, and only used as this flag;
-        // compiled code only reads it.
-        unsafe { AtomicU32::from_ptr(at.cast()) }
+        self.change(|reasons| reasons & !(reason as u32));
     }
 
     /// Forgets why a run was to stop, unless the host fails to allow what it had allowed before.
@@ -144,7 +174,7 @@ impl Reservation {
     /// Where the byte of guest address 0 is, or would be.
     #[inline(always)]
     pub(crate) fn base(&self) -> *mut u8 {
-        self.space.base()
+        self.base.0
     }
 
     /// Has the host enforce a right on whole pages, if it does that at all.

@@ -3,6 +3,7 @@
 //! Many lie side by side in one mapping. A table of its own for each guest would lie alone between the 4 GiB of two, and take
 //! two of the host's page tables.
 
+use crate::limits::explain;
 use crate::reservation::SPACE;
 use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
 use pvm_ops::PAGE_SIZE;
@@ -28,7 +29,7 @@ struct Block {
 
 impl Block {
     fn new() -> io::Result<Block> {
-        let map = MmapOptions::new().len(COUNT * STRIDE).no_reserve_swap().map_anon()?;
+        let map = MmapOptions::new().len(COUNT * STRIDE).no_reserve_swap().map_anon().map_err(explain)?;
         Ok(Block { map, free: Mutex::new((0..COUNT).rev().collect()) })
     }
 
@@ -57,8 +58,7 @@ impl Rights {
     /// A table without rights.
     pub(crate) fn new() -> io::Result<Rights> {
         let mut blocks = BLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
-        blocks.retain(|block| block.strong_count() > 0);
-        let mut with_room = blocks.iter().filter_map(|block| {
+        let mut with_room = blocks.iter().rev().filter_map(|block| {
             let block = block.upgrade()?;
             let index = block.free().pop()?;
             Some((block, index))
@@ -69,6 +69,7 @@ impl Rights {
             Some(found) => found,
             None => {
                 let block = Arc::new(Block::new()?);
+                blocks.retain(|block| block.strong_count() > 0);
                 blocks.push(Arc::downgrade(&block));
                 let index = block.free().pop().unwrap_or_default();
                 (block, index)

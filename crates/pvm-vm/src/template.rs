@@ -103,6 +103,23 @@ impl Template {
         self.areas.iter().map(|area| area.range.end - area.range.start).sum()
     }
 
+    /// How many mappings of the host a guest takes that begins with it, with those of the pages between the areas.
+    pub(crate) fn mappings(&self, is_enforced: bool) -> usize {
+        let mut end = 0;
+        let mut of_area = |Area { range, filled, .. }: &Area| {
+            let has_gap = std::mem::replace(&mut end, range.end) < range.start;
+            let is_image = matches!(self.contents, Contents::Image(_)) && !filled.is_empty();
+            let zeros = [range.start < filled.start, filled.end < range.end];
+            match (is_enforced, is_image) {
+                (true, true) => 1 + zeros.into_iter().map(usize::from).sum::<usize>() + usize::from(has_gap),
+                (true, false) => 1 + usize::from(has_gap),
+                // All but images is one mapping.
+                (false, is_image) => 2 * usize::from(is_image),
+            }
+        };
+        self.areas.iter().map(&mut of_area).sum()
+    }
+
     /// Notes that a pool has address space in which this is.
     pub(crate) fn note_pool(&self, pool: &Arc<Pool>) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);

@@ -182,14 +182,14 @@ impl Session<'_> {
         let module = Module::from_program(&engine, program, options);
         let mut instance = Instance::new(&module, &[])?;
         let prepared = Instant::now();
-        let watchdog = program::watchdog(&instance, args)?;
+        let alarm = program::alarm(&instance, args)?;
         let replayed = pvm_conformance::replay(&mut instance, trace);
         let exit = match replayed {
             Ok(exit) => exit,
             Err(_) if program::is_overdue(prepared, args) => Exit::Interrupted,
             Err(difference) => return Err(anyhow!("the run differs from the trace: {difference}")),
         };
-        drop(watchdog);
+        drop(alarm);
         Ok(self.outcome(Guest { instance: &instance, gas: trace.start.gas }, Stop::Exit(exit), prepared))
     }
 

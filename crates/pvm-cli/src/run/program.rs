@@ -7,9 +7,9 @@ use crate::args::{HostArg, RunArgs};
 use crate::exit::usage;
 use crate::{setup, units};
 use anyhow::{Context, Result, anyhow};
-use pvm_host::{Host, Jam, LogMessage, Observer, Stop, Watchdog, escape};
+use pvm_host::{Host, Jam, LogMessage, Observer, Stop, escape};
 use pvm_program::Program;
-use pvm_runtime::{Exit, Instance, Module};
+use pvm_runtime::{Alarm, Exit, Instance, Module};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
@@ -70,15 +70,13 @@ pub fn execute(
         HostArg::Jam => Some(&mut jam),
         HostArg::None => None,
     };
-    let watchdog = watchdog(instance, args)?;
-    let exit = pvm_host::run(instance, host, observer);
-    drop(watchdog);
-    Ok(exit)
+    let _alarm = alarm(instance, args)?;
+    Ok(pvm_host::run(instance, host, observer))
 }
 
 /// What stops the run in time.
-pub fn watchdog(instance: &Instance, args: &RunArgs) -> Result<Option<Watchdog>> {
-    let start = |after| Watchdog::start(instance.interrupt_handle(), after);
+pub fn alarm(instance: &Instance, args: &RunArgs) -> Result<Option<Alarm>> {
+    let start = |time| instance.interrupt_after(time);
     args.engine.timeout.map(start).transpose().context("--timeout: no thread to watch the time")
 }
 

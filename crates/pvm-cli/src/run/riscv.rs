@@ -1,7 +1,7 @@
 //! Running a RISC-V program.
 
 use super::Session;
-use super::program::watchdog;
+use super::program::alarm;
 use super::report::{Guest, Outcome};
 use crate::args::RunArgs;
 use crate::exit::usage;
@@ -60,13 +60,13 @@ impl Session<'_> {
         let (mut process, stack) = Process::start(&executable, instance.memory_mut(), start)?;
         instance.all_registers_mut()[STACK_POINTER] = stack.into();
         let prepared = Instant::now();
-        let watchdog = watchdog(&instance, args)?;
+        let alarm = alarm(&instance, args)?;
         let stop = match tohost {
             Some(tohost) => run_bare(&mut instance, &mut process, tohost),
             None => run_process(&mut instance, &mut process),
         };
         process.flush();
-        drop((watchdog, process));
+        drop((alarm, process));
         if let (Some(path), Some((start, end))) = (&args.system.signature, signature) {
             write_signature(path, instance.memory(), start, end)?;
         }

@@ -1,7 +1,6 @@
 //! A program of modules that is being run: entered again and again, with the memory that it has by then.
 
 use crate::Suite;
-use pvm_host::Watchdog;
 use pvm_program::StandardProgram;
 use pvm_runtime::{Exit, Instance, Module};
 use pvm_wasm::{GlobalPlace, Initial};
@@ -68,9 +67,8 @@ impl Guest {
         *self.instance.registers_mut() = self.registers;
         self.instance.set_pc(pc);
         self.instance.set_gas(GAS);
-        let handle = self.instance.interrupt_handle();
-        let watchdog = self.suite.timeout.map(|after| Watchdog::start(handle, after)).transpose();
-        if let Err(error) = watchdog {
+        let alarm = self.suite.timeout.map(|time| self.instance.interrupt_after(time)).transpose();
+        if let Err(error) = alarm {
             return Stop::Other(format!("no thread to watch the time: {error}"));
         }
         match self.instance.run() {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cranelift")]
 mod native;
+mod pace;
 mod reset;
 mod step;
 mod system;
@@ -13,14 +14,17 @@ use crate::engine::InstanceSlot;
 use crate::module::Guest;
 use crate::riscv::Riscv;
 use crate::source::Source;
-use crate::{CompileStats, InstanceError, Module};
+use crate::{Alarm, CompileStats, InstanceError, Module};
+use pace::Pace;
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::{Cells, Stop};
 use pvm_isa::REG_COUNT;
 use pvm_ops::{Fetched, GuestCode, MemoryFault, Trap};
 use pvm_program::LOWEST_ADDRESS;
 use pvm_vm::{Context, Interrupter, Memory, Template};
+use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Why a run stopped. [`Instance::pc`] is that of the instruction that is named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,9 @@ pub enum Exit {
     },
 }
 
+/// What is added to the present time stays a time that the host can tell.
+const LONGEST_WAIT: Duration = Duration::from_secs(1 << 31);
+
 /// Stops a run from another thread.
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
@@ -66,15 +73,6 @@ impl InterruptHandle {
     pub fn interrupt(&self) {
         self.interrupter.interrupt();
     }
-}
-
-/// A host call of a PVM program, whose code does not change.
-#[derive(Clone, Copy, Debug, Default)]
-struct HostCall {
-    pc: u32,
-    id: i32,
-    /// Where the run goes on after it; 0 if there was none.
-    next: u32,
 }
 
 /// What an instance has executed, if [`crate::Config::count_instructions`] is set.
@@ -98,10 +96,9 @@ pub struct Instance {
     tier: Option<crate::tier::Tier>,
     /// The run stopped at a host call and goes on after it.
     pub(crate) at_host_call: bool,
-    /// The host call that a PVM program has made last.
-    last_call: HostCall,
-    /// Gas of the run that no slice has been given yet.
+    /// Gas beside that in the context: of the run, and in no slice yet.
     reserve: u64,
+    pace: Pace,
     stats: Stats,
     /// What a RISC-V guest has beside that.
     pub(crate) riscv: Option<Box<Riscv>>,
@@ -135,7 +132,10 @@ impl Instance {
         let engine = module.engine();
         let slot = engine.instance_slot()?;
         let limit = engine.config().memory_limit;
-        let memory = Memory::pooled(engine.pool(), limit, module.lowest_address(), template)?;
+        let mut memory = Memory::pooled(engine.pool(), limit, module.lowest_address(), template)?;
+        if module.gas_model() == GasModel::None {
+            memory.announce_interrupts()?;
+        }
         Ok(Instance {
             module: module.clone(),
             context: Box::default(),
@@ -143,8 +143,8 @@ impl Instance {
             #[cfg(feature = "cranelift")]
             tier: None,
             at_host_call: false,
-            last_call: HostCall::default(),
             reserve: 0,
+            pace: Pace::default(),
             stats: Stats::default(),
             riscv: None,
             _slot: slot,
@@ -225,13 +225,14 @@ impl Instance {
     /// The gas that is left.
     #[inline]
     pub fn gas(&self) -> u64 {
-        self.context.state.gas
+        self.context.state.gas + self.reserve
     }
 
     /// Sets the gas that is left.
     #[inline]
     pub fn set_gas(&mut self, gas: u64) {
         self.context.state.gas = gas;
+        self.reserve = 0;
     }
 
     /// The guest's memory.
@@ -251,9 +252,20 @@ impl Instance {
         InterruptHandle { interrupter: self.memory.interrupter() }
     }
 
+    /// Has runs of this guest stop with [`Exit::Interrupted`] once so much time has passed, as long as what is returned lives. A
+    /// thread of the engine watches the time; [`crate::Store::set_deadline`] has it watched for every run.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no such thread.
+    pub fn interrupt_after(&self, time: Duration) -> io::Result<Alarm> {
+        self.module.engine().timer().set(self.interrupter(), Instant::now() + time.min(LONGEST_WAIT))
+    }
+
     /// What has been executed so far.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let native = self.context.state.instructions.wrapping_sub(self.stats.instructions_interpreted);
+        Stats { instructions_native: native, ..self.stats }
     }
 
     /// What has been compiled so far: that of the module, for all its instances, and what this one has of code that it has
@@ -295,8 +307,14 @@ impl Instance {
     #[inline]
     pub(crate) fn resume(&mut self) -> Exit {
         #[cfg(feature = "cranelift")]
-        if let Some(exit) = self.resume_native() {
-            return exit;
+        match self.resume_native() {
+            native::Resumed::HostCall(id) => return Exit::HostCall { id },
+            native::Resumed::Left(exit) => {
+                if let Some(exit) = self.left(exit) {
+                    return exit;
+                }
+            }
+            native::Resumed::No => {}
         }
         loop {
             if let Some(exit) = self.resume_for(u64::MAX) {
@@ -321,6 +339,21 @@ impl Instance {
         exit
     }
 
+    /// Whether what gets hot is compiled.
+    #[inline]
+    fn is_compiled(&self) -> bool {
+        #[cfg(feature = "cranelift")]
+        let is_compiled = self.tier.is_some();
+        #[cfg(not(feature = "cranelift"))]
+        let is_compiled = false;
+        is_compiled
+    }
+
+    /// The same for as much gas as is used up in less than a millisecond.
+    pub(crate) fn run_for_a_slice(&mut self) -> Option<Exit> {
+        self.run_for(self.pace.slice(self.is_compiled()))
+    }
+
     #[inline]
     fn resume_for(&mut self, most: u64) -> Option<Exit> {
         if std::mem::take(&mut self.at_host_call) {
@@ -335,18 +368,23 @@ impl Instance {
         let gas = self.gas();
         self.reserve = if metered { gas } else { u64::MAX };
         self.context.state.gas = 0;
-        let slice_limit = self.slice_limit().min(most.max(1));
+        // Where everything is interpreted, a run begins here after each host call, and does not ask for the time at once.
+        let is_compiled = self.is_compiled();
+        let (mut given, mut began) = (0u64, (is_compiled || most < u64::MAX).then(Instant::now));
         let exit = loop {
-            // The slice is added to what is left of the last one, so that a block dearer than a slice can be paid.
-            let slice = self.reserve.min(slice_limit);
+            // The slice is added to what is left of the last one, so that a block dearer than a slice, or than `most`, can be
+            // paid. Whatever the pace is, no slice goes beyond `most` until that has been given.
+            let limit = if given < most { self.pace.slice(is_compiled).min(most - given) } else { most.max(1) };
+            let slice = self.reserve.min(limit);
             self.context.state.gas += slice;
             self.reserve -= slice;
+            given = given.saturating_add(slice);
             if self.memory.take_interrupt() {
                 break Some(Exit::Interrupted);
             }
-            match self.run_slice() {
+            match self.run_slice(given < most) {
                 Exit::OutOfGas if self.reserve > 0 => {
-                    let given = gas.saturating_sub(self.reserve);
+                    self.pace.note(&mut began);
                     if metered && given >= most && given > self.context.state.gas {
                         break None;
                     }
@@ -354,8 +392,7 @@ impl Instance {
                 exit => break Some(exit),
             }
         };
-        let left = self.context.state.gas + std::mem::take(&mut self.reserve);
-        self.set_gas(if metered { left } else { gas });
+        self.set_gas(if metered { self.gas() } else { gas });
         self.note_left();
         exit
     }
@@ -375,26 +412,16 @@ impl Instance {
         }
     }
 
-    /// How much gas a run gets until it is looked whether it is to stop.
-    #[inline]
-    fn slice_limit(&self) -> u64 {
-        #[cfg(feature = "cranelift")]
-        if self.tier.is_some() {
-            return Context::SLICE;
-        }
-        Context::INTERPRETED_SLICE
-    }
-
     /// Goes on behind the instruction, within its block.
     #[inline]
     fn step_over(&mut self) {
-        let pc = self.pc();
-        self.context.state.pc =
-            if self.last_call.pc == pc && self.last_call.next != 0 { self.last_call.next } else { self.fetch(pc).next };
+        self.context.state.pc = self.fetch(self.pc()).next;
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
-    fn run_slice(&mut self) -> Exit {
+    /// Runs until the gas in the context does not suffice, or something else stops the guest. If there is to be `more` gas, that
+    /// may be where machine code is short of it, which is before it is used up.
+    fn run_slice(&mut self, more: bool) -> Exit {
         if let Some(exit) = self.pay_for_rest_of_block().or_else(|| self.misaligned_start()) {
             return exit;
         }
@@ -403,6 +430,11 @@ impl Instance {
         loop {
             #[cfg(feature = "cranelift")]
             match self.run_native(from) {
+                native::End::Interpret
+                    if more && self.reserve > 0 && self.context.state.gas < self.pace.slice(true) / 2 =>
+                {
+                    return Exit::OutOfGas;
+                }
                 native::End::Interpret => self.let_go(),
                 native::End::System => {
                     from = native::From::Outside;
@@ -430,7 +462,7 @@ impl Instance {
                 from = if is_hot { native::From::Interpreter } else { native::From::Outside };
             }
             #[cfg(not(feature = "cranelift"))]
-            let _ = is_hot;
+            let _ = (is_hot, more);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The part of a run that happens in machine code.
 
-use super::{Exit, HostCall, Instance, source};
+use super::{Exit, Instance, source};
 use crate::source::Source;
 use crate::tier::Tier;
 use pvm_frontend::Exit as Native;
@@ -28,6 +28,16 @@ pub(super) enum End {
     EnvironmentCall,
     /// The run ends.
     Exit(Exit),
+}
+
+/// What came of a run that went on behind a host call at once.
+pub(super) enum Resumed {
+    /// The guest has made the next call, of this number.
+    HostCall(u64),
+    /// Machine code was left otherwise.
+    Left(Native),
+    /// It did not.
+    No,
 }
 
 impl Instance {
@@ -60,13 +70,11 @@ impl Instance {
             tier.compile(cache, cells, source, memory, context.state.pc);
         }
         loop {
-            let before = context.state.instructions;
             let is_entered = from == From::Outside;
             let Some(exit) = tier.run(cache, cells, source, context, memory, is_entered) else {
                 return End::Interpret;
             };
             stats.native_entries += 1;
-            stats.instructions_native += context.state.instructions.wrapping_sub(before);
             context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
             match exit {
                 Native::Enter | Native::EnterPaid => {}
@@ -78,7 +86,10 @@ impl Instance {
                 Native::Interpret | Native::InterpretPaid => return End::Interpret,
                 Native::System => return End::System,
                 Native::HostCall if riscv.is_some() => return End::EnvironmentCall,
-                Native::HostCall => return End::Exit(self.native_host_call()),
+                Native::HostCall => {
+                    let id = tier.host_call(module, context.state.pc);
+                    return End::Exit(self.host_call(id));
+                }
                 Native::Halt => return End::Exit(Exit::Halt),
                 Native::Panic => return End::Exit(Exit::Panic),
                 Native::Interrupt => {
@@ -91,55 +102,49 @@ impl Instance {
     }
 
     /// Goes on behind a host call in machine code that is held: what a run does that is resumed, without all that is not
-    /// needed then. `None` if something else is needed, which is done by going on as usual from here.
+    /// needed then.
     #[inline]
-    pub(super) fn resume_native(&mut self) -> Option<Exit> {
-        let Instance { module, context, memory, tier: Some(tier), riscv: None, last_call, stats, .. } = self else {
-            return None;
-        };
-        if !self.at_host_call || last_call.pc != context.state.pc || last_call.next == 0 || memory.is_interrupted() {
-            return None;
+    pub(super) fn resume_native(&mut self) -> Resumed {
+        let Instance { module, context, memory, tier: Some(tier), stats, .. } = self else { return Resumed::No };
+        if !self.at_host_call || memory.is_interrupted() {
+            return Resumed::No;
         }
-        let cache = module.shared.cache.as_ref()?;
-        let model = module.shared.gas_model;
-        let paid = model.charges_blocks();
-        let place = tier.held(last_call.next, paid)?;
-        self.at_host_call = false;
-        let state = &mut context.state;
-        let (gas, before) = (state.gas, state.instructions);
-        let reserve = if model == GasModel::None { 0 } else { gas.saturating_sub(Context::SLICE) };
-        state.gas = if model == GasModel::None { Context::SLICE } else { gas - reserve };
-        (state.pc, state.paid) = (last_call.next, paid);
-        let exit = cache.run(place, context, memory);
-        let state = &mut context.state;
+        let Some(place) = tier.back(context.state.pc) else { return Resumed::No };
+        // What no slice has been given yet stays where it is from one host call to the next.
+        let slice = self.pace.slice(true);
+        if context.state.gas > slice {
+            self.reserve += context.state.gas - slice;
+            context.state.gas = slice;
+        }
+        let exit = place.run(context, memory);
         stats.native_entries += 1;
-        stats.instructions_native += state.instructions.wrapping_sub(before);
-        state.gas = if model == GasModel::None { gas } else { state.gas + reserve };
-        state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
+        if exit != Native::HostCall {
+            self.at_host_call = false;
+            return Resumed::Left(exit);
+        }
+        context.state.paid = false;
+        Resumed::HostCall(tier.host_call(module, context.state.pc) as u64)
+    }
+
+    /// What becomes of a run that has left machine code otherwise than by a host call; `None` if it goes on.
+    #[cold]
+    pub(super) fn left(&mut self, exit: Native) -> Option<Exit> {
+        self.context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
         match exit {
-            Native::HostCall => return Some(self.native_host_call()),
             Native::Halt => return Some(Exit::Halt),
             Native::Panic => return Some(Exit::Panic),
             Native::Interrupt => {
-                memory.take_interrupt();
+                self.memory.take_interrupt();
                 return Some(Exit::Interrupted);
             }
-            Native::Sbrk => sbrk(source(module, module.shared.guest.cells()), context, memory, model),
+            Native::Sbrk => {
+                let Instance { module, context, memory, .. } = self;
+                sbrk(source(module, module.shared.guest.cells()), context, memory, module.gas_model());
+            }
             Native::Enter | Native::EnterPaid | Native::EnterByJump | Native::Interpret | Native::InterpretPaid => {}
-            Native::System => unreachable!("PVM programs have no such instructions"),
+            Native::HostCall | Native::System => unreachable!("that is for the caller, or not in a PVM program"),
         }
         None
-    }
-
-    #[inline]
-    fn native_host_call(&mut self) -> Exit {
-        let pc = self.pc();
-        if self.last_call.pc != pc || self.last_call.next == 0 {
-            let call = self.cells().host_call(pc);
-            let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
-            self.last_call = HostCall { pc, id, next };
-        }
-        self.host_call(self.last_call.id)
     }
 }
 

@@ -57,6 +57,7 @@ impl Instance {
         self.at_host_call = false;
         let instructions = self.context.state.instructions;
         self.context.state = State { instructions, ..State::default() };
+        self.reserve = 0;
         if self.module.executable().is_some() {
             self.memory.take_changes();
             self.riscv = Some(Box::new(Riscv::new(self.module.gas_model())));

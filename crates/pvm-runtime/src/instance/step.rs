@@ -18,9 +18,8 @@ impl Instance {
         }
         let is_metered = self.module.gas_model() != GasModel::None;
         let gas = self.gas();
-        if !is_metered {
-            self.set_gas(1);
-        }
+        // All of it in the context, where it is paid from.
+        self.set_gas(if is_metered { gas } else { 1 });
         let exit = self.pay_for_rest_of_block().or_else(|| self.do_step());
         if !is_metered {
             self.set_gas(gas);

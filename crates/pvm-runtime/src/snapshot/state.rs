@@ -61,14 +61,14 @@ impl Instance {
     }
 
     fn machine(&self) -> Machine {
-        let State { gas, reserved, pc, paid, registers, .. } = self.context.state;
+        let State { reserved, pc, paid, registers, .. } = self.context.state;
         let (heap_end, heap_limit, sbrk_returns_new_end) = self.memory.heap();
         let riscv = self.riscv.as_ref();
         Machine {
             is_paid: paid,
             is_at_host_call: self.at_host_call,
             pc,
-            gas,
+            gas: self.gas(),
             reserved,
             registers,
             heap_end,
@@ -82,7 +82,8 @@ impl Instance {
     fn give(&mut self, machine: &Machine) {
         let &Machine { gas, reserved, pc, registers, is_paid, .. } = machine;
         let instructions = self.context.state.instructions;
-        self.context.state = State { gas, reserved, pc, registers, paid: is_paid, instructions };
+        self.context.state = State { gas: 0, reserved, pc, registers, paid: is_paid, instructions };
+        self.set_gas(gas);
         self.at_host_call = machine.is_at_host_call;
         self.memory.set_heap(machine.heap_end, machine.heap_limit, machine.sbrk_returns_new_end);
         if let Some(riscv) = &mut self.riscv {

@@ -116,6 +116,7 @@ impl<T> Store<T> {
 
 impl<T> Parts<T> {
     /// How functions of the guest are called.
+    #[inline]
     pub(crate) fn abi(&self) -> &'static Abi {
         Abi::of(self.instance.module())
     }
@@ -150,6 +151,7 @@ impl<T> Parts<T> {
         }
     }
 
+    #[inline]
     fn pause<'l>(&self, exit: Exit, linker: &'l Linker<T>) -> Pause<'l, T> {
         let number = match exit {
             Exit::HostCall { id } => id,

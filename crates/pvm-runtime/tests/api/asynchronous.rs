@@ -128,6 +128,23 @@ fn slices_of_gas_change_nothing_but_who_runs() {
 }
 
 #[test]
+fn cuts_do_not_depend_on_time() {
+    // More gas than a run gets until it looks for interruptions, which depends on how long it takes.
+    let text = "loop: add_imm_64 r7, r7, 1\n branch_lt_u_imm r7, 1000000, loop\n jump_ind r0, 0";
+    for engine in engines() {
+        let module = raw(&engine, text);
+        for (slice, cuts) in [(300_000, 6), (131_073, 15), (1_999_999, 1), (2_000_001, 0)] {
+            let mut store = Store::new(&module, &Linker::new(), ()).unwrap();
+            store.instance_mut().set_gas(u64::MAX);
+            store.instance_mut().registers_mut()[0] = 0xffff_0000;
+            store.set_slice(Some(Slice::Gas(slice)));
+            let (exit, pending) = block_on(store.run_async());
+            assert_eq!((exit.unwrap(), pending, store.instance().gas()), (Exit::Halt, cuts, u64::MAX - 2_000_001));
+        }
+    }
+}
+
+#[test]
 fn slices_of_time_let_others_run_until_the_deadline() {
     for engine in engines() {
         let mut store = Store::new(&raw(&engine, "loop: jump loop"), &Linker::new(), ()).unwrap();

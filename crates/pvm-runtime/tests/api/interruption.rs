@@ -109,3 +109,25 @@ fn nested_functions_are_stopped_too() {
         assert_eq!(store.instance().pc(), 0);
     }
 }
+
+#[test]
+fn an_alarm_stops_a_run_as_long_as_it_lives() {
+    for engine in engines() {
+        for store in loops(&engine) {
+            let (mut instance, ()) = store.into_parts();
+            let alarm = instance.interrupt_after(Duration::from_millis(5)).unwrap();
+            assert_eq!(instance.run(), Exit::Interrupted);
+            drop(alarm);
+            // Nobody saw that its time was up.
+            let alarm = instance.interrupt_after(Duration::ZERO).unwrap();
+            std::thread::sleep(Duration::from_millis(2));
+            drop(alarm);
+            let never = instance.interrupt_after(Duration::MAX).unwrap();
+            let alarm = instance.interrupt_after(Duration::from_millis(5)).unwrap();
+            let started = Instant::now();
+            assert_eq!(instance.run(), Exit::Interrupted);
+            assert!(started.elapsed() >= Duration::from_millis(4));
+            drop((never, alarm));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Runs that go on behind host calls: the way back into machine code is short, and leads to the same.
 
-use crate::{engines, raw_program};
+use crate::{engines, raw, raw_program};
 use pvm_runtime::{Access, Exit, GasModel, Instance, Linker, Module, Options, Store};
 
 /// Two host calls in a loop, with heap, a store, and a branch between them; it ends as `r8` says.
@@ -84,4 +84,106 @@ fn every_engine_resumes_alike() {
             }
         }
     }
+}
+
+/// Calls in a loop, `r9` times.
+const CALLS: &str = "
+        fallthrough
+loop:   ecalli 1
+        ecalli 2
+        add_imm_64 r9, r9, -1
+        branch_ne_imm r9, 0, loop
+        jump_ind r0, 0
+func:   add_imm_64 r7, r7, 1
+        ecalli 3
+        jump_ind r0, 0
+";
+
+/// Where its function is.
+const FUNC: u32 = 13;
+
+/// What a host function sees of the guest.
+fn seen(instance: &Instance) -> [u64; 4] {
+    [instance.gas(), instance.pc().into(), instance.next_pc().into(), instance.registers()[9]]
+}
+
+#[test]
+fn host_functions_change_what_they_like() {
+    let mut linker = Linker::<Vec<[u64; 4]>>::new();
+    linker.func(1, |caller| {
+        let now = seen(caller.instance());
+        caller.data_mut().push(now);
+        // More than a slice, all there is, and less than a round takes.
+        let gas = match caller.register(9) {
+            19 => u64::MAX,
+            17 => 5_000_000,
+            13 => 1 << 17,
+            11 => (1 << 17) + 1,
+            9 => 3,
+            _ => caller.gas(),
+        };
+        caller.instance_mut().set_gas(gas);
+        assert_eq!(caller.gas(), gas);
+        Ok(())
+    });
+    linker.func(2, |caller| {
+        match caller.register(9) {
+            18 => {
+                // A copy that goes on from here has the same gas.
+                let snapshot = caller.instance_mut().snapshot();
+                let copy = Instance::from_snapshot(caller.instance().module(), &snapshot)?;
+                assert_eq!(seen(&copy), seen(caller.instance()));
+            }
+            16 => assert_eq!(caller.instance_mut().step(), None),
+            15 => caller.instance_mut().set_pc(5),
+            14 => {
+                let before = seen(caller.instance());
+                assert_eq!(caller.call(FUNC, &[41])?, 42);
+                assert_eq!(seen(caller.instance())[1..], before[1..]);
+            }
+            12 => caller.set_register(9, 11),
+            _ => {}
+        }
+        let now = seen(caller.instance());
+        caller.data_mut().push(now);
+        Ok(())
+    });
+    linker.func(3, |caller| caller.charge(7));
+    for model in [GasModel::Instruction, GasModel::Block, GasModel::Pipeline, GasModel::None] {
+        let mut expected = None;
+        for engine in engines() {
+            let options = Options { gas_model: Some(model), profile: None };
+            let module = Module::from_program(&engine, raw_program(CALLS), options);
+            let mut instance = Instance::new(&module, &[]).unwrap();
+            instance.set_gas(3 << 21);
+            (instance.registers_mut()[0], instance.registers_mut()[9]) = (0xffff_0000, 20);
+            let mut store = Store::from_instance(instance, &linker, Vec::new());
+            let mut exits = vec![store.run().unwrap()];
+            while exits.last() == Some(&Exit::OutOfGas) {
+                store.instance_mut().set_gas(1000);
+                exits.push(store.run().unwrap());
+            }
+            let found = (exits, seen(store.instance()), store.into_parts().1);
+            assert_eq!(found.0.last(), Some(&Exit::Halt), "{model:?}");
+            assert_eq!(expected.get_or_insert_with(|| found.clone()), &found, "{model:?}");
+        }
+    }
+}
+
+#[test]
+fn runs_without_a_linker_resume_alike() {
+    let observe = |module: &Module| {
+        let mut instance = Instance::new(module, &[]).unwrap();
+        instance.set_gas(5_000_000);
+        (instance.registers_mut()[0], instance.registers_mut()[9]) = (0xffff_0000, 20);
+        let mut exits = Vec::new();
+        while exits.last().is_none_or(|(exit, _)| *exit != Exit::Halt) {
+            let exit = instance.run();
+            exits.push((exit, seen(&instance)));
+        }
+        exits
+    };
+    let found = engines().iter().map(|engine| observe(&raw(engine, CALLS))).collect::<Vec<_>>();
+    assert_eq!(found[0].len(), 41);
+    assert!(found.iter().all(|exits| *exits == found[0]));
 }

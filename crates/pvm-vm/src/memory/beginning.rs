@@ -15,7 +15,10 @@ use std::mem::{ManuallyDrop, take};
 use std::ops::Range;
 use std::sync::Arc;
 
-fn refused(error: std::io::Error) -> MemoryError {
+/// So many mappings more it takes to show code that it is to stop: three, and the guest does not share its last with another.
+const ANNOUNCEMENT: usize = 4;
+
+pub(super) fn refused(error: std::io::Error) -> MemoryError {
     MemoryError::Reserve { bytes: crate::reservation::Reservation::SIZE, error }
 }
 
@@ -30,12 +33,13 @@ impl Memory {
         let idle = if detection == FaultDetection::Signals { pool::take_low(lowest) } else { None };
         let slot = idle.map_or_else(|| Slot::new(detection, lowest), Ok).map_err(refused)?;
         let mut memory = Memory::of(slot, limit, lowest);
+        memory.announce_interrupts()?;
         memory.reset()?;
         Ok(memory)
     }
 
     /// Memory that begins with a template, in address space from a pool, which it goes back to. Limits are as in
-    /// [`Memory::new`].
+    /// [`Memory::new`]. Interrupts are announced to code only once that is asked for ([`Memory::announce_interrupts`]).
     ///
     /// # Errors
     ///
@@ -62,7 +66,8 @@ impl Memory {
     }
 
     fn of(slot: Slot, limit: u64, lowest: u32) -> Memory {
-        let Slot { reservation, rights, accessible_pages, used, images, template: _ } = slot;
+        let Slot { reservation, rights, accessible_pages, used, images, template: _, mappings } = slot;
+        let announces_interrupts = !reservation.is_enforced();
         Memory {
             base: reservation.base(),
             bytes: ManuallyDrop::new(Arc::new(reservation)),
@@ -74,10 +79,12 @@ impl Memory {
             heap_limit: 0,
             sbrk_returns_new_end: false,
             was_requested: false,
+            announces_interrupts,
             used,
             images,
             template: None,
             changed: Ranges::default(),
+            mappings,
             pool: None,
             code: CodePages::default(),
         }
@@ -87,8 +94,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If more pages than allowed would be accessible, or one that is too low: nothing changes then. If the host fails, what
-    /// memory holds is unknown until this, or [`Memory::reset`], does not fail.
+    /// If more pages than allowed would be accessible, or one that is too low: nothing changes then. If guests would have too
+    /// many mappings, or the host fails, what memory holds is unknown until this, or [`Memory::reset`], does not fail.
     pub fn begin(&mut self, template: &Arc<Template>) -> Result<(), MemoryError> {
         self.allows(template)?;
         let is_same = self.template.as_ref().is_some_and(|former| Arc::ptr_eq(former, template));
@@ -96,6 +103,7 @@ impl Memory {
             return self.restore();
         }
         self.reset()?;
+        self.count_mappings(template)?;
         for area in template.areas() {
             self.lay_out(area, template)?;
         }
@@ -103,6 +111,13 @@ impl Memory {
         self.changed.clear();
         self.template = Some(Arc::clone(template));
         Ok(())
+    }
+
+    /// Counts the host's mappings of a guest that begins with the template.
+    pub(super) fn count_mappings(&mut self, template: &Template) -> Result<(), MemoryError> {
+        let is_enforced = self.bytes.is_enforced();
+        let for_interrupts = if is_enforced && self.announces_interrupts { ANNOUNCEMENT } else { 0 };
+        self.mappings.set(template.mappings(is_enforced) + for_interrupts)
     }
 
     /// Whether the template is within the limits.
@@ -224,6 +239,7 @@ impl Memory {
             used: take(&mut self.used),
             images: take(&mut self.images),
             template: self.template.as_ref().map_or(BLANK, |template| template.id()),
+            mappings: take(&mut self.mappings),
         })
     }
 }

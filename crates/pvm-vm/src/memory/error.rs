@@ -61,6 +61,14 @@ pub enum MemoryError {
         /// The size in bytes.
         size: u64,
     },
+    /// Guests would have too many mappings of the host.
+    #[error("guests would have {wanted} mappings of the host, and may have {most}, three quarters of vm.max_map_count")]
+    Mappings {
+        /// How many there would be, by what guests begin with.
+        wanted: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// The host could not take pages back.
     #[error("the host failed to take pages back: {0}")]
     Discard(io::Error),

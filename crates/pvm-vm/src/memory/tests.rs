@@ -2,6 +2,7 @@
 
 use super::*;
 use pvm_ops::Memory as _;
+use std::sync::Arc;
 
 const UNLIMITED: u64 = SPACE;
 
@@ -106,4 +107,26 @@ fn only_one_guest_is_where_its_addresses_are_the_hosts() {
     }
     let mut high = Memory::new(UNLIMITED, FaultDetection::Signals, lowest - 1).unwrap();
     assert!(!high.base().is_null(), "a guest that may use lower addresses is elsewhere");
+}
+
+#[test]
+fn interruptions_are_announced_once_that_is_asked_for() {
+    let template = Arc::new(Template::new([], []).unwrap());
+    let pool = crate::Pool::new(FaultDetection::best(), 4);
+    // The first is at zero, if there is room.
+    let mut memories = [(); 2].map(|()| Memory::pooled(&pool, SPACE, 0x10000, &template).unwrap());
+    for memory in &mut memories {
+        let interrupter = memory.interrupter();
+        interrupter.interrupt();
+        assert!(memory.is_interrupted() && memory.take_interrupt() && memory.was_requested());
+        interrupter.time_is_up();
+        memory.announce_interrupts().unwrap();
+        assert!(memory.announces_interrupts() && memory.is_interrupted());
+        // Nothing but the reason that is taken back goes.
+        interrupter.interrupt();
+        interrupter.withdraw();
+        assert!(memory.take_interrupt() && memory.was_requested() && !memory.is_interrupted());
+        memory.announce_interrupts().unwrap();
+        assert!(!memory.take_interrupt());
+    }
 }
