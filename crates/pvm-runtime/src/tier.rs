@@ -204,7 +204,8 @@ impl Tier {
         }
         (*count, *limit) = (0, limit.saturating_mul(4));
         self.release();
-        if let Attempt::Compiled(entries) = source.compile(cache, memory, region.head, |_| false, Some(region)) {
+        let attempt = source.compile(cache, memory, region.head, |_| false, Some(region), self.threshold == 0);
+        if let Attempt::Compiled(entries) = attempt {
             entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc));
         }
     }
@@ -241,7 +242,7 @@ impl Tier {
         // Room may be needed.
         self.release();
         let hotness = &self.hotness;
-        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None) {
+        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None, self.threshold == 0) {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}
