@@ -7,6 +7,7 @@ use std::io::{BufWriter, IsTerminal, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    pvm_vm::return_large_allocations();
     let code = guarded(|| {
         let has_colour = |choice| choice != ColorChoice::Never;
         let mut out = BufWriter::new(stdout().lock());

@@ -179,7 +179,8 @@ impl CodeCache {
             DynamicJumps::Table { .. } => (self.blocks(code, starts), true),
             DynamicJumps::Direct => {
                 let table = self.read();
-                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc));
+                let takes = |pc| code.is_likely(pc) && (instead_of.is_some() || table.may_share(pc));
+                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes);
                 (&around, false)
             }
         };

@@ -135,6 +135,16 @@ pub(crate) struct Row {
     pub bytes: Vec<Range<u64>>,
 }
 
+impl Row {
+    /// Whether one of its blocks has the byte at `pc`.
+    fn has(&self, pc: u32) -> bool {
+        let pc = u64::from(pc);
+        // A block that goes on at 0 is the last one, and its end comes behind it.
+        let before = self.bytes.partition_point(|bytes| bytes.start <= pc);
+        before.checked_sub(1).is_some_and(|at| pc < self.bytes[at].end)
+    }
+}
+
 /// The regions of a program.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -271,6 +281,17 @@ impl Table {
         !self.changed.is_empty() && self.changed.contains(&(pc / PAGE_SIZE))
     }
 
+    /// Whether a region may take in the block at `pc`, where regions may overlap: unless it can be entered already, and as
+    /// many have it as may.
+    pub(crate) fn may_share(&self, pc: u32) -> bool {
+        if !self.entries.contains_key(&pc) {
+            return true;
+        }
+        let ids = self.pages.get(&(pc / PAGE_SIZE)).into_iter().flatten();
+        let have = ids.filter(|id| self.rows.get(id).is_some_and(|row| row.has(pc)));
+        have.take(MOST_SHARING).count() < MOST_SHARING
+    }
+
     /// Takes out the regions that have bytes in the range, below 2^32, whose code has changed.
     pub(crate) fn forget(&mut self, range: &Range<u64>) -> Vec<Row> {
         self.changed.extend(pages(slice::from_ref(range)));
@@ -320,6 +341,10 @@ impl Table {
         Some(row)
     }
 }
+
+/// So many regions may have the same block. With one, a loop and a way through it that is found later would stay apart, and
+/// each round would go from region to region; without a bound, a large program compiles the same code again and again.
+const MOST_SHARING: usize = 2;
 
 /// More regions that are gone are not kept in the order than this, and twice as many as there are.
 const MOST_GONE: usize = 64;

@@ -25,15 +25,22 @@ struct Found {
 }
 
 impl Blocks {
-    /// The blocks from `head` on, up to `max_len` instructions. `changes` tells which program counters have code that has
-    /// changed before: it is kept apart from the rest, so that the rest stays when it changes again.
-    pub fn around(code: &impl GuestCode, head: u32, max_len: usize, changes: impl Fn(u32) -> bool) -> Blocks {
+    /// The blocks from `head` on, up to `max_len` instructions; of others than `head` those that `takes` says. `changes`
+    /// tells which program counters have code that has changed before: it is kept apart from the rest, so that the rest stays
+    /// when it changes again.
+    pub fn around(
+        code: &impl GuestCode,
+        head: u32,
+        max_len: usize,
+        changes: impl Fn(u32) -> bool,
+        takes: impl Fn(u32) -> bool,
+    ) -> Blocks {
         let mut found = Found { queue: VecDeque::from([head]), ..Found::default() };
         found.jump_targets.insert(head);
         let is_changing = changes(head);
         let max_len = if is_changing { max_len.min(MOST_CHANGING) } else { max_len }.max(1);
         while let Some(start) = found.queue.pop_front() {
-            if found.starts.insert(start) {
+            if found.starts.insert(start) && (start == head || takes(start)) {
                 found.scan(code, start, max_len, |pc| changes(pc) == is_changing);
             }
         }

@@ -67,9 +67,14 @@ impl Cells {
         }
     }
 
+    /// Whether the code at `pc` has been learned.
+    pub fn has_learned(&self, pc: u32) -> bool {
+        self.find(pc).is_some_and(|cell| self.cells[cell as usize].code != UNKNOWN)
+    }
+
     /// Translates the code at `pc`, an even address, and what follows it, unless that is known.
     pub fn learn(&mut self, code: &impl GuestCode, pc: u32) {
-        if self.find(pc).is_some_and(|cell| self.cells[cell as usize].code != UNKNOWN) {
+        if self.has_learned(pc) {
             return;
         }
         if self.cells.len() > MOST_CELLS || self.dead > MOST_DEAD + self.cells.len() / 4 {
@@ -122,7 +127,7 @@ impl Cells {
             let fetched = code.fetch(pc);
             insts.push((pc, fetched));
             pc = fetched.next;
-            let is_known = self.find(pc).is_some_and(|cell| self.cells[cell as usize].code != UNKNOWN);
+            let is_known = self.has_learned(pc);
             let is_next_page = pc / PAGE_SIZE != start / PAGE_SIZE;
             if !goes_on(&fetched.inst) || is_known || is_next_page || insts.len() == MOST {
                 return (insts, pc.wrapping_sub(1));

@@ -29,6 +29,11 @@ pub trait GuestCode {
         Vec::new()
     }
 
+    /// Whether the guest is likely to come to `pc`, which code that has run leads to, as far as anybody knows.
+    fn is_likely(&self, _pc: u32) -> bool {
+        true
+    }
+
     /// Whether the dynamic jump at `pc` is likely to be the return from a call.
     fn is_return(&self, _pc: u32) -> bool {
         false

@@ -27,7 +27,8 @@ impl Source<'_> {
         }
     }
 
-    /// Has the block at `pc` compiled, and what goes with it; machine code of that region is to go then.
+    /// Has the block at `pc` compiled, and what goes with it; machine code of that region is to go then. `is_ahead` says that
+    /// code is compiled before it has been executed.
     #[cfg(feature = "cranelift")]
     pub(crate) fn compile(
         self,
@@ -36,11 +37,13 @@ impl Source<'_> {
         pc: u32,
         warm: impl Fn(u32) -> bool,
         instead_of: Option<RegionId>,
+        is_ahead: bool,
     ) -> Attempt {
         match self {
             Source::Program(code) => cache.compile(code, pc, || code.block_starts().collect(), warm, None),
             Source::Memory(cells) => {
-                cache.compile(&Executed { code: pvm_rv32::Code::new(memory), cells }, pc, Vec::new, warm, instead_of)
+                let code = Executed { code: pvm_rv32::Code::new(memory), cells, is_ahead };
+                cache.compile(&code, pc, Vec::new, warm, instead_of)
             }
         }
     }
@@ -51,6 +54,7 @@ impl Source<'_> {
 struct Executed<'a> {
     code: pvm_rv32::Code<'a, Memory>,
     cells: &'a Cells,
+    is_ahead: bool,
 }
 
 #[cfg(feature = "cranelift")]
@@ -74,6 +78,12 @@ impl GuestCode for Executed<'_> {
 
     fn is_return(&self, pc: u32) -> bool {
         self.code.is_return(pc)
+    }
+
+    /// What the guest has not come to by the time a region is hot would mostly be compiled for nothing: the ways of errors,
+    /// and all that is behind them.
+    fn is_likely(&self, pc: u32) -> bool {
+        self.is_ahead || self.cells.has_learned(pc)
     }
 
     fn width(&self) -> Width {

@@ -16,14 +16,18 @@ use std::sync::Arc;
 pub(crate) fn cache(engine: &Engine, program: &Program, code: &Arc<Code>, model: GasModel) -> Option<CodeCache> {
     let for_costs = Arc::clone(code);
     let costs = Box::new(move |pc| cost_from(model, &for_costs, pc));
-    new_cache(engine, code.dynamic_jumps(), |pc| code.is_block_start(pc), costs, model, || symbols(program, code))
+    let limit = engine.config().region_limit;
+    let is_start = |pc| code.is_block_start(pc);
+    new_cache(engine, code.dynamic_jumps(), is_start, costs, model, limit, || symbols(program, code))
 }
 
 /// The code cache of a RISC-V module, or of an instance whose code has changed, if the engine compiles.
 pub(crate) fn riscv_cache(engine: &Engine, executable: &Executable, model: GasModel) -> Option<CodeCache> {
     let symbols = || executable.symbols.iter().map(|symbol| (symbol.address, symbol.name.clone())).collect();
+    // They are translated to more than those of the PVM are, as there are more registers than the host has.
+    let limit = engine.config().region_limit.div_ceil(2);
     // Instructions cost one each, which nobody needs to be asked for.
-    new_cache(engine, DynamicJumps::Direct, |_| true, Box::new(|_| 0), model, symbols)
+    new_cache(engine, DynamicJumps::Direct, |_| true, Box::new(|_| 0), model, limit, symbols)
 }
 
 fn new_cache(
@@ -32,12 +36,13 @@ fn new_cache(
     is_block_start: impl Fn(u32) -> bool,
     costs: Costs,
     model: GasModel,
+    region_limit: usize,
     symbols: impl FnOnce() -> Vec<(u32, String)>,
 ) -> Option<CodeCache> {
     let compiler = engine.compiler()?;
     let config = engine.config();
     let metering = Metering { model, count_instructions: config.count_instructions };
-    let settings = Settings { metering, region_limit: config.region_limit, code_limit: config.code_limit };
+    let settings = Settings { metering, region_limit, code_limit: config.code_limit };
     let cache = CodeCache::new(Arc::clone(compiler), jumps, is_block_start, costs, settings);
     Some(match config.profiling {
         Profiling::Off => cache,
@@ -260,7 +265,8 @@ impl Tier {
         }
         (*count, *limit) = (0, limit.saturating_mul(4));
         self.release();
-        if let Attempt::Compiled(entries) = source.compile(cache, memory, region.head, |_| false, Some(region)) {
+        let attempt = source.compile(cache, memory, region.head, |_| false, Some(region), self.threshold == 0);
+        if let Attempt::Compiled(entries) = attempt {
             entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc));
         }
     }
@@ -297,7 +303,7 @@ impl Tier {
         // Room may be needed.
         self.release();
         let hotness = &self.hotness;
-        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None) {
+        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None, self.threshold == 0) {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}

@@ -12,6 +12,7 @@
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
 //! | [`Announcement`] | a mapping by which profilers find a file |
+//! | [`return_large_allocations`] | a setting of the heap |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 //!
 //! On x86-64 Linux compiled code finds guest memory by a segment register (`segment`).
@@ -20,6 +21,7 @@ mod code_pages;
 mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
 mod faults;
+mod heap;
 mod image;
 mod interrupter;
 mod limits;
@@ -48,6 +50,7 @@ pub use announcement::Announcement;
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
+pub use heap::return_large_allocations;
 pub use interrupter::Interrupter;
 pub use memory::{Memory, MemoryError, READABLE, WRITABLE};
 pub use pool::Pool;

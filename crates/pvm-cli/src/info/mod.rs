@@ -100,7 +100,8 @@ struct CompiledInfo {
 pub fn info(args: &InfoArgs, io: &mut Io<'_>) -> Result<u8> {
     let (bytes, input) = input::load(&args.program, &args.read, io)?;
     if let Input::Executable(executable) = input {
-        riscv::print(&executable, bytes.len(), args.json, io)?;
+        let format = if args.read.base.is_some() { "flat" } else { "elf" };
+        riscv::print(&executable, format, bytes.len(), args.json, io)?;
         return Ok(exit::HALT);
     }
     let kind = input.kind();

@@ -34,9 +34,15 @@ struct SymbolInfo {
     kind: &'static str,
 }
 
-/// Shows what is in a RISC-V program of so many bytes.
-pub fn print(executable: &Executable, file_bytes: usize, is_json: bool, io: &mut Io<'_>) -> Result<()> {
-    let info = Info::new(executable, file_bytes);
+/// Shows what is in a RISC-V program, a file of such a format and so many bytes.
+pub fn print(
+    executable: &Executable,
+    format: &'static str,
+    file_bytes: usize,
+    is_json: bool,
+    io: &mut Io<'_>,
+) -> Result<()> {
+    let info = Info::new(executable, format, file_bytes);
     match is_json {
         true => io.print(serde_json::to_string(&info)? + "\n"),
         false => io.print(info.text()),
@@ -44,7 +50,7 @@ pub fn print(executable: &Executable, file_bytes: usize, is_json: bool, io: &mut
 }
 
 impl Info {
-    fn new(executable: &Executable, file_bytes: usize) -> Info {
+    fn new(executable: &Executable, format: &'static str, file_bytes: usize) -> Info {
         let symbol = |symbol: &pvm_program::Symbol| SymbolInfo {
             name: symbol.name.clone(),
             address: symbol.address,
@@ -67,7 +73,7 @@ impl Info {
         Info {
             kind: "program",
             file_bytes,
-            format: "elf",
+            format,
             isa: "RV32IMAC",
             entry: executable.entry,
             memory: areas(&executable.image),

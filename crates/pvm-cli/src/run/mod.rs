@@ -37,7 +37,11 @@ pub fn run(args: &RunArgs, io: &mut Io<'_>) -> Result<u8> {
     }
     let outcome = match input {
         Input::Program(program) => session.program(*program, bytes, io)?,
-        Input::Executable(executable) => session.executable(*executable, io)?,
+        Input::Executable(executable) => {
+            // It has all that it needs of the file.
+            drop(bytes);
+            session.executable(*executable, io)?
+        }
         Input::Vector(vector) => session.vector(&vector, io)?,
         Input::GasVector(vector) => session.gas_vector(&vector, io)?,
         Input::Trace(trace) => session.trace(&trace)?,

@@ -36,7 +36,7 @@ impl Session<'_> {
         let is_metered = args.gas.is_some() || tohost.is_some();
         let default = if is_metered { GasModel::Instruction } else { GasModel::None };
         let options = Options { profile: None, gas_model: Some(args.engine.gas_model.unwrap_or(default)) };
-        let module = Module::from_executable(&engine, executable.clone(), options)?;
+        let module = Module::from_executable(&engine, executable, options)?;
         let mut instance = Instance::new(&module, &[])?;
         if let Some(pc) = entry {
             instance.set_pc(pc);
@@ -57,7 +57,8 @@ impl Session<'_> {
             environment: environment(&args.system.env)?,
             stack_size: args.stack_size.unwrap_or(DEFAULT_STACK),
         };
-        let (mut process, stack) = Process::start(&executable, instance.memory_mut(), start)?;
+        let executable = module.executable().expect("it was made of one");
+        let (mut process, stack) = Process::start(executable, instance.memory_mut(), start)?;
         instance.all_registers_mut()[STACK_POINTER] = stack.into();
         let prepared = Instant::now();
         let alarm = alarm(&instance, args)?;

@@ -76,13 +76,15 @@ pub(super) fn futex(_: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, E
 
 /// The highest signal.
 const MAX_SIGNAL: u32 = 64;
+/// `SIGKILL` and `SIGSTOP`: what they do cannot be changed.
+const UNCHANGEABLE: [u32; 2] = [9, 19];
 /// Bytes in `struct sigaction`: handler, flags, and a mask of 64 bits.
 const SIGACTION: usize = 16;
 
 /// `rt_sigaction(signal, new, old, size)`: actions are kept, so that they can be asked for. Signals are not delivered.
 pub(super) fn rt_sigaction(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let [signal, new, old, ..] = guest.args;
-    if signal == 0 || signal > MAX_SIGNAL {
+    if signal == 0 || signal > MAX_SIGNAL || new != 0 && UNCHANGEABLE.contains(&signal) {
         return Err(Errno::EINVAL);
     }
     let wanted = if new == 0 { None } else { Some(guest.bytes::<SIGACTION>(new)?) };

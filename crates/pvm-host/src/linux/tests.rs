@@ -347,6 +347,23 @@ fn files_are_mapped_as_copies() {
 }
 
 #[test]
+fn actions_of_signals_are_kept_but_for_those_that_cannot_be_changed() {
+    with_process(None, "", |process, memory, _| {
+        memory.write(DATA, &[7; 16]).unwrap();
+        for (signal, answer) in
+            [(0, Errno::EINVAL.result()), (9, Errno::EINVAL.result()), (19, Errno::EINVAL.result()), (10, 0)]
+        {
+            assert_eq!(call(process, memory, 134, &[signal, DATA, 0, 8]), answer, "signal {signal}");
+        }
+        // Asking is allowed.
+        assert_eq!(call(process, memory, 134, &[9, 0, DATA + 16, 8]), 0);
+        assert_eq!(word(memory, DATA + 16), 0);
+        assert_eq!(call(process, memory, 134, &[10, 0, DATA + 16, 8]), 0);
+        assert_eq!(word(memory, DATA + 16), 0x0707_0707);
+    });
+}
+
+#[test]
 fn processes_end() {
     with_process(None, "", |process, memory, _| {
         assert_eq!(process.call(memory, 93, [0x103, 0, 0, 0, 0, 0]), Reply::End(Ending::Exit(3)));

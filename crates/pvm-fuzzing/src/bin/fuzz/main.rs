@@ -57,6 +57,9 @@ enum Command {
     Case {
         /// The seed that the fuzzer named.
         seed: u64,
+        /// The case that `fuzz riscv` makes of it.
+        #[arg(long)]
+        riscv: bool,
     },
     /// Compare the WebAssembly module of a seed again.
     Module {
@@ -85,7 +88,8 @@ fn main() -> Result<ExitCode> {
         Command::Clif(budget) => clif::run(&budget)?,
         Command::Wasm(budget) => wasm::run(&budget)?,
         Command::Module { seed } => wasm::again(seed),
-        Command::Case { seed } => replay::print(seed),
+        Command::Case { seed, riscv: true } => riscv::print(seed),
+        Command::Case { seed, riscv: false } => replay::print(seed),
         Command::Replay { file, shrink, verbose } => replay::run(&file, shrink, verbose)?,
     };
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -29,8 +29,7 @@ pub fn run(budget: &Budget) -> Result<u64> {
     let tiers = Tiers::new();
     let tally = Mutex::new(Tally::default());
     let spent = budget.spend("programs", |seed| {
-        let mut case = wild(seed);
-        tiers.tame(&mut case);
+        let case = case(&tiers, seed);
         // Other numbers than the case is made of, or what it is would decide on the setting.
         let setting = tiers.choose(&mut Rng::with_seed(!seed), &case);
         let report = check(&tiers, &case, setting);
@@ -55,6 +54,19 @@ pub fn run(budget: &Budget) -> Result<u64> {
         totals::add(file, "riscv", &spent, None, differences)?;
     }
     Ok(differences)
+}
+
+/// The case of a seed, which ends.
+fn case(tiers: &Tiers, seed: u64) -> Case {
+    let mut case = wild(seed);
+    tiers.tame(&mut case);
+    case
+}
+
+/// Prints the case of a seed; nothing can differ in that.
+pub fn print(seed: u64) -> u64 {
+    print!("{}", case(&Tiers::new(), seed).to_text());
+    0
 }
 
 /// Checks a case; a panic of an engine is a difference, too.
