@@ -2,8 +2,8 @@
 //!
 //! Where rights are enforced, each piece of a guest's memory with rights of its own is one of them. Linux lets a process have
 //! 65,530 (`vm.max_map_count`), if nobody has changed that. Beyond it refuses all memory, so that whatever the process allocates
-//! next may end it. So guests are counted by what they begin with, and may have most of the mappings, but not all. What a guest
-//! makes of its memory later is not counted; when the host refuses something, its error says why.
+//! next may end it. So guests are counted by what they begin with and what becomes of it, and may have most of the mappings, but
+//! not all. When the host refuses something all the same, its error says why.
 
 use crate::MemoryError;
 use std::io;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// So many mappings come and go by one call.
 const SPARE: usize = 8;
 
-/// The mappings of all guests, as they begin.
+/// The mappings of all guests.
 static ALL: AtomicUsize = AtomicUsize::new(0);
 
 /// The host's limit, if it has one.
@@ -30,6 +30,15 @@ pub(crate) struct Mappings {
 }
 
 impl Mappings {
+    /// Has some go and others come.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mappings::set`].
+    pub(crate) fn change(&mut self, gone: usize, new: usize) -> Result<(), MemoryError> {
+        if gone == new { Ok(()) } else { self.set((self.count + new).saturating_sub(gone)) }
+    }
+
     /// Has it be so many.
     ///
     /// # Errors

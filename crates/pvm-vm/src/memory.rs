@@ -184,10 +184,37 @@ impl Memory {
     /// # Errors
     ///
     /// If the range is not whole pages below 2^32, or begins too low, or more pages than allowed would be accessible: nothing
-    /// changes then.
+    /// changes then. The same if guests would have too many mappings of the host: each piece with rights of its own is one.
     /// If the host cannot enforce the right, none of the pages is accessible.
     pub fn protect(&mut self, address: u32, size: u64, access: Access) -> Result<(), MemoryError> {
         let change = self.change(address, size, access)?;
+        self.count_pieces(&change)?;
+        self.apply(change, access)
+    }
+
+    /// The same for what the template has, whose mappings have been counted.
+    fn lay(&mut self, range: &Range<u64>, access: Access) -> Result<(), MemoryError> {
+        let change = self.change(range.start as u32, range.end - range.start, access)?;
+        self.apply(change, access)
+    }
+
+    /// Counts the host's mappings with those that a change makes and removes: one begins wherever the host's rights change.
+    fn count_pieces(&mut self, change: &Change) -> Result<(), MemoryError> {
+        let pages = pages(change.range.clone());
+        if !self.bytes.is_enforced() || pages.is_empty() {
+            return Ok(());
+        }
+        let differ = |a: u8, b: u8| (a ^ b) & (READABLE | WRITABLE) != 0;
+        let around = [pages.start.checked_sub(1).map_or(0, |at| self.rights[at]), self.rights[pages.end]];
+        // Nobody looks at a table where nothing was written.
+        let former = if self.used.overlap(&change.range) { &self.rights[pages] } else { &[0][..] };
+        let within = former.windows(2).filter(|pair| differ(pair[0], pair[1])).count();
+        let at_ends = |first, last| usize::from(differ(around[0], first)) + usize::from(differ(last, around[1]));
+        let before = within + at_ends(former[0], former[former.len() - 1]);
+        self.mappings.change(before, at_ends(change.bits, change.bits))
+    }
+
+    fn apply(&mut self, change: Change, access: Access) -> Result<(), MemoryError> {
         self.note_code(change.range.clone(), |former| (former ^ change.bits) & EXECUTABLE != 0);
         if access != Access::None {
             self.used.note(change.range.clone());

@@ -1,6 +1,7 @@
 //! A process with as many mappings as it may have. Each case is alone in a process, as nobody else gets any then.
 #![cfg(target_os = "linux")]
 
+use memmap2::{Mmap, MmapMut};
 use pvm_ops::Access;
 use pvm_vm::{FaultDetection, Memory, MemoryError, Pool, Template};
 use std::process::Command;
@@ -38,6 +39,12 @@ fn make(pool: &Arc<Pool>, template: &Arc<Template>) -> Result<Memory, MemoryErro
     Memory::pooled(pool, 1 << 32, 0x10000, template)
 }
 
+/// A mapping of the process itself.
+fn own_mapping(is_writable: bool) -> Option<(Option<MmapMut>, Option<Mmap>)> {
+    let map = MmapMut::map_anon(1 << 12).ok()?;
+    Some(if is_writable { (Some(map), None) } else { (None, Some(map.make_read_only().ok()?)) })
+}
+
 #[test]
 fn guests_leave_mappings_to_others() {
     let Some(limit) = limit_alone("guests_leave_mappings_to_others") else { return };
@@ -59,13 +66,35 @@ fn guests_leave_mappings_to_others() {
 }
 
 #[test]
+fn a_guest_cannot_have_them_all() {
+    let Some(limit) = limit_alone("a_guest_cannot_have_them_all") else { return };
+    let pool = Pool::new(FaultDetection::Signals, 16);
+    let (large, small) = (template(500), template(1));
+    let mut many = make(&pool, &small).unwrap();
+    // Every other page is two mappings more.
+    let at = |page: usize| 0x100_0000 + 0x2000 * page as u32;
+    let error = (0..limit).find_map(|page| many.map(at(page), 0x1000, Access::ReadWrite).err()).unwrap();
+    assert!(error.to_string().contains("three quarters of vm.max_map_count"), "{error}");
+    assert!(make(&pool, &large).is_err());
+    // With the same rights they are one.
+    many.map(at(0), 0x2000 * 2000, Access::ReadWrite).unwrap();
+    let mut others: Vec<_> = (0..3).map(|_| make(&pool, &large).unwrap()).collect();
+    many.begin(&small).unwrap();
+    others.extend((0..20).map(|_| make(&pool, &large).unwrap()));
+    assert!(others.iter().all(|memory| memory.read_u64(0x20000) == Ok(0x0707_0707_0707_0707)));
+}
+
+#[test]
 fn the_host_s_limit_is_named() {
     let Some(limit) = limit_alone("the_host_s_limit_is_named") else { return };
     let pool = Pool::new(FaultDetection::Signals, 16);
     let template = template(1);
     let mut many = make(&pool, &template).unwrap();
-    let refused = (0..).map(|page| many.map(0x100_0000 + 0x2000 * page, 0x1000, Access::ReadWrite));
-    let error = refused.take(limit).find_map(Result::err).expect("there is a limit");
+    many.map(0x100_0000, 0x1000, Access::ReadWrite).unwrap();
+    // Mappings of the process itself, alternately with and without rights, so that none is joined with another.
+    let mut own = Vec::with_capacity(limit);
+    own.extend((0..limit).map_while(|at| own_mapping(at % 2 == 0)));
+    let error = (0..16).find_map(|page| many.map(0x200_0000 + 0x2000 * page, 0x1000, Access::ReadWrite).err()).unwrap();
     assert!(error.to_string().contains(&format!("vm.max_map_count is {limit}")), "{error}");
     let mut others = Vec::new();
     let error = (0..16).find_map(|_| make(&pool, &template).map(|memory| others.push(memory)).err()).unwrap();
@@ -74,7 +103,7 @@ fn the_host_s_limit_is_named() {
     many.write(0x100_0000, &[1; 8]).unwrap();
     many.interrupter().interrupt();
     assert!(many.take_interrupt());
-    drop((many, others));
+    drop((many, others, own));
     let memories: Vec<_> = (0..16).map(|_| make(&pool, &template).unwrap()).collect();
     assert!(memories.iter().all(|memory| memory.read_u64(0x20010) == Ok(0)));
 }

@@ -157,6 +157,7 @@ impl Memory {
             self.used.clear();
             template.areas().iter().for_each(|area| self.used.note(area.range.clone()));
             self.changed.clear();
+            self.count_mappings(&template)?;
         }
         self.template = Some(template);
         Ok(())
@@ -166,11 +167,11 @@ impl Memory {
     fn lay_out(&mut self, area: &Area, template: &Template) -> Result<(), MemoryError> {
         let Area { range, access, filled, offset } = area;
         let Contents::Image(image) = template.contents() else {
-            return self.protect(range.start as u32, range.end - range.start, *access);
+            return self.lay(range, *access);
         };
         for zeros in [range.start..filled.start, filled.end..range.end] {
             if !zeros.is_empty() {
-                self.protect(zeros.start as u32, zeros.end - zeros.start, *access)?;
+                self.lay(&zeros, *access)?;
             }
         }
         if filled.is_empty() {
