@@ -71,7 +71,7 @@ fn phases() -> (Vec<u32>, usize) {
 }
 
 #[test]
-fn code_is_compiled_a_few_times_at_most_and_only_where_the_guest_has_come_to() {
+fn regions_end_where_others_begin_and_take_in_only_what_the_guest_has_come_to() {
     let (words, executed) = phases();
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let executable = Executable::flat(&bytes, BASE).expect("it is small");
@@ -85,6 +85,7 @@ fn code_is_compiled_a_few_times_at_most_and_only_where_the_guest_has_come_to() {
     assert_eq!(registers[A1 as usize], ways * ROUNDS * stretch);
     let compiled = module.compile_stats().instructions as usize;
     assert!(compiled >= executed / 2, "{compiled} instructions compiled, {executed} executed often");
-    // Twice, and the heads of regions, which are compiled whoever has them.
-    assert!(compiled <= 3 * executed, "{compiled} instructions compiled, {executed} executed");
+    // Each way has a region, which takes in the loop from where the way comes back to up to the next place at which a region can
+    // be entered: half of the loop, in the mean. All of it would be twice as much.
+    assert!(compiled < WAYS as usize / 2 * executed, "{compiled} instructions compiled, {executed} executed");
 }

@@ -309,7 +309,7 @@ fn programs_are_listed() {
     let json = pvmrun(&["info", "--json", &path]).json();
     assert_eq!((&json["format"], &json["entry"], &json["instructions"]), (&"elf".into(), &CODE.into(), &3.into()));
     assert_eq!(json["symbols"][0]["name"], "start");
-    let flat = folder.write("flat", &0x0050_0513_u32.to_le_bytes());
+    let flat = folder.write("flat", 0x0050_0513_u32.to_le_bytes());
     let json = pvmrun(&["info", "--json", "--base", "0x20000", &flat]).json();
     assert_eq!((&json["format"], &json["entry"], &json["instructions"]), (&"flat".into(), &0x2_0000.into(), &1.into()));
     let text = pvmrun(&["info", &example("words", "musl")]).out;

@@ -342,8 +342,9 @@ impl Table {
     }
 }
 
-/// So many regions may have the same block. With one, a loop and a way through it that is found later would stay apart, and
-/// each round would go from region to region; without a bound, a large program compiles the same code again and again.
+/// So many regions may have the same block, if it can be entered. With one, a loop and a way through it that is found later
+/// would stay apart, and each round would go from region to region; without a bound, a large program compiles the same code
+/// again and again.
 const MOST_SHARING: usize = 2;
 
 /// More regions that are gone are not kept in the order than this, and twice as many as there are.

@@ -16,7 +16,12 @@ pub(super) enum Open {
     Error,
     File(File),
     Folder(Folder),
+    /// Random bytes without end ([`RANDOM`]).
+    Random,
 }
+
+/// What every guest finds at these paths, as C++ libraries read random numbers from there: what `getrandom` gives.
+pub(super) const RANDOM: [&str; 2] = ["/dev/urandom", "/dev/random"];
 
 /// A folder that is open.
 #[derive(Debug)]
@@ -98,6 +103,7 @@ impl<'a> Files<'a> {
             Open::Input => Open::Input,
             Open::Output => Open::Output,
             Open::Error => Open::Error,
+            Open::Random => Open::Random,
             Open::File(file) => Open::File(file.try_clone()?),
             Open::Folder(folder) => {
                 Open::Folder(Folder { dir: folder.dir.try_clone()?, path: folder.path.clone(), listed: folder.listed })
@@ -129,6 +135,7 @@ impl<'a> Files<'a> {
         match open {
             Open::Input => read_some(&mut self.streams.input, into),
             Open::File(file) => read_some(file, into),
+            Open::Random => getrandom::fill(into).map(|()| into.len()).map_err(|_| Errno::EIO),
             Open::Folder(_) => Err(Errno::EISDIR),
             Open::Output | Open::Error => Err(Errno::EBADF),
         }
@@ -140,7 +147,7 @@ impl<'a> Files<'a> {
             Open::Output => &mut self.streams.output,
             Open::Error => &mut self.streams.error,
             Open::File(file) => file,
-            Open::Folder(_) | Open::Input => return Err(Errno::EBADF),
+            Open::Folder(_) | Open::Input | Open::Random => return Err(Errno::EBADF),
         };
         // At once, as the guest's own library has buffered what may wait; what goes to different streams keeps its order.
         to.write_all(bytes).and_then(|()| to.flush())?;
@@ -360,7 +367,7 @@ pub(super) fn fcntl(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
         }
         F_GETFD | F_SETFD | F_SETFL => Ok(0),
         F_GETFL => Ok(match process.files.get(fd)? {
-            Open::Input | Open::Folder(_) => 0,
+            Open::Input | Open::Random | Open::Folder(_) => 0,
             Open::Output | Open::Error => 1,
             Open::File(_) => 2,
         }),

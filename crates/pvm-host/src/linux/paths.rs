@@ -1,6 +1,6 @@
 //! Calls that name files by their paths.
 
-use super::files::{Folder, Open};
+use super::files::{Folder, Open, RANDOM};
 use super::folders::join;
 use super::guest::{Guest, Layout};
 use super::{Errno, Process};
@@ -73,6 +73,10 @@ pub(super) fn open_newlib(process: &mut Process<'_>, guest: &mut Guest<'_>) -> R
 }
 
 fn open(process: &mut Process<'_>, path: String, wanted: &Wanted) -> Result<u32, Errno> {
+    if RANDOM.contains(&path.as_str()) {
+        let is_read = !wanted.write && !wanted.folder;
+        return if is_read { process.files.add(Open::Random, 0) } else { Err(Errno::EACCES) };
+    }
     let (dir, rest) = process.folders.find(&path)?;
     let is_folder = dir.metadata(rest).is_ok_and(|about| about.is_dir());
     if is_folder {

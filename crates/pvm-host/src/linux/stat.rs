@@ -1,6 +1,6 @@
 //! What is known of files, in the layouts in which guests want it.
 
-use super::files::Open;
+use super::files::{Open, RANDOM};
 use super::guest::{Guest, Layout};
 use super::paths::absolute;
 use super::{Errno, Process};
@@ -88,7 +88,7 @@ fn by_descriptor(process: &Process<'_>, fd: u32) -> Result<About, Errno> {
     Ok(match process.files.get(fd)? {
         Open::File(file) => About::of(&file.metadata()?),
         Open::Folder(folder) => About::of(&folder.dir.dir_metadata()?),
-        Open::Input | Open::Output | Open::Error => About::STREAM,
+        Open::Input | Open::Output | Open::Error | Open::Random => About::STREAM,
     })
 }
 
@@ -97,6 +97,9 @@ fn by_path(process: &Process<'_>, guest: &Guest<'_>, fd: u32, path: u32, flags: 
         return by_descriptor(process, fd);
     }
     let path = absolute(process, guest, fd, path)?;
+    if RANDOM.contains(&path.as_str()) {
+        return Ok(About::STREAM);
+    }
     let (dir, rest) = process.folders.find(&path)?;
     let metadata = match flags & AT_SYMLINK_NOFOLLOW != 0 {
         true => dir.symlink_metadata(rest)?,

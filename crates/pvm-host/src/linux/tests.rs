@@ -166,6 +166,24 @@ fn streams_are_read_and_written() {
 }
 
 #[test]
+fn random_bytes_are_read_from_a_file() {
+    with_process(None, "", |process, memory, _| {
+        for name in ["/dev/urandom", "/dev/random"] {
+            let file = open(process, memory, name, O_RDONLY);
+            assert_eq!(file, 3, "{name}");
+            assert_eq!(call(process, memory, 63, &[file, DATA, 64]), 64);
+            let mut bytes = [0; 64];
+            memory.read(DATA, &mut bytes).unwrap();
+            assert!(bytes.iter().filter(|&&byte| byte == bytes[0]).count() < 32, "{bytes:?}");
+            assert_eq!(call(process, memory, 64, &[file, DATA, 1]), Errno::EBADF.result());
+            assert_eq!(call(process, memory, 67, &[file, DATA, 1, 0, 0]), Errno::ESPIPE.result());
+            assert_eq!(call(process, memory, 57, &[file]), 0);
+            assert_eq!(open(process, memory, name, 1), Errno::EACCES.result());
+        }
+    });
+}
+
+#[test]
 fn every_pointer_is_checked() {
     let scratch = Scratch::new("pointers");
     std::fs::write(scratch.inside("file"), "abc").unwrap();
