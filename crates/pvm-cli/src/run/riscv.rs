@@ -32,7 +32,7 @@ impl Session<'_> {
         let signature = args.signature_range(&executable)?;
         let entry = args.entry_point(&executable)?;
         let tohost = executable.symbol("tohost");
-        let engine = setup::engine(&args.engine, args.report.stats)?;
+        let engine = setup::riscv_engine(&args.engine, args.report.stats)?;
         let is_metered = args.gas.is_some() || tohost.is_some();
         let default = if is_metered { GasModel::Instruction } else { GasModel::None };
         let options = Options { profile: None, gas_model: Some(args.engine.gas_model.unwrap_or(default)) };
