@@ -64,7 +64,7 @@ pub enum MemoryError {
     /// Guests would have too many mappings of the host.
     #[error("guests would have {wanted} mappings of the host, and may have {most}, three quarters of vm.max_map_count")]
     Mappings {
-        /// How many there would be, by what guests begin with.
+        /// How many there would be.
         wanted: usize,
         /// How many there may be.
         most: usize,
