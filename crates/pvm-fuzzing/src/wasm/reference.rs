@@ -2,6 +2,7 @@
 
 use super::End;
 use fastrand::Rng;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmi::{Engine, ExternType, F32, F64, Instance, Linker, Module, Store, TrapCode, Val, ValType};
 
 /// A module in `wasmi`.
@@ -36,7 +37,9 @@ impl Reference {
 
     pub fn instantiate(&mut self) -> Result<End, String> {
         let linker = Linker::new(self.module.engine());
-        match linker.instantiate_and_start(&mut self.store, &self.module) {
+        let start = || linker.instantiate_and_start(&mut self.store, &self.module);
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(start)) else { return Ok(End::Unknown) };
+        match outcome {
             Ok(instance) => {
                 self.instance = Some(instance);
                 Ok(End::Return(Vec::new()))
@@ -78,7 +81,10 @@ impl Reference {
         let ty = function.ty(&self.store);
         let arguments: Vec<Val> = ty.params().iter().zip(arguments).map(|(&ty, &bits)| value(ty, bits)).collect();
         let mut results: Vec<Val> = ty.results().iter().map(|&ty| value(ty, 0)).collect();
-        match function.call(&mut self.store, &arguments, &mut results) {
+        // It translates functions when they are called, and has panicked there on a valid one.
+        let call = || function.call(&mut self.store, &arguments, &mut results);
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(call)) else { return Ok(End::Unknown) };
+        match outcome {
             Ok(()) => Ok(End::Return(results.iter().map(bits).collect())),
             Err(error) => error.as_trap_code().map(end).ok_or_else(|| format!("wasmi: {error}")),
         }
