@@ -151,6 +151,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.park(reg, value);
         }
         for reg in each(loads) {
+            // PVM programs do not gain by values that live on.
             let known = self.known[reg.index()].whole.filter(|_| self.parking.is_crowded());
             let value = known.unwrap_or_else(|| self.parked_value(reg));
             self.builder.def_var(self.variable(reg), value);
