@@ -126,7 +126,7 @@ impl Engines {
         let module = Ours::module(engine, case, blob);
         for _ in 0..ROUNDS {
             let new = if setting.displaced { Ours::displaced } else { Ours::of_module };
-            let mut guest = new(&module, case);
+            let mut guest = new(&module, case).paced(setting.pace());
             if setting.interrupted {
                 guest.disturb(&self.interrupter);
             }

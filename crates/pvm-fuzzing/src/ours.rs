@@ -17,9 +17,24 @@ pub struct Ours {
     all_interruptions: u64,
     /// Interruptions before which the guest had got on.
     interruptions: u64,
+    pace: Pace,
     /// A guest that is only there for its memory to be where this one's would be.
     _displacer: Option<Instance>,
 }
+
+/// How a guest gets on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// In runs.
+    Runs,
+    /// In runs that begin with single steps: so many, and the next time another number of them.
+    StepsFirst(u32),
+    /// In single steps. After so many, a run is interrupted.
+    Steps(u32),
+}
+
+/// The most steps that a run begins with.
+const MOST_FIRST_STEPS: u32 = 64;
 
 /// So many interruptions come in no run that makes any progress between them.
 const MOST_INTERRUPTIONS: u64 = 1 << 20;
@@ -55,7 +70,15 @@ impl Ours {
 
     /// A guest that is this instance.
     pub(crate) fn of_instance(instance: Instance) -> Ours {
-        Ours { instance, asked: false, disturbance: None, all_interruptions: 0, interruptions: 0, _displacer: None }
+        Ours {
+            instance,
+            asked: false,
+            disturbance: None,
+            all_interruptions: 0,
+            interruptions: 0,
+            pace: Pace::Runs,
+            _displacer: None,
+        }
     }
 
     /// The same, displaced by another guest: that one was there first.
@@ -70,6 +93,11 @@ impl Ours {
 
     pub(crate) fn displaced_by(self, displacer: Instance) -> Ours {
         Ours { _displacer: Some(displacer), ..self }
+    }
+
+    /// The same, which gets on like that.
+    pub(crate) fn paced(self, pace: Pace) -> Ours {
+        Ours { pace, ..self }
     }
 
     /// From now on another thread interrupts the guest, which runs on each time as if nothing had happened. What the
@@ -98,6 +126,17 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Machine for Ours {
     fn run(&mut self) -> Exit {
+        let mut step = |count: u32| (0..count).find_map(|_| self.instance.step());
+        match self.pace {
+            Pace::Runs => {}
+            Pace::Steps(most) => return step(most).unwrap_or(Exit::Interrupted),
+            Pace::StepsFirst(count) => {
+                if let Some(exit) = step(count) {
+                    return exit;
+                }
+                self.pace = Pace::StepsFirst(count * 5 % MOST_FIRST_STEPS + 1);
+            }
+        }
         let runs_on = !std::mem::take(&mut self.asked) && self.disturbance.is_some();
         loop {
             let before = (self.pc(), *self.instance.all_registers());

@@ -1,5 +1,6 @@
 //! The settings in which cases are played.
 
+use crate::ours::Pace;
 use pvm_runtime::{Config, FaultDetection, OptLevel};
 
 /// How code is compiled, and what goes on meanwhile.
@@ -19,6 +20,8 @@ pub struct Setting {
     pub interrupted: bool,
     /// Whether another guest has the place at which guest addresses are the host's.
     pub displaced: bool,
+    /// Whether runs begin with single steps.
+    pub stepped: bool,
 }
 
 /// Room for two small regions: code is evicted all the time.
@@ -32,7 +35,8 @@ impl Setting {
             let code_limit = Config::default().code_limit;
             let fault_detection = FaultDetection::best();
             let displaced = threshold == 2;
-            Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted: false, displaced }
+            let (interrupted, stepped) = (false, false);
+            Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted, displaced, stepped }
         };
         for region_limit in [1, 10, 1000] {
             for threshold in [0, 1, 2, 7] {
@@ -47,6 +51,10 @@ impl Setting {
             code_limit: TWO_PAGES,
             ..setting(threshold, region_limit, OptLevel::Speed)
         });
+        let stepped = [(0, 1), (0, 1000), (1, 10), (2, 1000)].map(|(threshold, region_limit)| Setting {
+            stepped: true,
+            ..setting(threshold, region_limit, OptLevel::Speed)
+        });
         let interrupted = [
             setting(0, 1, OptLevel::None),
             setting(0, 10, OptLevel::Speed),
@@ -56,17 +64,24 @@ impl Setting {
         ];
         all.extend(checked);
         all.extend(with_little_room);
+        all.extend(stepped);
         all.extend(interrupted.map(|setting| Setting { interrupted: true, ..setting }));
         all
+    }
+
+    /// How a guest gets on in it.
+    pub(crate) fn pace(&self) -> Pace {
+        if self.stepped { Pace::StepsFirst(1) } else { Pace::Runs }
     }
 }
 
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted, displaced } = self;
+        let Setting { threshold, region_limit, opt_level, code_limit, fault_detection, .. } = self;
         write!(f, "threshold {threshold}, regions of {region_limit}, optimisation {opt_level:?}, code {code_limit}, ")?;
         write!(f, "faults by {fault_detection:?}")?;
-        f.write_str(if *displaced { ", displaced" } else { "" })?;
-        f.write_str(if *interrupted { ", interrupted" } else { "" })
+        f.write_str(if self.displaced { ", displaced" } else { "" })?;
+        f.write_str(if self.stepped { ", stepped at first" } else { "" })?;
+        f.write_str(if self.interrupted { ", interrupted" } else { "" })
     }
 }

@@ -141,6 +141,11 @@ impl Cells {
             // The segment goes on.
             Event::Pause => state.paid = charges_blocks,
             Event::LowGas => {}
+            // The cell is a stub: there is no instruction yet.
+            Event::Unknown { .. } if machine.instructions == 0 => {
+                (state.gas, state.paid) = (state.gas + cost, is_paid);
+                return Err(Stop::Unknown);
+            }
             Event::Unknown { pc } => state.pc = pc,
             Event::Stop(stop) => {
                 state.paid = charges_blocks && matches!(stop, Stop::Fault(_));

@@ -104,3 +104,20 @@ fn riscv_programs_are_stepped() {
         }
     }
 }
+
+#[test]
+fn riscv_programs_are_stepped_from_page_to_page() {
+    for engine in engines() {
+        for model in [GasModel::Instruction, GasModel::None] {
+            let options = Options { gas_model: Some(model), profile: None };
+            // Two pages of instructions, and one behind them.
+            let mut words = vec![rv::addi(rv::A0, rv::A0, 1); 2 * 1024];
+            words.push(rv::ECALL);
+            let mut instance = Instance::new(&riscv(&engine, &words, options), &[]).unwrap();
+            instance.set_gas(3000);
+            assert_eq!(walk(&mut instance), (Exit::Ecall, 2048));
+            assert_eq!(instance.registers()[10], 2048);
+            assert_eq!(instance.gas(), if model == GasModel::None { 3000 } else { 951 });
+        }
+    }
+}
