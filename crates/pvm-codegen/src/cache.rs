@@ -145,7 +145,6 @@ impl CodeCache {
         if wants_paid != paid {
             return None;
         }
-        place.compiled.upgrade()?.used.store(true, Ordering::Relaxed);
         Some(place)
     }
 

@@ -61,9 +61,11 @@ pub struct Place {
 }
 
 impl Place {
-    /// The code there, if its region has not been evicted.
+    /// The code there, if its region has not been evicted. It counts as used.
     pub fn hold(&self) -> Option<HeldPlace> {
-        Some(HeldPlace { compiled: self.compiled.upgrade()?, entry: self.entry })
+        let compiled = self.compiled.upgrade()?;
+        compiled.used.store(true, Ordering::Relaxed);
+        Some(HeldPlace { compiled, entry: self.entry })
     }
 }
 

@@ -1,7 +1,11 @@
 //! The compiled tier, as modules and instances use it.
 
+mod budget;
+mod recent;
+
 use crate::source::Source;
 use crate::{CompileStats, Engine, Module};
+use budget::Budget;
 use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
 use pvm_gas::{GasModel, cost_from};
@@ -9,6 +13,7 @@ use pvm_interpreter::{Cells, Hotness};
 use pvm_ops::{DynamicJumps, GuestCode, Inst, Target};
 use pvm_program::{Code, Executable, Program};
 use pvm_vm::{Context, Memory};
+use recent::Recent;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -87,27 +92,16 @@ pub(crate) fn stats(cache: &CodeCache) -> CompileStats {
 pub(crate) struct Tier {
     pub hotness: Hotness,
     threshold: u32,
-    /// Places found lately, by their program counters: most runs go back and forth between a few regions.
-    recent: Box<[Recent; RECENT]>,
-    /// Which of them, and of the calls, may be held, a bit for each.
-    held: u64,
-    /// The place of the region that has run last, if it is held.
-    last: Option<usize>,
+    /// Places found lately.
+    recent: Recent,
     /// Host calls made lately; nothing until there was one.
     calls: Vec<Call>,
+    /// Which of them have their places held, a bit for each.
+    held_calls: u64,
+    budget: Budget,
     /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
     /// often.
     misses: HashMap<u32, (u32, u32)>,
-}
-
-/// A place found lately.
-#[derive(Debug, Default)]
-struct Recent {
-    pc: u32,
-    paid: bool,
-    place: Option<Place>,
-    /// The same, held while machine code runs: going there again takes no more than a look here.
-    held: Option<HeldPlace>,
 }
 
 /// A host call of a PVM program, whose code does not change.
@@ -126,13 +120,13 @@ impl Call {
     const NONE: Call = Call { pc: u32::MAX, id: 0, next: (0, false), back: None };
 }
 
-/// Where a program counter is among the recent places, or calls.
+/// Where a program counter is among the calls.
 #[inline]
 fn slot(pc: u32) -> usize {
-    (pc as usize ^ pc as usize >> 6) % RECENT
+    (pc as usize ^ pc as usize >> 6) % CALLS
 }
 
-const RECENT: usize = u64::BITS as usize;
+const CALLS: usize = u64::BITS as usize;
 /// At least so often a region is left by dynamic jumps before it is compiled again.
 const FIRST_MISSES: u32 = 16;
 
@@ -141,10 +135,10 @@ impl Tier {
         Tier {
             hotness: Hotness::new(cells, threshold),
             threshold,
-            recent: Box::new(std::array::from_fn(|_| Recent::default())),
-            held: 0,
-            last: None,
+            recent: Recent::default(),
             calls: Vec::new(),
+            held_calls: 0,
+            budget: Budget::default(),
             misses: HashMap::new(),
         }
     }
@@ -163,32 +157,17 @@ impl Tier {
         entered: bool,
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
-        let slot = slot(pc);
-        let recent = &mut self.recent[slot];
-        if (recent.pc, recent.paid) == (pc, paid) {
-            if recent.held.is_none() {
-                recent.held = recent.place.as_ref().and_then(Place::hold);
-            }
-            if let Some(place) = &recent.held {
-                self.held |= 1 << slot;
-                self.last = Some(slot);
-                return Some(place.run(context, memory));
-            }
+        if let Some(place) = self.recent.hold(pc, paid) {
+            return Some(place.run(context, memory));
         }
         let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
-        let held = place.hold();
-        self.last = Some(slot);
-        let exit = held.as_ref()?.run(context, memory);
-        self.recent[slot] = Recent { pc, paid, place: Some(place), held };
-        self.held |= 1 << slot;
-        Some(exit)
+        Some(self.recent.note(pc, paid, place)?.run(context, memory))
     }
 
     /// Forgets where machine code is: some of it is not what the guest has to run any more.
     pub(crate) fn forget_places(&mut self) {
         self.release();
-        self.recent.fill_with(Recent::default);
-        self.last = None;
+        self.recent = Recent::default();
     }
 
     /// The number of the host call at `pc`, at which machine code of the module has stopped.
@@ -205,7 +184,7 @@ impl Tier {
         let call = module.shared.guest.cells().host_call(pc);
         let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
         let paid = module.gas_model().charges_blocks();
-        self.calls.resize(RECENT, Call::NONE);
+        self.calls.resize(CALLS, Call::NONE);
         self.calls[slot(pc)] = Call { pc, id, next: (next, paid), back: None };
         id
     }
@@ -224,22 +203,16 @@ impl Tier {
     #[cold]
     fn hold_back(&mut self, call: usize) {
         let (pc, paid) = self.calls[call].next;
-        let recent = &self.recent[slot(pc)];
-        if (recent.pc, recent.paid) == (pc, paid) {
-            self.calls[call].back = recent.place.as_ref().and_then(Place::hold);
-            self.held |= 1 << call;
-        }
+        self.calls[call].back = self.recent.hold(pc, paid).cloned();
+        self.held_calls |= 1 << call;
     }
 
     /// Lets go of the code that has run, so that it does not take up room once it is evicted.
     pub(crate) fn release(&mut self) {
-        let mut held = std::mem::take(&mut self.held);
+        self.recent.release();
+        let mut held = std::mem::take(&mut self.held_calls);
         while held != 0 {
-            let slot = held.trailing_zeros() as usize;
-            self.recent[slot].held = None;
-            if let Some(call) = self.calls.get_mut(slot) {
-                call.back = None;
-            }
+            self.calls[held.trailing_zeros() as usize].back = None;
             held &= held - 1;
         }
     }
@@ -254,18 +227,22 @@ impl Tier {
         memory: &Memory,
         [from, pc]: [u32; 2],
     ) {
-        let last = self.last.filter(|_| from != Context::NO_JUMP);
-        let held = last.and_then(|slot| self.recent[slot].held.as_ref());
-        let Some(region) = held.map(HeldPlace::region) else { return };
+        let last = self.recent.last().filter(|_| from != Context::NO_JUMP);
+        let Some(region) = last.map(HeldPlace::region) else { return };
         cells.note_jump(from, pc);
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
         *count += 1;
         if *count < *limit {
             return;
         }
-        (*count, *limit) = (0, limit.saturating_mul(4));
+        *count = 0;
+        if self.threshold > 0 && !self.budget.allows() {
+            return;
+        }
+        *limit = limit.saturating_mul(4);
         self.release();
-        let attempt = source.compile(cache, memory, region.head, |_| false, Some(region), self.threshold == 0);
+        let again = || source.compile(cache, memory, region.head, |_| false, Some(region), self.threshold == 0);
+        let attempt = self.budget.spend(again);
         if let Attempt::Compiled(entries) = attempt {
             entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc));
         }
@@ -296,14 +273,20 @@ impl Tier {
 
     /// Compiles the block at `pc`, and what goes with it, unless it has been.
     pub(crate) fn compile(&mut self, cache: &CodeCache, cells: &Cells, source: Source<'_>, memory: &Memory, pc: u32) {
-        if cache.contains(pc) {
+        if self.recent.hold(pc, false).is_some() || cache.contains(pc) {
             self.hotness.stop_at(cells, pc);
             return;
+        }
+        if self.threshold > 0 && !self.budget.allows() {
+            return self.hotness.forget(cells, pc);
         }
         // Room may be needed.
         self.release();
         let hotness = &self.hotness;
-        match source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None, self.threshold == 0) {
+        let attempt = self
+            .budget
+            .spend(|| source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None, self.threshold == 0));
+        match attempt {
             Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}

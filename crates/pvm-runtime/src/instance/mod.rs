@@ -384,6 +384,8 @@ impl Instance {
             }
             match self.run_slice(given < most) {
                 Exit::OutOfGas if self.reserve > 0 => {
+                    // Whatever runs, evicted code is not kept for longer than a slice takes.
+                    self.let_go();
                     self.pace.note(&mut began);
                     if metered && given >= most && given > self.context.state.gas {
                         break None;
@@ -435,7 +437,7 @@ impl Instance {
                 {
                     return Exit::OutOfGas;
                 }
-                native::End::Interpret => self.let_go(),
+                native::End::Interpret => {}
                 native::End::System => {
                     from = native::From::Outside;
                     match self.system() {
