@@ -244,7 +244,7 @@ impl Tier {
         let again = || source.compile(cache, memory, region.head, |_| false, Some(region), self.threshold == 0);
         let attempt = self.budget.spend(again);
         if let Attempt::Compiled(entries) = attempt {
-            entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc));
+            self.note_compiled(cells, &entries);
         }
     }
 
@@ -287,9 +287,17 @@ impl Tier {
             .budget
             .spend(|| source.compile(cache, memory, pc, |pc| hotness.is_warm(cells, pc), None, self.threshold == 0));
         match attempt {
-            Attempt::Compiled(entries) => entries.into_iter().for_each(|pc| self.hotness.stop_at(cells, pc)),
+            Attempt::Compiled(entries) => self.note_compiled(cells, &entries),
             Attempt::Later => self.hotness.forget(cells, pc),
             Attempt::Never => {}
+        }
+    }
+
+    /// Has the guest go to new machine code where it enters these program counters.
+    fn note_compiled(&mut self, cells: &Cells, entries: &[u32]) {
+        for &pc in entries {
+            self.recent.forget(pc);
+            self.hotness.stop_at(cells, pc);
         }
     }
 }

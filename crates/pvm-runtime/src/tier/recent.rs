@@ -89,6 +89,14 @@ impl Recent {
         }
     }
 
+    /// Forgets the place of a program counter: there is another one.
+    pub(super) fn forget(&mut self, pc: u32) {
+        let at = self.slot(pc);
+        if self.slots[at].pc == pc {
+            self.slots[at] = Slot::default();
+        }
+    }
+
     /// The place that has run last, unless it has been let go of.
     pub(super) fn last(&self) -> Option<&HeldPlace> {
         self.slots[self.last?].held.as_ref()
