@@ -22,7 +22,7 @@ pub enum Jit {
 pub struct Config {
     /// The compiler, or none.
     pub jit: Jit,
-    /// A block is compiled when it has been entered this many times; at 0 it is compiled before it runs at all. Otherwise
+    /// A block is compiled when it has been entered this many times; at 0 it is compiled before it runs at all. From 100 on,
     /// compiling takes 20 ms and then a third of the time since it began, at most: what is refused has to get hot once more.
     /// For RISC-V programs that are large or run for less than a second, 5,000 entries and more are better than the default.
     pub jit_threshold: u32,

@@ -127,6 +127,8 @@ fn slot(pc: u32) -> usize {
 }
 
 const CALLS: usize = u64::BITS as usize;
+/// Whoever asks for a lower threshold wants code compiled whatever it takes; at 0, before it runs.
+const PATIENT: u32 = 100;
 /// At least so often a region is left by dynamic jumps before it is compiled again.
 const FIRST_MISSES: u32 = 16;
 
@@ -236,7 +238,7 @@ impl Tier {
             return;
         }
         *count = 0;
-        if self.threshold > 0 && !self.budget.allows() {
+        if self.threshold >= PATIENT && !self.budget.allows() {
             return;
         }
         *limit = limit.saturating_mul(4);
@@ -277,7 +279,7 @@ impl Tier {
             self.hotness.stop_at(cells, pc);
             return;
         }
-        if self.threshold > 0 && !self.budget.allows() {
+        if self.threshold >= PATIENT && !self.budget.allows() {
             return self.hotness.forget(cells, pc);
         }
         // Room may be needed.
