@@ -28,13 +28,13 @@ pub(crate) enum Pace {
     /// In runs.
     Runs,
     /// In runs that begin with single steps: so many, and the next time another number of them.
-    StepsFirst(u32),
+    StepsFirst(u64),
     /// In single steps. After so many, a run is interrupted.
-    Steps(u32),
+    Steps(u64),
 }
 
 /// The most steps that a run begins with.
-const MOST_FIRST_STEPS: u32 = 64;
+const MOST_FIRST_STEPS: u64 = 64;
 
 /// So many interruptions come in no run that makes any progress between them.
 const MOST_INTERRUPTIONS: u64 = 1 << 20;
@@ -126,7 +126,7 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Machine for Ours {
     fn run(&mut self) -> Exit {
-        let mut step = |count: u32| (0..count).find_map(|_| self.instance.step());
+        let mut step = |count: u64| (0..count).find_map(|_| self.instance.step());
         match self.pace {
             Pace::Runs => {}
             Pace::Steps(most) => return step(most).unwrap_or(Exit::Interrupted),

@@ -114,7 +114,7 @@ impl Tiers {
     /// Plays `case` on our interpreter, no run longer than [`ENOUGH`].
     fn interpret_steps(&self, case: &Case) -> Vec<Stop> {
         let module = module(&self.interpreters[usize::from(case.count_instructions)], case);
-        play(case, &mut Ours::of_instance(instance(&module)).paced(Pace::Steps(ENOUGH as u32)))
+        play(case, &mut Ours::of_instance(instance(&module)).paced(Pace::Steps(ENOUGH)))
     }
 
     /// Plays `case` on our interpreter.

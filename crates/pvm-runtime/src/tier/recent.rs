@@ -15,7 +15,7 @@ const OFTEN: usize = 4;
 #[derive(Debug)]
 pub(super) struct Recent {
     slots: Vec<Slot>,
-    /// The slots whose places may be held.
+    /// The slots whose places may be held, as many as there are at most.
     held: Vec<u32>,
     /// How many places have given way since there is so much room.
     replaced: usize,
@@ -53,16 +53,22 @@ impl Recent {
     #[inline]
     pub(super) fn hold(&mut self, pc: u32, paid: bool) -> Option<&HeldPlace> {
         let at = self.slot(pc);
-        let slot = &mut self.slots[at];
+        let slot = &self.slots[at];
         if (slot.pc, slot.paid) != (pc, paid) {
             return None;
         }
         if slot.held.is_none() {
-            slot.held = Some(slot.place.as_ref()?.hold()?);
+            let held = slot.place.as_ref()?.hold()?;
+            // One that gives way to another is in the list twice. Runs without gas may go on for ever, and let go of nothing
+            // else meanwhile.
+            if self.held.len() == self.slots.len() {
+                self.release();
+            }
             self.held.push(at as u32);
+            self.slots[at].held = Some(held);
         }
         self.last = Some(at);
-        slot.held.as_ref()
+        self.slots[at].held.as_ref()
     }
 
     /// Notes a place, and holds it.
