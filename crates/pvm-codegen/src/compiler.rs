@@ -125,7 +125,7 @@ impl Compiler {
             ("opt_level", if opt_level == OptLevel::Speed { "speed" } else { "none" }),
             ("regalloc_algorithm", "backtracking"),
             ("enable_verifier", if verify { "true" } else { "false" }),
-            // Nothing unwinds through compiled code: it calls nothing.
+            // Nothing unwinds through compiled code: whatever it calls catches panics.
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("is_pic", "false"),
@@ -174,7 +174,7 @@ impl Compiler {
             let compiled = context
                 .compile(&*self.isa, &mut ControlPlane::default())
                 .map_err(|error| ModuleError::Compilation(error.inner))?;
-            // A region calls nothing and has no data: where its code lies does not matter to it.
+            // A region calls nothing but what it is given and has no data: where its code lies does not matter to it.
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
@@ -245,9 +245,9 @@ impl Compiler {
         })?;
         let (jump_entries, landings) = (Arc::clone(jump_entries), code.landings.clone());
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
-        // fields, words of the jump table that was given, the interrupt flag unless it is metered, and guest memory, behind a check of
-        // the table of rights or with a landing, by what `faults` says; it calls nothing. Landings are targets of branches
-        // that stood before the accesses (`landings::extract`).
+        // fields, words of the jump table that was given, the interrupt flag unless it is metered, and guest memory, behind a
+        // check of the table of rights or with a landing, by what `faults` says; at host calls it calls what the context names.
+        // Landings are targets of branches that stood before the accesses (`landings::extract`).
         Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, is_metered, landings) })
     }
 

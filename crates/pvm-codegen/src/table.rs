@@ -3,7 +3,7 @@
 use crate::backoff::Backoff;
 use pvm_frontend::{Exit, Region};
 use pvm_ops::PAGE_SIZE;
-use pvm_vm::{CompiledFunction, Context, Memory};
+use pvm_vm::{Answers, CompiledFunction, Context, Ended, Host, LastAnswer, Memory};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::slice;
@@ -87,6 +87,14 @@ impl HeldPlace {
     #[inline]
     pub fn run(&self, context: &mut Context, memory: &mut Memory) -> Exit {
         Exit::from_code(self.compiled.function.call(u64::from(self.entry), context, memory))
+    }
+
+    /// Runs from there on the host's guest until compiled code returns; host calls are answered. Also says how the last one was,
+    /// if that is why.
+    #[inline]
+    pub fn run_answered<H: Host>(&self, host: &mut H, answers: &Answers<H>) -> (Exit, Option<LastAnswer>) {
+        let Ended { code, answer } = self.compiled.function.call_answered(u64::from(self.entry), host, answers);
+        (Exit::from_code(code), answer)
     }
 }
 

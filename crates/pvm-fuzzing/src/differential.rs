@@ -130,7 +130,13 @@ impl Engines {
             if setting.interrupted {
                 guest.disturb(&self.interrupter);
             }
-            let stops = play(case, &mut guest, None);
+            let stops;
+            (guest, stops) = if setting.answered {
+                guest.play_answered(case)
+            } else {
+                let stops = play(case, &mut guest, None);
+                (guest, stops)
+            };
             let outcome = judge(&guest, stops);
             let stats = guest.instance().stats();
             let is_long = stats.instructions_interpreted + stats.instructions_native >= WORTH_INTERRUPTING;

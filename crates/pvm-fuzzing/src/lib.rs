@@ -44,7 +44,7 @@ pub use differential::{Difference, Engines, PeerReport, Report};
 pub use interrupter::Interrupter;
 pub use ours::Ours;
 pub use peer::{Peer, PeerEngine};
-pub use play::{Machine, Stop, play};
+pub use play::{Machine, Stop, Stopped, play};
 pub use quirks::Quirk;
 pub use setting::Setting;
 pub use shrink::shrink;

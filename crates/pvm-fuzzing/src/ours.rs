@@ -1,11 +1,13 @@
 //! Our engine as a [`Machine`].
 
 use crate::interrupter::Disturbance;
-use crate::{Case, Interrupter, Machine};
+use crate::play::Player;
+use crate::{Case, Interrupter, Machine, Stop, Stopped};
 use pvm_isa::REG_COUNT;
 use pvm_ops::PAGE_SIZE;
 use pvm_program::Blob;
-use pvm_runtime::{Access, Engine, Exit, Instance, Module, Options};
+use pvm_runtime::{Access, Engine, Exit, Instance, Linker, Module, Options, Store};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A guest of our engine.
 #[derive(Debug)]
@@ -111,6 +113,41 @@ impl Ours {
         self.interruptions
     }
 
+    /// Plays a case, and has host calls answered by a linker's function, which does what the script says.
+    ///
+    /// # Panics
+    ///
+    /// If a run fails.
+    pub fn play_answered(mut self, case: &Case) -> (Ours, Vec<Stop>) {
+        let player = Arc::new(Mutex::new(Player::start(case, &mut self.instance)));
+        let (in_function, case) = (Arc::clone(&player), Arc::new(case.clone()));
+        let stopped = move |guest: &mut Instance, exit| {
+            let mut player = in_function.lock().unwrap_or_else(PoisonError::into_inner);
+            let goes_on = player.stopped(&case, guest, exit);
+            if player.take_interruption() {
+                guest.interrupt_handle().interrupt();
+            }
+            goes_on
+        };
+        let mut linker = Linker::<()>::new();
+        let at_call = stopped.clone();
+        linker.func_other(move |caller, id| {
+            let exit = Exit::HostCall { id };
+            if at_call(caller.instance_mut(), exit) { Ok(()) } else { Err(exit.into()) }
+        });
+        let mut store = Store::from_instance(self.instance, &linker, ());
+        loop {
+            let exit = store.run().expect("host functions do not fail");
+            // A call ends the run only where the script is over.
+            let is_over = matches!(exit, Exit::HostCall { .. });
+            if is_over || !stopped(store.instance_mut(), exit) {
+                break;
+            }
+        }
+        let stops = std::mem::take(&mut player.lock().unwrap_or_else(PoisonError::into_inner).stops);
+        (Ours { instance: store.into_parts().0, ..self }, stops)
+    }
+
     /// The instance.
     pub fn instance(&self) -> &Instance {
         &self.instance
@@ -125,6 +162,8 @@ impl Ours {
 const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Machine for Ours {
+    type Guest = Instance;
+
     fn run(&mut self) -> Exit {
         let mut step = |count: u64| (0..count).find_map(|_| self.instance.step());
         match self.pace {
@@ -139,13 +178,13 @@ impl Machine for Ours {
         }
         let runs_on = !std::mem::take(&mut self.asked) && self.disturbance.is_some();
         loop {
-            let before = (self.pc(), *self.instance.all_registers());
+            let before = (self.instance.pc(), *self.instance.all_registers());
             let exit = self.instance.run();
             if exit != Exit::Interrupted || !runs_on || self.all_interruptions == MOST_INTERRUPTIONS {
                 return exit;
             }
             self.all_interruptions += 1;
-            self.interruptions += u64::from(before != (self.pc(), *self.instance.all_registers()));
+            self.interruptions += u64::from(before != (self.instance.pc(), *self.instance.all_registers()));
         }
     }
 
@@ -154,47 +193,53 @@ impl Machine for Ours {
         self.instance.interrupt_handle().interrupt();
     }
 
+    fn guest(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
+}
+
+impl Stopped for Instance {
     fn pc(&self) -> u32 {
-        self.instance.pc()
+        Instance::pc(self)
     }
 
     fn set_pc(&mut self, pc: u32) {
-        self.instance.set_pc(pc);
+        Instance::set_pc(self, pc);
     }
 
     fn gas(&self) -> u64 {
-        self.instance.gas()
+        Instance::gas(self)
     }
 
     fn set_gas(&mut self, gas: u64) {
-        self.instance.set_gas(gas);
+        Instance::set_gas(self, gas);
     }
 
     fn registers(&self) -> [u64; REG_COUNT] {
-        *self.instance.registers()
+        *Instance::registers(self)
     }
 
     fn set_register(&mut self, index: usize, value: u64) {
-        self.instance.registers_mut()[index] = value;
+        self.registers_mut()[index] = value;
     }
 
     fn access(&self, page: u32) -> Access {
-        self.instance.memory().access(page)
+        self.memory().access(page)
     }
 
     fn map(&mut self, page: u32, access: Access) {
-        self.instance.memory_mut().map(page, PAGE, access).expect("pages can be mapped");
+        self.memory_mut().map(page, PAGE, access).expect("pages can be mapped");
     }
 
     fn protect(&mut self, page: u32, access: Access) {
-        self.instance.memory_mut().protect(page, PAGE, access).expect("pages can be protected");
+        self.memory_mut().protect(page, PAGE, access).expect("pages can be protected");
     }
 
     fn write(&mut self, address: u32, bytes: &[u8]) {
-        self.instance.memory_mut().write(address, bytes).expect("the page is writable");
+        self.memory_mut().write(address, bytes).expect("the page is writable");
     }
 
     fn read(&mut self, page: u32, into: &mut [u8]) {
-        self.instance.memory().read(page, into).expect("the page is readable");
+        self.memory().read(page, into).expect("the page is readable");
     }
 }

@@ -12,7 +12,7 @@
 //! * It cannot be interrupted. A request to stop before the next run is answered here, and nothing runs.
 
 use crate::quirks::Quirk;
-use crate::{Case, Machine};
+use crate::{Case, Machine, Stopped};
 use polkavm::program::InstructionSetKind;
 use polkavm::{
     BackendKind, Config, Engine, GasMeteringKind, InterruptKind, MemoryProtection, Module, ModuleConfig, ProgramBlob,
@@ -103,6 +103,8 @@ impl<'c> Peer<'c> {
 }
 
 impl Machine for Peer<'_> {
+    type Guest = Self;
+
     fn run(&mut self) -> Exit {
         if std::mem::take(&mut self.interrupted) {
             self.pc = self.instance.next_program_counter().map_or(self.pc, |pc| pc.0);
@@ -143,6 +145,12 @@ impl Machine for Peer<'_> {
         self.interrupted = true;
     }
 
+    fn guest(&mut self) -> &mut Self {
+        self
+    }
+}
+
+impl Stopped for Peer<'_> {
     fn pc(&self) -> u32 {
         self.pc
     }

@@ -6,12 +6,20 @@ use pvm_ops::PAGE_SIZE;
 use pvm_runtime::{Access, Exit};
 use std::collections::BTreeSet;
 
-/// A guest on some engine, as a host sees it.
+/// What runs a guest.
 pub trait Machine {
+    /// The guest.
+    type Guest: Stopped;
     /// Runs until something stops the guest.
     fn run(&mut self) -> Exit;
     /// Asks the guest to stop before it runs on.
     fn interrupt(&mut self);
+    /// The guest, between runs.
+    fn guest(&mut self) -> &mut Self::Guest;
+}
+
+/// A guest on some engine that has stopped, as a host sees it.
+pub trait Stopped {
     /// The program counter of the last stop.
     fn pc(&self) -> u32;
     /// Goes on at another place.
@@ -54,41 +62,70 @@ pub struct Stop {
 /// Plays a case and returns what was observed at each stop.
 ///
 /// `gas_of_leg` can give a leg (a run between two stops, counted from 0) other gas than the case does.
-pub fn play(case: &Case, machine: &mut impl Machine, gas_of_leg: Option<(usize, u64)>) -> Vec<Stop> {
-    let mut pages = start(case, machine);
-    let mut stops = Vec::new();
+pub fn play<M: Machine>(case: &Case, machine: &mut M, gas_of_leg: Option<(usize, u64)>) -> Vec<Stop> {
+    let mut player = Player::start(case, machine.guest());
     loop {
-        if let Some((_, gas)) = gas_of_leg.filter(|&(leg, _)| leg == stops.len()) {
-            machine.set_gas(gas);
+        if let Some((_, gas)) = gas_of_leg.filter(|&(leg, _)| leg == player.stops.len()) {
+            machine.guest().set_gas(gas);
         }
         let exit = machine.run();
-        let memory = hash(machine, &pages);
-        let stop = Stop { exit, pc: machine.pc(), gas: machine.gas(), registers: machine.registers(), memory };
-        let step = case.script.get(stops.len());
-        stops.push(stop);
-        match step {
-            Some(step) if react(step, exit, machine, &mut pages) => {}
-            _ => return stops,
+        if !player.stopped(case, machine.guest(), exit) {
+            return player.stops;
+        }
+        if player.take_interruption() {
+            machine.interrupt();
         }
     }
 }
 
-fn start(case: &Case, machine: &mut impl Machine) -> BTreeSet<u32> {
+/// A case that is being played.
+#[derive(Debug)]
+pub(crate) struct Player {
+    pages: BTreeSet<u32>,
+    /// What was observed so far.
+    pub stops: Vec<Stop>,
+    interrupts: bool,
+}
+
+impl Player {
+    /// Brings the guest to the start.
+    pub(crate) fn start(case: &Case, guest: &mut impl Stopped) -> Player {
+        Player { pages: start(case, guest), stops: Vec::new(), interrupts: false }
+    }
+
+    /// Notes that the guest has stopped, and does what the script says. Returns whether the run goes on.
+    pub(crate) fn stopped(&mut self, case: &Case, guest: &mut impl Stopped, exit: Exit) -> bool {
+        let memory = hash(guest, &self.pages);
+        let stop = Stop { exit, pc: guest.pc(), gas: guest.gas(), registers: guest.registers(), memory };
+        let step = case.script.get(self.stops.len());
+        self.stops.push(stop);
+        let Some(step) = step else { return false };
+        self.interrupts = step.actions.iter().any(|action| matches!(action, Action::Interrupt));
+        react(step, exit, guest, &mut self.pages)
+    }
+
+    /// Whether the guest is to stop before it runs on.
+    pub(crate) fn take_interruption(&mut self) -> bool {
+        std::mem::take(&mut self.interrupts)
+    }
+}
+
+fn start(case: &Case, guest: &mut impl Stopped) -> BTreeSet<u32> {
     let mut pages = BTreeSet::new();
     for page in &case.pages {
-        machine.map(page.address, Access::ReadWrite);
-        machine.write(page.address, &initial_bytes(page.address));
-        machine.protect(page.address, page.access);
+        guest.map(page.address, Access::ReadWrite);
+        guest.write(page.address, &initial_bytes(page.address));
+        guest.protect(page.address, page.access);
         pages.insert(page.address);
     }
     if let Some((start, limit)) = case.heap {
         pages.extend((start / PAGE_SIZE..limit.div_ceil(PAGE_SIZE)).map(|page| page * PAGE_SIZE));
     }
     for (index, value) in case.registers.into_iter().enumerate() {
-        machine.set_register(index, value);
+        guest.set_register(index, value);
     }
-    machine.set_pc(case.pc);
-    machine.set_gas(case.gas);
+    guest.set_pc(case.pc);
+    guest.set_gas(case.gas);
     pages
 }
 
@@ -97,61 +134,62 @@ fn initial_bytes(page: u32) -> Vec<u8> {
 }
 
 /// Does what the script says; whether the run goes on.
-fn react(step: &Step, exit: Exit, machine: &mut impl Machine, pages: &mut BTreeSet<u32>) -> bool {
+fn react(step: &Step, exit: Exit, guest: &mut impl Stopped, pages: &mut BTreeSet<u32>) -> bool {
     match exit {
-        Exit::OutOfGas => machine.set_gas(machine.gas().saturating_add(step.gas)),
+        Exit::OutOfGas => guest.set_gas(guest.gas().saturating_add(step.gas)),
         Exit::PageFault { address } => {
             if let Some(access) = step.fault {
                 // A page that is there lacks only a right: what it holds must stay.
-                match machine.access(address) {
-                    Access::None => machine.map(address, access),
-                    _ => machine.protect(address, access),
+                match guest.access(address) {
+                    Access::None => guest.map(address, access),
+                    _ => guest.protect(address, access),
                 }
                 pages.insert(address);
             }
         }
         Exit::Halt | Exit::Panic => match step.restart {
-            Some(pc) => machine.set_pc(pc),
+            Some(pc) => guest.set_pc(pc),
             None => return false,
         },
         Exit::HostCall { .. } | Exit::Interrupted | Exit::Ecall | Exit::Trap { .. } => {}
     }
     for action in &step.actions {
         match *action {
-            Action::Register(index, value) => machine.set_register(index % REG_COUNT, value),
-            Action::Gas(gas) => machine.set_gas(gas),
-            Action::Pc(pc) => machine.set_pc(pc),
+            Action::Register(index, value) => guest.set_register(index % REG_COUNT, value),
+            Action::Gas(gas) => guest.set_gas(gas),
+            Action::Pc(pc) => guest.set_pc(pc),
             Action::Write(address, value) => {
                 let last = address.saturating_add(7);
-                let writable = |address| machine.access(address / PAGE_SIZE * PAGE_SIZE) == Access::ReadWrite;
+                let writable = |address| guest.access(address / PAGE_SIZE * PAGE_SIZE) == Access::ReadWrite;
                 if last - address == 7 && writable(address) && writable(last) {
-                    machine.write(address, &value.to_le_bytes());
+                    guest.write(address, &value.to_le_bytes());
                 }
             }
             Action::Map(page) => {
-                machine.map(page.address, page.access);
+                guest.map(page.address, page.access);
                 pages.insert(page.address);
             }
-            Action::Protect(page) if machine.access(page.address) != Access::None => {
-                machine.protect(page.address, page.access);
+            Action::Protect(page) if guest.access(page.address) != Access::None => {
+                guest.protect(page.address, page.access);
             }
             Action::Protect(_) => {}
-            Action::Unmap(page) => machine.map(page, Access::None),
-            Action::Interrupt => machine.interrupt(),
+            Action::Unmap(page) => guest.map(page, Access::None),
+            // That is for whoever runs the guest.
+            Action::Interrupt => {}
         }
     }
     true
 }
 
-fn hash(machine: &mut impl Machine, pages: &BTreeSet<u32>) -> u64 {
+fn hash(guest: &mut impl Stopped, pages: &BTreeSet<u32>) -> u64 {
     let mut bytes = [0; PAGE_SIZE as usize];
     let mut hash = 0;
     let mut mix = |word: u64| hash = (u64::rotate_left(hash, 5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for &page in pages {
-        let access = machine.access(page);
+        let access = guest.access(page);
         mix(u64::from(page) | access as u64);
         if access != Access::None {
-            machine.read(page, &mut bytes);
+            guest.read(page, &mut bytes);
             for word in bytes.chunks_exact(8) {
                 mix(word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
             }

@@ -22,6 +22,8 @@ pub struct Setting {
     pub displaced: bool,
     /// Whether runs begin with single steps.
     pub stepped: bool,
+    /// Whether a function answers host calls, so that runs do not end there.
+    pub answered: bool,
 }
 
 /// Room for two small regions: code is evicted all the time.
@@ -31,12 +33,16 @@ impl Setting {
     /// Every setting that is tested; those in which guests are interrupted are the last.
     pub fn all() -> Vec<Setting> {
         let mut all = Vec::new();
-        let setting = |threshold, region_limit, opt_level| {
-            let code_limit = Config::default().code_limit;
-            let fault_detection = FaultDetection::best();
-            let displaced = threshold == 2;
-            let (interrupted, stepped) = (false, false);
-            Setting { threshold, region_limit, opt_level, code_limit, fault_detection, interrupted, displaced, stepped }
+        let setting = |threshold, region_limit, opt_level| Setting {
+            threshold,
+            region_limit,
+            opt_level,
+            code_limit: Config::default().code_limit,
+            fault_detection: FaultDetection::best(),
+            interrupted: false,
+            displaced: threshold == 2,
+            stepped: false,
+            answered: false,
         };
         for region_limit in [1, 10, 1000] {
             for threshold in [0, 1, 2, 7] {
@@ -55,6 +61,14 @@ impl Setting {
             stepped: true,
             ..setting(threshold, region_limit, OptLevel::Speed)
         });
+        let answered = [
+            setting(0, 10, OptLevel::None),
+            setting(0, 1000, OptLevel::None),
+            setting(0, 1000, OptLevel::Speed),
+            setting(2, 1000, OptLevel::None),
+            Setting { code_limit: TWO_PAGES, ..setting(0, 10, OptLevel::None) },
+            Setting { fault_detection: FaultDetection::Checks, ..setting(0, 1000, OptLevel::None) },
+        ];
         let interrupted = [
             setting(0, 1, OptLevel::None),
             setting(0, 10, OptLevel::Speed),
@@ -65,6 +79,7 @@ impl Setting {
         all.extend(checked);
         all.extend(with_little_room);
         all.extend(stepped);
+        all.extend(answered.map(|setting| Setting { answered: true, ..setting }));
         all.extend(interrupted.map(|setting| Setting { interrupted: true, ..setting }));
         all
     }
@@ -82,6 +97,7 @@ impl std::fmt::Display for Setting {
         write!(f, "faults by {fault_detection:?}")?;
         f.write_str(if self.displaced { ", displaced" } else { "" })?;
         f.write_str(if self.stepped { ", stepped at first" } else { "" })?;
+        f.write_str(if self.answered { ", calls answered" } else { "" })?;
         f.write_str(if self.interrupted { ", interrupted" } else { "" })
     }
 }

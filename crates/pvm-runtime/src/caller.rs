@@ -1,7 +1,7 @@
 //! The guest, as a host function sees it.
 
-use crate::store::Parts;
-use crate::{CallError, Entry, Exit, HostStop, Instance, Linker, Memory};
+use crate::store::{Abi, Parts};
+use crate::{CallError, Entry, Exit, HostStop, Instance, Memory};
 use pvm_gas::GasModel;
 use pvm_ops::MemoryFault;
 
@@ -12,8 +12,9 @@ use pvm_ops::MemoryFault;
 /// the fault instead, and knows more.
 #[derive(Debug)]
 pub struct Caller<'a, T> {
-    pub(crate) parts: &'a mut Parts<T>,
-    pub(crate) linker: &'a Linker<T>,
+    parts: &'a mut Parts<T>,
+    /// Where the guest was when the function could take it elsewhere for the first time.
+    pub(crate) left_at: Option<u32>,
 }
 
 fn panic(_: MemoryFault) -> HostStop {
@@ -26,6 +27,11 @@ fn address(value: u64) -> Result<u32, HostStop> {
 }
 
 impl<T> Caller<'_, T> {
+    #[inline]
+    pub(crate) fn new(parts: &mut Parts<T>) -> Caller<'_, T> {
+        Caller { parts, left_at: None }
+    }
+
     /// The host's data.
     #[inline]
     pub fn data(&self) -> &T {
@@ -47,7 +53,9 @@ impl<T> Caller<'_, T> {
     /// The instance, to be changed.
     #[inline]
     pub fn instance_mut(&mut self) -> &mut Instance {
-        &mut self.parts.instance
+        let instance = &mut self.parts.instance;
+        self.left_at.get_or_insert(instance.pc());
+        instance
     }
 
     /// The guest's memory.
@@ -86,13 +94,14 @@ impl<T> Caller<'_, T> {
     /// RISC-V, zero-extended.
     #[inline]
     pub fn argument(&self, index: usize) -> u64 {
-        self.parts.abi().argument(&self.parts.instance, index)
+        let instance = &self.parts.instance;
+        Abi::ask(instance, |abi| abi.argument(instance, index))
     }
 
     /// Sets the result of the call: register 7, or `a0`.
     #[inline]
     pub fn set_result(&mut self, value: u64) {
-        self.set_register(self.parts.abi().first_argument, value);
+        self.set_register(Abi::ask(&self.parts.instance, |abi| abi.first_argument), value);
     }
 
     /// The gas that is left.
@@ -112,6 +121,10 @@ impl<T> Caller<'_, T> {
         if instance.module().gas_model() == GasModel::None {
             return Ok(());
         }
+        if instance.charge(cost) {
+            return Ok(());
+        }
+        let instance = self.instance_mut();
         let left = instance.gas().checked_sub(cost);
         instance.set_gas(left.unwrap_or_default());
         left.map(|_| ()).ok_or(HostStop::Exit(Exit::OutOfGas))
@@ -162,7 +175,8 @@ impl<T> Caller<'_, T> {
     ///
     /// As [`crate::Store::call`]. Handed on with `?`, what stopped the function ends the outer run, too.
     pub fn call<'e>(&mut self, entry: impl Into<Entry<'e>>, arguments: &[u64]) -> Result<u64, CallError> {
-        self.parts.call(self.linker, entry.into(), arguments)
+        self.left_at.get_or_insert(self.parts.instance.pc());
+        self.parts.call(entry.into(), arguments)
     }
 
     /// Runs another guest on behalf of this one: whatever interrupts this one stops that one with [`Exit::Interrupted`], too. A

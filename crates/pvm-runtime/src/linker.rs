@@ -1,11 +1,17 @@
 //! Host functions, and which call of a guest means which of them.
 
+#[cfg(feature = "cranelift")]
+use crate::store::Parts;
 use crate::{Caller, Exit, Module};
+#[cfg(feature = "cranelift")]
+use pvm_vm::{Answer, Answers};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::{self, Debug, Formatter};
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "cranelift")]
+use std::sync::OnceLock;
 
 /// Why a guest does not go on after a call of its host.
 #[derive(Debug)]
@@ -49,14 +55,38 @@ type Asynchronous<T> = dyn for<'a> Fn(&'a mut Caller<'_, T>, u64) -> HostFuture<
 
 /// A host function.
 pub(crate) enum Function<T> {
-    Immediate(Arc<Immediate<T>>),
+    Immediate {
+        function: Arc<Immediate<T>>,
+        /// The same, as machine code calls it.
+        #[cfg(feature = "cranelift")]
+        answer: Answer<Parts<T>>,
+    },
     Asynchronous(Arc<Asynchronous<T>>),
+}
+
+impl<T> Function<T> {
+    fn immediate(function: impl Fn(&mut Caller<'_, T>, u64) -> HostResult + Send + Sync + 'static) -> Function<T> {
+        let function = Arc::new(function);
+        Function::Immediate {
+            #[cfg(feature = "cranelift")]
+            answer: Parts::answer(Arc::clone(&function)),
+            function,
+        }
+    }
 }
 
 impl<T> Clone for Function<T> {
     fn clone(&self) -> Function<T> {
         match self {
-            Function::Immediate(function) => Function::Immediate(Arc::clone(function)),
+            Function::Immediate {
+                function,
+                #[cfg(feature = "cranelift")]
+                answer,
+            } => Function::Immediate {
+                function: Arc::clone(function),
+                #[cfg(feature = "cranelift")]
+                answer: answer.clone(),
+            },
             Function::Asynchronous(function) => Function::Asynchronous(Arc::clone(function)),
         }
     }
@@ -78,11 +108,28 @@ struct Functions<T> {
     numbered: Vec<(u64, Function<T>)>,
     named: BTreeMap<String, Function<T>>,
     other: Option<Function<T>>,
+    /// What machine code calls by itself, where no function has a name: made when first needed.
+    #[cfg(feature = "cranelift")]
+    answers: OnceLock<Arc<Answers<Parts<T>>>>,
 }
 
+/// Nothing that is made of the functions is cloned: a clone is made to be changed.
 impl<T> Clone for Functions<T> {
     fn clone(&self) -> Functions<T> {
-        Functions { numbered: self.numbered.clone(), named: self.named.clone(), other: self.other.clone() }
+        let Functions { numbered, named, other, .. } = self;
+        Functions { numbered: numbered.clone(), named: named.clone(), other: other.clone(), ..Functions::default() }
+    }
+}
+
+impl<T> Default for Functions<T> {
+    fn default() -> Functions<T> {
+        Functions {
+            numbered: Vec::new(),
+            named: BTreeMap::new(),
+            other: None,
+            #[cfg(feature = "cranelift")]
+            answers: OnceLock::new(),
+        }
     }
 }
 
@@ -94,7 +141,7 @@ impl<T> Clone for Linker<T> {
 
 impl<T> Debug for Linker<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Functions { numbered, named, other } = &*self.functions;
+        let Functions { numbered, named, other, .. } = &*self.functions;
         f.debug_struct("Linker")
             .field("numbers", &numbered.iter().map(|(number, _)| number).collect::<Vec<_>>())
             .field("names", &named.keys().collect::<Vec<_>>())
@@ -105,8 +152,7 @@ impl<T> Debug for Linker<T> {
 
 impl<T> Default for Linker<T> {
     fn default() -> Linker<T> {
-        let functions = Functions { numbered: Vec::new(), named: BTreeMap::new(), other: None };
-        Linker { functions: Arc::new(functions) }
+        Linker { functions: Arc::default() }
     }
 }
 
@@ -125,8 +171,16 @@ impl<T> Linker<T> {
         Linker::default()
     }
 
+    /// The functions, to be changed.
+    fn functions(&mut self) -> &mut Functions<T> {
+        let functions = Arc::make_mut(&mut self.functions);
+        #[cfg(feature = "cranelift")]
+        functions.answers.take();
+        functions
+    }
+
     fn number(&mut self, number: u64, function: Function<T>) -> &mut Linker<T> {
-        let numbered = &mut Arc::make_mut(&mut self.functions).numbered;
+        let numbered = &mut self.functions().numbered;
         match numbered.binary_search_by_key(&number, |(number, _)| *number) {
             Ok(at) => numbered[at].1 = function,
             Err(at) => numbered.insert(at, (number, function)),
@@ -140,7 +194,7 @@ impl<T> Linker<T> {
         number: u64,
         function: impl Fn(&mut Caller<'_, T>) -> HostResult + Send + Sync + 'static,
     ) -> &mut Linker<T> {
-        self.number(number, Function::Immediate(Arc::new(move |caller, _| function(caller))))
+        self.number(number, Function::immediate(move |caller, _| function(caller)))
     }
 
     /// The function that is called by a name, where the container lists its imports (`.polkavm`). Names come before numbers.
@@ -149,8 +203,7 @@ impl<T> Linker<T> {
         name: &str,
         function: impl Fn(&mut Caller<'_, T>) -> HostResult + Send + Sync + 'static,
     ) -> &mut Linker<T> {
-        let function = Function::Immediate(Arc::new(move |caller: &mut Caller<'_, T>, _| function(caller)));
-        Arc::make_mut(&mut self.functions).named.insert(name.to_owned(), function);
+        self.functions().named.insert(name.to_owned(), Function::immediate(move |caller, _| function(caller)));
         self
     }
 
@@ -159,7 +212,7 @@ impl<T> Linker<T> {
         &mut self,
         function: impl Fn(&mut Caller<'_, T>, u64) -> HostResult + Send + Sync + 'static,
     ) -> &mut Linker<T> {
-        Arc::make_mut(&mut self.functions).other = Some(Function::Immediate(Arc::new(function)));
+        self.functions().other = Some(Function::immediate(function));
         self
     }
 
@@ -185,9 +238,32 @@ impl<T> Linker<T> {
     /// The function that a call of this number means to a program.
     #[inline]
     pub(crate) fn find(&self, module: &Module, number: u64) -> Option<&Function<T>> {
-        let Functions { numbered, named, other } = &*self.functions;
+        let Functions { numbered, named, other, .. } = &*self.functions;
         let is_named = !named.is_empty();
         let by_name = if is_named { module.import(number).and_then(|name| named.get(name)) } else { None };
         by_name.or_else(|| by_number(numbered, number)).or(other.as_ref())
     }
+
+    /// What machine code of a program calls by itself. `known` is what was returned for the program last.
+    #[cfg(feature = "cranelift")]
+    #[inline]
+    pub(crate) fn answers(&self, module: &Module, known: &mut Option<NamedAnswers<T>>) -> Arc<Answers<Parts<T>>> {
+        let make = || {
+            Arc::new(Answers::new(|number| match self.find(module, number) {
+                Some(Function::Immediate { answer, .. }) => Some(answer.clone()),
+                _ => None,
+            }))
+        };
+        if self.functions.named.is_empty() {
+            return Arc::clone(self.functions.answers.get_or_init(make));
+        }
+        match known {
+            Some((of, answers)) if of.is_same(module) => Arc::clone(answers),
+            _ => Arc::clone(&known.insert((module.clone(), make())).1),
+        }
+    }
 }
+
+/// What machine code of a program calls by itself, where functions have names.
+#[cfg(feature = "cranelift")]
+pub(crate) type NamedAnswers<T> = (Module, Arc<Answers<Parts<T>>>);

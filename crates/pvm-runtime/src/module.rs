@@ -187,6 +187,12 @@ impl Module {
         if is_usual { LOWEST_ADDRESS } else { 0 }
     }
 
+    /// Whether this is a clone of the other one.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn is_same(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     #[inline]
     fn pvm(&self) -> Option<&Pvm> {
         match &self.shared.guest {

@@ -87,6 +87,13 @@ pub(crate) fn stats(cache: &CodeCache) -> CompileStats {
     }
 }
 
+/// The number of the host call at `pc`, at which machine code of the module has stopped, and where the guest goes on behind it.
+#[cold]
+pub(crate) fn host_call(module: &Module, pc: u32) -> (i32, u32) {
+    let call = module.shared.guest.cells().host_call(pc);
+    call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"))
+}
+
 /// How an instance decides between machine code and the interpreter.
 #[derive(Debug)]
 pub(crate) struct Tier {
@@ -183,8 +190,7 @@ impl Tier {
 
     #[cold]
     fn note_call(&mut self, module: &Module, pc: u32) -> i32 {
-        let call = module.shared.guest.cells().host_call(pc);
-        let (id, next) = call.unwrap_or_else(|| unreachable!("compiled code took {pc} for a host call"));
+        let (id, next) = host_call(module, pc);
         let paid = module.gas_model().charges_blocks();
         self.calls.resize(CALLS, Call::NONE);
         self.calls[slot(pc)] = Call { pc, id, next: (next, paid), back: None };

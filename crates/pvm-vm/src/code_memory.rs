@@ -3,6 +3,7 @@
 //! Machine code is written into fresh pages, which then become executable and are never written again. A page belongs to
 //! one function, so dropping the function gives its pages back while others run.
 
+use crate::context::Links;
 use crate::faults::Landings;
 use crate::{Context, FaultDetection, Landing, Memory};
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
@@ -94,8 +95,8 @@ impl CompiledFunction {
     /// # Safety
     ///
     /// `entry` is the address of a function in those pages that takes a pointer to a [`Context`] and a number, in the C
-    /// convention of the host, and returns a number. It touches nothing but the context, as many words
-    /// as there are from the context's pointer to jump entries, the interrupt flag and the tripwire unless it is metered, and
+    /// convention of the host, and returns a number. It calls nothing but what the context names ([`Context::ANSWERS`]), as is
+    /// said there. It touches nothing but the context, as many words as there are from the context's pointer to jump entries, the interrupt flag and the tripwire unless it is metered, and
     /// guest memory: under
     /// [`FaultDetection::Checks`] where the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at
     /// guest addresses, by instructions whose landings are given, as are those of the tripwire: each of them in the function and
@@ -114,7 +115,8 @@ impl CompiledFunction {
         CompiledFunction { entry, pages: memory.take(), jump_entries, detection, is_metered, landings }
     }
 
-    /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns.
+    /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns. It
+    /// does so at each host call.
     ///
     /// # Panics
     ///
@@ -122,15 +124,36 @@ impl CompiledFunction {
     /// announced.
     #[inline]
     pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory) -> u64 {
+        self.assert_suits(memory);
+        // Compiled code that has called its host, which has us run, goes on with what it has there.
+        let outer = context.is_answered().then(|| context.links());
+        context.set_links(Links::unanswered(memory.base(), memory.rights(), self.jump_entries.as_ptr()));
+        // The contract of `new` holds: every pointer is that of a reference that lives through the call.
+        let result = self.enter(entry, context, memory.base());
+        if let Some(outer) = outer {
+            context.set_links(outer);
+        }
+        result
+    }
+
+    #[inline]
+    pub(crate) fn assert_suits(&self, memory: &Memory) {
         assert!(memory.detection() == self.detection, "the memory is made for other compiled code");
         assert!(self.is_metered || memory.announces_interrupts(), "the memory does not announce interrupts");
-        context.memory = memory.base();
-        context.rights = memory.rights();
-        context.jump_entries = self.jump_entries.as_ptr();
-        // The contract of `new` holds: every pointer is that of a reference that lives through the call.
+    }
+
+    /// The word of the first entry of the jump table.
+    #[inline]
+    pub(crate) fn jump_entries(&self) -> *const AtomicU64 {
+        self.jump_entries.as_ptr()
+    }
+
+    /// Calls the function. The links of the context, and guest memory at `base`, are good as long as it runs.
+    #[inline]
+    pub(crate) fn enter(&self, entry: u64, context: *mut Context, base: *mut u8) -> u64 {
         match self.detection {
             FaultDetection::Checks => (self.entry)(context, entry),
-            FaultDetection::Signals => self.watched(memory.base() as usize, || (self.entry)(context, entry)),
+            FaultDetection::Signals => self.watched(base as usize, || (self.entry)(context, entry)),
         }
     }
 
@@ -141,7 +164,7 @@ impl CompiledFunction {
         if self.landings.len() == 0 {
             return call();
         }
-        crate::segment::with_base(base, || self.landings.watch(call))
+        crate::segment::with_base(base, Landings::is_any_watched, || self.landings.watch(call))
     }
 
     #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]

@@ -1,6 +1,7 @@
 //! What compiled code works on.
 
 use pvm_ops::{Reg, State};
+use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::AtomicU64;
 
@@ -17,16 +18,78 @@ pub struct Context {
     pub(crate) jump_entries: *const AtomicU64,
     /// The dynamic jump by which compiled code was left, where jumps are direct; [`Context::NO_JUMP`] for returns.
     pub jump: u32,
+    pub(crate) answers: *const HostFunction,
+    /// What host functions work on; null unless calls are answered.
+    pub(crate) session: *mut c_void,
+    /// The number of the run whose calls are answered, which no other run has; 0 if there is none.
+    pub(crate) run: u64,
 }
+
+/// What compiled code calls at a host call.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct HostFunction {
+    /// Takes the context, `data`, and the number of the call. Compiled code goes on behind the call if this returns 0, and
+    /// returns at once if not.
+    pub call: extern "C" fn(*mut Context, *const c_void, u64) -> u64,
+    pub data: *const c_void,
+}
+
+// SAFETY: whoever makes one with data owns data that threads may share (`answering`).
+unsafe impl Send for HostFunction {}
+// SAFETY: as above.
+unsafe impl Sync for HostFunction {}
+
+impl HostFunction {
+    /// Nobody answers: compiled code returns to whoever has called it.
+    pub(crate) const NONE: HostFunction = HostFunction { call: nobody, data: null() };
+}
+
+extern "C" fn nobody(_: *mut Context, _: *const c_void, _: u64) -> u64 {
+    1
+}
+
+/// No function for any number.
+static NOBODY: [HostFunction; Context::ANSWERS_LEN] = [HostFunction::NONE; Context::ANSWERS_LEN];
 
 impl Default for Context {
     fn default() -> Context {
-        Context { state: State::default(), memory: null_mut(), rights: null(), jump_entries: null(), jump: 0 }
+        Context {
+            state: State::default(),
+            memory: null_mut(),
+            rights: null(),
+            jump_entries: null(),
+            jump: 0,
+            answers: NOBODY.as_ptr(),
+            session: null_mut(),
+            run: 0,
+        }
     }
 }
 
-// SAFETY: the pointers are set anew from live references before each use (`CompiledFunction::call`); between calls they
-// are numbers.
+/// What one run of compiled code finds in the context beside the guest's state.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "jit"), allow(dead_code))]
+pub(crate) struct Links {
+    pub memory: *mut u8,
+    pub rights: *const u8,
+    pub jump_entries: *const AtomicU64,
+    pub answers: *const HostFunction,
+    pub session: *mut c_void,
+    pub run: u64,
+}
+
+impl Links {
+    /// Links of a run whose host calls nobody answers.
+    #[cfg_attr(not(feature = "jit"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn unanswered(memory: *mut u8, rights: *const u8, jump_entries: *const AtomicU64) -> Links {
+        Links { memory, rights, jump_entries, answers: NOBODY.as_ptr(), session: null_mut(), run: 0 }
+    }
+}
+
+// SAFETY: the pointers are set anew from live references before each use (`CompiledFunction::call`, `answering`); between
+// calls they are numbers.
 unsafe impl Send for Context {}
 // SAFETY: as above.
 unsafe impl Sync for Context {}
@@ -53,6 +116,53 @@ impl Context {
     pub const NO_JUMP: u32 = u32::MAX;
     /// The offset of [`Context::jump`].
     pub const JUMP: i32 = std::mem::offset_of!(Context, jump) as i32;
+    /// The offset of the pointer to the functions for host calls.
+    pub const ANSWERS: i32 = std::mem::offset_of!(Context, answers) as i32;
+    /// How many there are.
+    pub const ANSWERS_LEN: usize = 128;
+
+    /// Where what a host call of this number needs is from there on, in bytes: the function to call, in the C convention of the
+    /// host, and the second of its arguments. The first is the context, the third the number. It returns 0 if compiled code is
+    /// to go on behind the call: then the state may have changed, all of it but the program counter. If not, the context may
+    /// be gone. `None` if there is no function for the number.
+    pub const fn offsets_of_answer(number: i32) -> Option<[i32; 2]> {
+        if number < 0 || number as usize >= Context::ANSWERS_LEN {
+            return None;
+        }
+        let start = number * size_of::<HostFunction>() as i32;
+        Some([
+            start + std::mem::offset_of!(HostFunction, call) as i32,
+            start + std::mem::offset_of!(HostFunction, data) as i32,
+        ])
+    }
+
     /// The offset of [`State::pc`].
     pub const PC: i32 = std::mem::offset_of!(Context, state.pc) as i32;
+
+    /// Whether compiled code runs on this, and somebody answers its host calls.
+    #[cfg_attr(not(feature = "jit"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn is_answered(&self) -> bool {
+        self.run != 0
+    }
+
+    #[cfg_attr(not(feature = "jit"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn links(&self) -> Links {
+        let Context { memory, rights, jump_entries, answers, session, run, .. } = *self;
+        Links { memory, rights, jump_entries, answers, session, run }
+    }
+
+    #[cfg_attr(not(feature = "jit"), allow(dead_code))]
+    #[inline]
+    pub(crate) fn set_links(&mut self, links: Links) {
+        Links {
+            memory: self.memory,
+            rights: self.rights,
+            jump_entries: self.jump_entries,
+            answers: self.answers,
+            session: self.session,
+            run: self.run,
+        } = links;
+    }
 }

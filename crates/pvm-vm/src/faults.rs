@@ -69,6 +69,12 @@ impl Landings {
         })
     }
 
+    /// Whether this thread is in such a function, which has called its host then.
+    #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code))]
+    pub(crate) fn is_any_watched() -> bool {
+        !signal::RUNNING.get().is_null()
+    }
+
     /// Where to go on after the instruction at this address was refused its access.
     #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code))]
     fn find(&self, address: usize) -> Option<usize> {

@@ -11,6 +11,7 @@
 //! | `code_pages` | code in guest memory, and what of it has changed |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
+//! | `answering` | host calls that are answered without leaving compiled code |
 //! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`return_large_allocations`] | a setting of the heap |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
@@ -42,10 +43,14 @@ mod typed;
 #[cfg(feature = "jit")]
 mod announcement;
 #[cfg(feature = "jit")]
+mod answering;
+#[cfg(feature = "jit")]
 mod code_memory;
 
 #[cfg(feature = "jit")]
 pub use announcement::Announcement;
+#[cfg(feature = "jit")]
+pub use answering::{Answer, Answers, Ended, Host, LastAnswer};
 #[cfg(feature = "jit")]
 pub use code_memory::{CodeMemory, CompiledFunction};
 pub use context::Context;

@@ -62,6 +62,9 @@ pub struct Memory {
     /// Where the address space goes when the guest does.
     pool: Option<Arc<Pool>>,
     pub(crate) code: CodePages,
+    /// The number of the run on it whose host calls are answered; 0 if there is none.
+    #[cfg_attr(not(feature = "jit"), allow(dead_code))]
+    pub(crate) run: u64,
 }
 
 // SAFETY: the pointer leads into the reservation, which moves along. What others share of that is what interrupts a run.

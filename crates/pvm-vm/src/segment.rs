@@ -6,7 +6,7 @@
 //! when threads are switched.
 //!
 //! What we set stays set when compiled code returns, as setting it costs more than a call; what others had set is
-//! restored.
+//! restored, and what compiled code relies on that has called its host and goes on afterwards.
 
 use std::arch::asm;
 use std::cell::Cell;
@@ -28,9 +28,10 @@ thread_local! {
     static OURS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Calls with the base of GS at this address. Only where it can be set.
+/// Calls with the base of GS at this address. Only where it can be set. `is_nested` says whether other compiled code goes on
+/// afterwards.
 #[inline]
-pub(crate) fn with_base<T>(base: usize, call: impl FnOnce() -> T) -> T {
+pub(crate) fn with_base<T>(base: usize, is_nested: impl FnOnce() -> bool, call: impl FnOnce() -> T) -> T {
     debug_assert!(is_available(), "the host does not let programs set the base of GS");
     let former = get();
     if former != base {
@@ -39,8 +40,9 @@ pub(crate) fn with_base<T>(base: usize, call: impl FnOnce() -> T) -> T {
     let result = call();
     if former != base {
         let is_ours = former == 0 || former == OURS.get();
-        OURS.set(base);
-        if !is_ours {
+        if is_ours && !is_nested() {
+            OURS.set(base);
+        } else {
             set(former);
         }
     }
@@ -71,15 +73,17 @@ mod tests {
         if !is_available() {
             return;
         }
+        let outermost = || false;
         set(0x1000);
-        assert_eq!(with_base(0x2000, get), 0x2000);
+        assert_eq!(with_base(0x2000, outermost, get), 0x2000);
         assert_eq!(get(), 0x1000, "it was somebody's");
         set(0);
-        assert_eq!(with_base(0x2000, get), 0x2000);
+        assert_eq!(with_base(0x2000, outermost, get), 0x2000);
         assert_eq!(get(), 0x2000, "it was nobody's");
-        assert_eq!(with_base(0x3000, get), 0x3000);
+        assert_eq!(with_base(0x3000, outermost, get), 0x3000);
         assert_eq!(get(), 0x3000, "it was ours");
-        assert_eq!(with_base(0x3000, || with_base(0x2000, get)), 0x2000);
+        let inner = || (with_base(0x2000, || true, get), get());
+        assert_eq!(with_base(0x4000, outermost, inner), (0x2000, 0x4000), "who called it goes on");
         set(0);
     }
 }

@@ -31,6 +31,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         });
     }
 
+    /// The same behind a host call that was answered. Whoever answers looks whether the run is to stop.
+    pub(super) fn check_behind_call(&mut self, id: BlockId, bound: u64) {
+        if self.metering.model == GasModel::None {
+            return;
+        }
+        let block = *self.blocks.get(id);
+        let exit = self.exit_when_short(&block);
+        self.leave_if_short(bound, |this| {
+            let exit = this.builder.ins().iconst(I64, exit.code());
+            let pc = this.builder.ins().iconst(I32, i64::from(block.start));
+            this.leave(exit, pc);
+        });
+    }
+
     /// Takes a cold way if a run cannot go on without comparing again until so much is spent, or is to stop.
     fn leave_if_short(&mut self, bound: u64, cold: impl FnOnce(&mut Self)) {
         match (self.metering.model, self.faults.detection) {

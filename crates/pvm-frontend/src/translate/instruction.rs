@@ -99,7 +99,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Inst::StoreConditional { dst, value, address } => {
                 self.store_conditional(current, index, dst, value, address);
             }
-            Inst::HostCall { .. } => self.exit(Exit::HostCall, pc),
+            Inst::HostCall { id } => self.host_call(pc, id),
             Inst::Sbrk { .. } => self.exit(Exit::Sbrk, pc),
             Inst::Raise { .. } | Inst::TrapReturn | Inst::Control { .. } | Inst::CodeFence => {
                 self.exit(Exit::System, pc)

@@ -13,6 +13,7 @@
 mod atomic;
 mod direct;
 mod gas;
+mod host_call;
 mod instruction;
 mod jumps;
 mod products;
@@ -295,12 +296,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         } else {
             self.load_all(0);
         }
-        if self.metering.model != GasModel::None {
-            self.def_loaded(self.gas, Context::GAS);
-        }
-        if self.metering.count_instructions {
-            self.def_loaded(self.instructions, Context::INSTRUCTIONS);
-        }
+        self.load_counters();
         let number = self.builder.ins().ireduce(I32, number);
         let ways_in: Vec<_> = self.region.entries.iter().map(|_| self.builder.create_block()).collect();
         // Whoever passes the number takes it from the region, so the default is as good as any.
@@ -330,8 +326,17 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.seal_block(short);
         self.builder.switch_to_block(short);
         let (exit, pc) = (self.builder.block_params(short)[0], self.builder.block_params(short)[1]);
-        self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
-        self.builder.ins().return_(&[exit]);
+        self.leave(exit, pc);
+    }
+
+    /// Loads the variables of what is counted from the context.
+    fn load_counters(&mut self) {
+        if self.metering.model != GasModel::None {
+            self.def_loaded(self.gas, Context::GAS);
+        }
+        if self.metering.count_instructions {
+            self.def_loaded(self.instructions, Context::INSTRUCTIONS);
+        }
     }
 
     /// Loads the variables of all registers but these from the context, and puts them where they are parked unless the region
@@ -390,6 +395,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn leave_by(&mut self, funnel: ir::Block, parked: u32) {
         self.builder.switch_to_block(funnel);
         let (exit, pc) = (self.builder.block_params(funnel)[0], self.builder.block_params(funnel)[1]);
+        self.store_state(parked);
+        self.leave(exit, pc);
+    }
+
+    /// Stores the registers that the region writes, of which these are parked, and what is counted in the context.
+    fn store_state(&mut self, parked: u32) {
         let written = self.written;
         for reg in Reg::ALL.into_iter().filter(|reg| written & reg.bit() != 0) {
             let value = match parked & reg.bit() == 0 {
@@ -410,6 +421,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             let value = self.builder.use_var(variable);
             self.builder.ins().store(context_flags(), value, self.context, offset);
         }
+    }
+
+    /// Returns at a program counter, with everything else in the context as it is.
+    fn leave(&mut self, exit: Value, pc: Value) {
         self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
         self.builder.ins().return_(&[exit]);
     }

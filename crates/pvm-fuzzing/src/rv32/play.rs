@@ -62,18 +62,19 @@ fn start(case: &Case, guest: &mut Ours) {
 
 /// Does what the script says; whether the run goes on.
 fn react(case: &Case, step: &Step, exit: Exit, guest: &mut Ours, pages: &mut BTreeSet<u32>) -> bool {
+    let instance = guest.instance_mut();
     match exit {
-        Exit::OutOfGas => guest.set_gas(guest.gas().saturating_add(step.gas)),
+        Exit::OutOfGas => instance.set_gas(instance.gas().saturating_add(step.gas)),
         Exit::Trap { trap, value } => match step.trap {
             Answer::End => return false,
             Answer::Again => {}
-            Answer::GoTo(pc) => guest.set_pc(pc),
-            Answer::Skip(bytes) => guest.set_pc(guest.pc().wrapping_add(bytes)),
+            Answer::GoTo(pc) => instance.set_pc(pc),
+            Answer::Skip(bytes) => instance.set_pc(instance.pc().wrapping_add(bytes)),
             Answer::Grant(access) if matches!(trap, Trap::LoadFault | Trap::StoreFault | Trap::FetchFault) => {
                 let page = value / PAGE_SIZE * PAGE_SIZE;
                 // A page that is there lacks only a right: what it holds must stay.
-                let is_there = guest.access(page) != Access::None;
-                let memory = guest.instance_mut().memory_mut();
+                let is_there = instance.memory().access(page) != Access::None;
+                let memory = instance.memory_mut();
                 let change = if is_there { memory.protect(page, PAGE, access) } else { memory.map(page, PAGE, access) };
                 pages.insert(page);
                 return change.is_ok();

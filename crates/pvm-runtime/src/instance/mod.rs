@@ -173,6 +173,12 @@ impl Instance {
         source(&self.module, self.cells()).fetch(&self.memory, pc)
     }
 
+    /// Whether the guest is a RISC-V program.
+    #[inline]
+    pub(crate) fn is_riscv(&self) -> bool {
+        self.riscv.is_some()
+    }
+
     /// The module.
     #[inline]
     pub fn module(&self) -> &Module {
@@ -233,6 +239,16 @@ impl Instance {
     pub fn set_gas(&mut self, gas: u64) {
         self.context.state.gas = gas;
         self.reserve = 0;
+    }
+
+    /// Takes gas, if there is that much where a run takes it from first.
+    #[inline]
+    pub(crate) fn charge(&mut self, cost: u64) -> bool {
+        let left = self.context.state.gas.checked_sub(cost);
+        if let Some(left) = left {
+            self.context.state.gas = left;
+        }
+        left.is_some()
     }
 
     /// The guest's memory.
@@ -307,15 +323,13 @@ impl Instance {
     #[inline]
     pub(crate) fn resume(&mut self) -> Exit {
         #[cfg(feature = "cranelift")]
-        match self.resume_native() {
-            native::Resumed::HostCall(id) => return Exit::HostCall { id },
-            native::Resumed::Left(exit) => {
-                if let Some(exit) = self.left(exit) {
-                    return exit;
-                }
-            }
-            native::Resumed::No => {}
+        if let Some(exit) = self.resume_native() {
+            return self.resume_from(exit);
         }
+        self.resume_to_the_end()
+    }
+
+    fn resume_to_the_end(&mut self) -> Exit {
         loop {
             if let Some(exit) = self.resume_for(u64::MAX) {
                 return exit;

@@ -2,7 +2,8 @@
 
 use super::{Exit, Instance, source};
 use crate::source::Source;
-use crate::tier::Tier;
+use crate::tier::{Tier, host_call};
+use pvm_codegen::HeldPlace;
 use pvm_frontend::Exit as Native;
 use pvm_gas::GasModel;
 use pvm_ops::{Fetched, Inst, Memory};
@@ -28,16 +29,6 @@ pub(super) enum End {
     EnvironmentCall,
     /// The run ends.
     Exit(Exit),
-}
-
-/// What came of a run that went on behind a host call at once.
-pub(super) enum Resumed {
-    /// The guest has made the next call, of this number.
-    HostCall(u64),
-    /// Machine code was left otherwise.
-    Left(Native),
-    /// It did not.
-    No,
 }
 
 impl Instance {
@@ -101,34 +92,81 @@ impl Instance {
         }
     }
 
-    /// Goes on behind a host call in machine code that is held: what a run does that is resumed, without all that is not
-    /// needed then.
+    /// Goes on behind a host call in machine code that is held, if it can: what a run does that is resumed, without all that is
+    /// not needed then. Says why machine code has returned.
     #[inline]
-    pub(super) fn resume_native(&mut self) -> Resumed {
-        let Instance { module, context, memory, tier: Some(tier), stats, .. } = self else { return Resumed::No };
-        if !self.at_host_call || memory.is_interrupted() {
-            return Resumed::No;
+    pub(super) fn resume_native(&mut self) -> Option<Native> {
+        if !self.may_go_on() {
+            return None;
         }
-        let Some(place) = tier.back(context.state.pc) else { return Resumed::No };
-        // What no slice has been given yet stays where it is from one host call to the next.
-        let slice = self.pace.slice(true);
-        if context.state.gas > slice {
-            self.reserve += context.state.gas - slice;
-            context.state.gas = slice;
-        }
-        let exit = place.run(context, memory);
+        let Instance { context, memory, tier: Some(tier), stats, .. } = self else { return None };
+        let place = tier.back(context.state.pc)?;
         stats.native_entries += 1;
-        if exit != Native::HostCall {
-            self.at_host_call = false;
-            return Resumed::Left(exit);
+        Some(place.run(context, memory))
+    }
+
+    /// Runs on from where machine code has returned that went on behind a host call.
+    #[inline]
+    pub(crate) fn resume_from(&mut self, exit: Native) -> Exit {
+        if exit == Native::HostCall {
+            let Instance { module, context, tier, .. } = self;
+            context.state.paid = false;
+            let id = match tier {
+                Some(tier) => tier.host_call(module, context.state.pc),
+                None => host_call(module, context.state.pc).0,
+            };
+            return Exit::HostCall { id: id as u64 };
         }
-        context.state.paid = false;
-        Resumed::HostCall(tier.host_call(module, context.state.pc) as u64)
+        self.at_host_call = false;
+        self.left(exit).unwrap_or_else(|| self.resume_to_the_end())
+    }
+
+    /// Whether the guest is at a host call behind which it can go on at once. What no slice has been given yet stays where it is
+    /// from one host call to the next.
+    #[inline]
+    fn may_go_on(&mut self) -> bool {
+        if !self.at_host_call || self.memory.is_interrupted() {
+            return false;
+        }
+        let slice = self.pace.slice(true);
+        let gas = &mut self.context.state.gas;
+        if *gas > slice {
+            self.reserve += *gas - slice;
+            *gas = slice;
+        }
+        true
+    }
+
+    /// The place behind the host call at which the guest is, if it can go on there at once.
+    #[inline]
+    pub(crate) fn place_behind_call(&mut self) -> Option<HeldPlace> {
+        if !self.may_go_on() {
+            return None;
+        }
+        let place = self.tier.as_mut()?.back(self.context.state.pc).cloned();
+        self.stats.native_entries += u64::from(place.is_some());
+        place
+    }
+
+    /// Whether machine code goes on that has called a host function. That may have taken the guest elsewhere if this says where it
+    /// was.
+    #[inline]
+    pub(crate) fn goes_on(&mut self, left_at: Option<u32>) -> bool {
+        match left_at {
+            None => !self.memory.is_interrupted(),
+            Some(pc) => self.may_go_on() && self.context.state.pc == pc,
+        }
+    }
+
+    /// What machine code works on.
+    #[inline]
+    pub(crate) fn context_and_memory(&mut self) -> (&mut Context, &mut pvm_vm::Memory) {
+        (&mut self.context, &mut self.memory)
     }
 
     /// What becomes of a run that has left machine code otherwise than by a host call; `None` if it goes on.
     #[cold]
-    pub(super) fn left(&mut self, exit: Native) -> Option<Exit> {
+    fn left(&mut self, exit: Native) -> Option<Exit> {
         self.context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
         match exit {
             Native::Halt => return Some(Exit::Halt),

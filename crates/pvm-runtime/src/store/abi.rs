@@ -50,8 +50,15 @@ impl Abi {
         if module.executable().is_some() { &RISCV } else { &PVM }
     }
 
+    /// What is asked of the way in which an instance's functions are called. The question is written once for each way, so
+    /// that nothing is left of it but a load or store.
+    #[inline(always)]
+    pub(crate) fn ask<R>(instance: &Instance, question: impl FnOnce(&Abi) -> R) -> R {
+        if instance.is_riscv() { question(&RISCV) } else { question(&PVM) }
+    }
+
     /// An argument of a function that has just been called, from 0.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn argument(&self, instance: &Instance, index: usize) -> u64 {
         let value = if index < self.arguments { instance.all_registers()[self.first_argument + index] } else { 0 };
         if self.is_narrow { u64::from(value as u32) } else { value }

@@ -33,19 +33,20 @@ impl<T: Send> Store<T> {
     ///
     /// If a host function fails.
     pub async fn run_async(&mut self) -> Result<Exit, RunError> {
+        let linker = self.parts.linker.clone();
         loop {
-            let Store { linker, parts, .. } = self;
+            let parts = &mut self.parts;
             let Some(exit) = parts.run_slice(self.deadline, self.slice)? else {
                 yield_now().await;
                 continue;
             };
-            let (number, stopped) = match parts.pause(exit, linker) {
+            let (number, stopped) = match parts.pause(exit, &linker) {
                 Pause::Exit(exit) => return Ok(exit),
-                Pause::Call(number, Function::Immediate(function)) => {
-                    (number, function(&mut Caller { parts, linker }, number))
+                Pause::Call(number, Function::Immediate { function, .. }) => {
+                    (number, function(&mut Caller::new(parts), number))
                 }
                 Pause::Call(number, Function::Asynchronous(function)) => {
-                    (number, function(&mut Caller { parts, linker }, number).await)
+                    (number, function(&mut Caller::new(parts), number).await)
                 }
             };
             if let Err(stop) = stopped {

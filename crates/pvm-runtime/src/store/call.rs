@@ -1,8 +1,8 @@
 //! Calls of single functions of a guest.
 
-use super::{Parts, Store};
+use super::{Abi, Parts, Store};
 use crate::instance::Aside;
-use crate::{CallError, Exit, Linker, Module, Trap};
+use crate::{CallError, Exit, Module, Trap};
 
 /// Where a guest is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl<T> Store<T> {
     /// If there is no such function, the arguments do not fit, or the function does something else than return.
     pub fn call<'e>(&mut self, entry: impl Into<Entry<'e>>, arguments: &[u64]) -> Result<u64, CallError> {
         let _alarm = self.parts.alarm(self.deadline)?;
-        self.parts.call(&self.linker, entry.into(), arguments)
+        self.parts.call(entry.into(), arguments)
     }
 }
 
@@ -66,8 +66,8 @@ impl<T> Drop for Nested<'_, T> {
 }
 
 impl<T> Parts<T> {
-    pub(crate) fn call(&mut self, linker: &Linker<T>, entry: Entry<'_>, arguments: &[u64]) -> Result<u64, CallError> {
-        let abi = self.abi();
+    pub(crate) fn call(&mut self, entry: Entry<'_>, arguments: &[u64]) -> Result<u64, CallError> {
+        let abi = Abi::of(self.instance.module());
         let limit = self.instance.module().engine().config().nesting_limit;
         // The first call is none from within another.
         if self.depth > limit {
@@ -79,7 +79,7 @@ impl<T> Parts<T> {
         let nested = Nested { aside: self.instance.put_aside(), parts: self };
         let parts = &mut *nested.parts;
         abi.enter(&mut parts.instance, pc, arguments)?;
-        match parts.run(linker)? {
+        match parts.run()? {
             Exit::Halt => {}
             Exit::Trap { trap: Trap::FetchFault, .. } if parts.instance.pc() == abi.returns_to => {}
             exit => return Err(CallError::Stopped(exit)),

@@ -1,6 +1,8 @@
 //! Stores: a guest with its host.
 
 mod abi;
+#[cfg(feature = "cranelift")]
+mod answering;
 mod asynchronous;
 mod call;
 mod error;
@@ -12,9 +14,12 @@ pub use error::{CallError, RunError};
 pub use invocation::{Completion, Invocation};
 
 use crate::linker::Function;
+#[cfg(feature = "cranelift")]
+use crate::linker::NamedAnswers;
 use crate::timer::Alarm;
 use crate::{Caller, Exit, HostStop, Instance, InstanceError, InterruptHandle, Linker, Module};
-use abi::Abi;
+pub(crate) use abi::Abi;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// A guest, the host functions that it can call, and the host's data for it.
@@ -23,7 +28,6 @@ use std::time::Instant;
 /// [`Instance`] is reached by [`Store::instance`].
 #[derive(Debug)]
 pub struct Store<T> {
-    linker: Linker<T>,
     parts: Parts<T>,
     deadline: Option<Instant>,
     slice: Option<Slice>,
@@ -34,8 +38,15 @@ pub struct Store<T> {
 pub(crate) struct Parts<T> {
     pub instance: Instance,
     pub data: T,
+    linker: Linker<T>,
     /// How many calls into the guest are going on.
     pub depth: u32,
+    /// What machine code calls by itself, where host functions have names.
+    #[cfg(feature = "cranelift")]
+    named_answers: Option<NamedAnswers<T>>,
+    /// What a host function has returned that machine code has called, if that ends the run.
+    #[cfg(feature = "cranelift")]
+    stop: Option<answering::Stopped>,
 }
 
 /// Why machine code and interpreter have given control back.
@@ -58,8 +69,17 @@ impl<T> Store<T> {
 
     /// A store for an instance, whatever its state.
     pub fn from_instance(instance: Instance, linker: &Linker<T>, data: T) -> Store<T> {
-        let parts = Parts { instance, data, depth: 0 };
-        Store { linker: linker.clone(), parts, deadline: None, slice: None }
+        let parts = Parts {
+            instance,
+            data,
+            linker: linker.clone(),
+            depth: 0,
+            #[cfg(feature = "cranelift")]
+            named_answers: None,
+            #[cfg(feature = "cranelift")]
+            stop: None,
+        };
+        Store { parts, deadline: None, slice: None }
     }
 
     /// The instance.
@@ -110,17 +130,11 @@ impl<T> Store<T> {
     /// If a host function fails.
     pub fn run(&mut self) -> Result<Exit, RunError> {
         let _alarm = self.parts.alarm(self.deadline)?;
-        self.parts.run(&self.linker)
+        self.parts.run()
     }
 }
 
 impl<T> Parts<T> {
-    /// How functions of the guest are called.
-    #[inline]
-    pub(crate) fn abi(&self) -> &'static Abi {
-        Abi::of(self.instance.module())
-    }
-
     /// What watches a deadline, if there is one.
     fn alarm(&self, deadline: Option<Instant>) -> Result<Option<Alarm>, RunError> {
         let Some(at) = deadline else { return Ok(None) };
@@ -128,8 +142,9 @@ impl<T> Parts<T> {
         alarm.map(Some).map_err(RunError::Timer)
     }
 
-    pub(crate) fn run(&mut self, linker: &Linker<T>) -> Result<Exit, RunError> {
-        let result = self.serve(linker);
+    pub(crate) fn run(&mut self) -> Result<Exit, RunError> {
+        let linker = self.linker.clone();
+        let result = self.serve(&linker);
         self.instance.let_go();
         result
     }
@@ -137,18 +152,26 @@ impl<T> Parts<T> {
     /// Runs, and answers calls. Meanwhile machine code is held, so that the way back into it is short.
     fn serve(&mut self, linker: &Linker<T>) -> Result<Exit, RunError> {
         loop {
-            let exit = self.instance.resume();
+            let exit = match self.resume(linker) {
+                ControlFlow::Continue(exit) => exit,
+                ControlFlow::Break(result) => return result,
+            };
             match self.pause(exit, linker) {
                 Pause::Exit(exit) => return Ok(exit),
                 Pause::Call(number, Function::Asynchronous(_)) => return Err(RunError::Asynchronous { number }),
-                Pause::Call(number, Function::Immediate(function)) => {
-                    match function(&mut Caller { parts: self, linker }, number) {
+                Pause::Call(number, Function::Immediate { function, .. }) => {
+                    match function(&mut Caller::new(self), number) {
                         Ok(()) => {}
                         Err(stop) => return stop.into_result(number),
                     }
                 }
             }
         }
+    }
+
+    #[cfg(not(feature = "cranelift"))]
+    fn resume(&mut self, _: &Linker<T>) -> ControlFlow<Result<Exit, RunError>, Exit> {
+        ControlFlow::Continue(self.instance.resume())
     }
 
     #[inline]

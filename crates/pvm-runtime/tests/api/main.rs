@@ -1,5 +1,6 @@
 //! Tests of the embedding API, each on the engines that a host can choose from.
 
+mod answered;
 mod asynchronous;
 mod calls;
 mod interruption;

@@ -87,6 +87,7 @@ impl Memory {
             mappings,
             pool: None,
             code: CodePages::default(),
+            run: 0,
         }
     }
 
