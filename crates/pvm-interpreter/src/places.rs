@@ -2,7 +2,7 @@
 
 use pvm_ops::PAGE_SIZE;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many instructions can start in a page: one at each even address.
@@ -13,6 +13,8 @@ const PAGES_IN_GROUP: usize = 1 << 10;
 
 /// More targets of one jump are not remembered.
 const MOST_TARGETS: usize = 256;
+/// So many jumps and where they went are known without looking at what is remembered: a power of two.
+const LATELY: usize = 1 << 10;
 
 /// Cells by program counter.
 #[derive(Debug)]
@@ -20,6 +22,14 @@ pub(crate) struct Places {
     groups: Box<[Option<Box<Group>>; GROUPS]>,
     /// The targets of dynamic jumps, by the program counter of the jump.
     targets: Mutex<HashMap<u32, Vec<u32>>>,
+    /// Some that are remembered, each in the one place that it can be in.
+    lately: Box<[AtomicU64; LATELY]>,
+}
+
+/// A dynamic jump and where it goes, as one number, and the place of that in [`Places::lately`].
+fn one_jump(from: u32, pc: u32) -> (u64, usize) {
+    let jump = u64::from(from) << 32 | u64::from(pc);
+    (jump, (jump.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - LATELY.trailing_zeros())) as usize)
 }
 
 /// Pages next to one another.
@@ -30,8 +40,6 @@ type Group = [Option<Box<Page>>; PAGES_IN_GROUP];
 struct Page {
     /// The cell of each, plus one; zero for none.
     cells: [u32; STARTS],
-    /// The jump that has gone there last.
-    jumps: [AtomicU32; STARTS],
     /// The runs that have bytes in the page.
     runs: Vec<Run>,
 }
@@ -55,7 +63,11 @@ fn split(pc: u32) -> (usize, usize) {
 
 impl Places {
     pub(crate) fn new() -> Places {
-        Places { groups: Box::new([const { None }; GROUPS]), targets: Mutex::default() }
+        Places {
+            groups: Box::new([const { None }; GROUPS]),
+            targets: Mutex::default(),
+            lately: Box::new([const { AtomicU64::new(0) }; LATELY]),
+        }
     }
 
     /// The cell at `pc`, if there is one. No instruction starts at odd addresses.
@@ -69,17 +81,22 @@ impl Places {
 
     /// The cell at `pc`, where the dynamic jump at `from` goes, which is remembered.
     pub(crate) fn jump(&self, from: u32, pc: u32) -> Option<u32> {
-        let (page, at) = split(pc);
-        let page = self.known(page)?;
-        let cell = page.cells[at].checked_sub(1)?;
-        if page.jumps[at].swap(from, Ordering::Relaxed) != from {
-            self.note(from, pc);
-        }
+        let cell = self.find(pc)?;
+        self.note(from, pc);
         Some(cell)
     }
 
     /// Remembers where the dynamic jump at `from` goes.
     pub(crate) fn note(&self, from: u32, pc: u32) {
+        let (jump, at) = one_jump(from, pc);
+        if self.lately[at].load(Ordering::Relaxed) != jump {
+            self.remember(from, pc);
+            self.lately[at].store(jump, Ordering::Relaxed);
+        }
+    }
+
+    #[cold]
+    fn remember(&self, from: u32, pc: u32) {
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         let known = targets.entry(from).or_default();
         if known.len() < MOST_TARGETS && !known.contains(&pc) {
@@ -139,7 +156,7 @@ impl Places {
         let group =
             self.groups[page / PAGES_IN_GROUP].get_or_insert_with(|| Box::new([const { None }; PAGES_IN_GROUP]));
         group[page % PAGES_IN_GROUP].get_or_insert_with(|| {
-            Box::new(Page { cells: [0; STARTS], jumps: [const { AtomicU32::new(0) }; STARTS], runs: Vec::new() })
+            Box::new(Page { cells: [0; STARTS], runs: Vec::new() })
         })
     }
 }

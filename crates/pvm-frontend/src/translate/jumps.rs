@@ -76,7 +76,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let mut passage = self.parking.passage(self.position, to);
         passage.stores |= self.owed() & self.parking.parked(to);
         passage.stores &= !self.passed;
-        if spent == 0 && passage == Passage::default() {
+        // Out of a loop that is written several times a block leads in any case: what the register allocator moves on the way
+        // would else lie between the copies.
+        if spent == 0 && passage == Passage::default() && current.next_copy.is_none() {
             return self.bodies[to];
         }
         let block = self.builder.create_block();

@@ -41,7 +41,7 @@ use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Loops of one block are written several times up to this length in all, in guest instructions.
-const UNROLLED_LEN: u32 = 16;
+const UNROLLED_LEN: u32 = 32;
 /// The same for guests of 32 bits, which have many registers: what has to be stored once per round is stored once for all.
 const UNROLLED_LEN_NARROW: u32 = 80;
 /// No loop is written more often than this.
