@@ -56,6 +56,27 @@ pub fn rotation(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Va
     is_rotation.then(|| builder.ins().rotl_imm_u(left.value, left.amount))
 }
 
+/// What clears the upper bits of a value of 32 bits, or has them repeat its sign, by two shifts: one operation, if there is one for
+/// that; `None` if that is not what the second shift does. Guests without extensions make them so.
+pub fn extension(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
+    let Shift { opcode: Opcode::Ishl, of, amount, .. } = Shift::of(builder, a)? else { return None };
+    if constant(builder, b)? != amount || builder.func.dfg.value_type(a) != I32 {
+        return None;
+    }
+    let part = match amount {
+        16 => I16,
+        24 => I8,
+        _ => return None,
+    };
+    let extend = match op {
+        BinaryOp::ShrU => InstBuilder::uextend,
+        BinaryOp::ShrS => InstBuilder::sextend,
+        _ => return None,
+    };
+    let part = builder.ins().ireduce(part, of);
+    Some(extend(builder.ins(), I32, part))
+}
+
 /// A value shifted by a constant.
 struct Shift {
     opcode: Opcode,

@@ -8,8 +8,8 @@ use pvm_clif::alu;
 use pvm_ops::{Address, AtomicOp, GuestCode, LoadKind, NO_ADDRESS, Operand, Reg, Size};
 use pvm_vm::Context;
 
-/// What is read. It is extended to 64 bits.
-const WORD: LoadKind = LoadKind { size: Size::B4, signed: true };
+/// What is read. Guests with atomic instructions have registers of 32 bits.
+const WORD: LoadKind = LoadKind { size: Size::B4, signed: false };
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// A load, an operation and a store: the register is written last, so that the guest is as it was if the store is refused.

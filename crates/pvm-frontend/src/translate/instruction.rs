@@ -3,10 +3,10 @@
 use super::registers::Known;
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
-use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu, constant};
-use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Size, Target, UnaryOp, Width};
+use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
 
 /// What the branch to a landing tests of an address: a bit that is rarely known.
@@ -21,7 +21,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         match inst {
             Inst::Nop => {}
             Inst::LoadImm { dst, value } => {
-                let value = self.builder.ins().iconst(I64, value as i64);
+                let value = self.constant(value as i64);
                 self.write(dst, value);
             }
             Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } if self.is_owed(src) => {
@@ -47,12 +47,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let value = alu::binary(self.builder, BinaryOp::Sub, value, negated);
                 self.write(dst, value);
             }
-            Inst::Binary { op: BinaryOp::Add, width: Width::W32, dst, lhs, rhs: Operand::Imm(imm) }
-                if self.is_narrow && lhs == Operand::Reg(dst) =>
-            {
-                let (half, negated) = (self.read_half(dst), self.operand_half(Operand::Imm(imm.wrapping_neg())));
-                let half = alu::binary(self.builder, BinaryOp::Sub, half, negated);
-                self.write_half(dst, half);
+            Inst::Binary { op, width: Width::W32, dst, lhs, rhs } if self.is_narrow => {
+                self.narrow(current, index, op, dst, lhs, rhs);
             }
             Inst::Binary { op, width, dst, lhs, rhs } => match self.halves(op, width, lhs, rhs) {
                 Some((lhs, rhs)) => {
@@ -74,12 +70,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => {
-                // Any extension does, and this one costs nothing.
                 let signed = kind.signed && !(self.is_narrow && kind.size == Size::B4);
                 let kind = LoadKind { signed, ..kind };
                 let value =
                     self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
-                self.write(dst, value);
+                match signed && self.is_narrow {
+                    true => {
+                        let half = self.builder.ins().ireduce(I32, value);
+                        self.write_half(dst, half);
+                    }
+                    false => self.write(dst, value),
+                }
             }
             Inst::Store { size, value, address } => {
                 let value = match value {
@@ -161,6 +162,30 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.jump_indirect(address, current.id, pc);
             }
         }
+    }
+
+    /// An operation of 32 bits of a guest that has no more.
+    fn narrow(&mut self, current: &mut Current, index: usize, op: BinaryOp, dst: Reg, lhs: Operand, rhs: Operand) {
+        let whole = self.carry(current, op, lhs, rhs).or_else(|| self.product_half(current, index));
+        if let Some(whole) = whole {
+            self.write(dst, whole);
+            return;
+        }
+        let addends = self.addends(op, lhs, rhs);
+        let half = match (op, rhs) {
+            // As above: in place.
+            (BinaryOp::Add, Operand::Imm(imm)) if lhs == Operand::Reg(dst) => {
+                let (half, negated) = (self.read_half(dst), self.operand_half(Operand::Imm(imm.wrapping_neg())));
+                alu::binary(self.builder, BinaryOp::Sub, half, negated)
+            }
+            _ => {
+                let (lhs, rhs) = (self.operand_half(lhs), self.operand_half(rhs));
+                let short = alu::rotation(self.builder, op, lhs, rhs).or_else(|| alu::extension(self.builder, op, lhs, rhs));
+                short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
+            }
+        };
+        self.write_half(dst, half);
+        self.is_sum(current, dst, addends);
     }
 
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of

@@ -11,6 +11,7 @@
 //! Every way out leads through a funnel, one for each set of parked registers, so that an exit costs two constants and a jump.
 
 mod atomic;
+mod carries;
 mod direct;
 mod gas;
 mod host_call;
@@ -25,6 +26,7 @@ use crate::groups::Groups;
 use crate::parking::{Parking, Passage};
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
+use carries::Sum;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     self, AbiParam, BlockArg, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value,
@@ -200,6 +202,8 @@ struct Current {
     addresses: Vec<Option<Value>>,
     /// Products of which both halves are wanted, or were.
     products: Vec<Product>,
+    /// Sums of registers of 32 bits.
+    sums: Vec<Sum>,
 }
 
 /// Accesses to the context, and to where registers are parked.
@@ -344,7 +348,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn load_all(&mut self, but: u32) {
         for reg in Reg::ALL.into_iter().filter(|reg| but & reg.bit() == 0) {
             let Some(variable) = self.registers[reg.index()] else { continue };
-            let value = self.def_loaded(variable, Context::offset_of_register(reg));
+            let value = self.register_in_context(reg);
+            self.builder.def_var(variable, value);
             if !self.parking.is_crowded() && self.parking.anywhere() & reg.bit() != 0 {
                 self.park(reg, value);
             }
@@ -355,16 +360,15 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn park_all(&mut self) {
         let parked = self.parking.anywhere();
         for reg in Reg::ALL.into_iter().filter(|reg| parked & reg.bit() != 0) {
-            let value = self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg));
+            let value = self.register_in_context(reg);
             self.park(reg, value);
         }
     }
 
     /// Loads a variable from the context.
-    fn def_loaded(&mut self, variable: Variable, offset: i32) -> Value {
+    fn def_loaded(&mut self, variable: Variable, offset: i32) {
         let value = self.builder.ins().load(I64, context_flags(), self.context, offset);
         self.builder.def_var(variable, value);
-        value
     }
 
     fn finish(mut self) {
@@ -476,7 +480,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        let mut current = Current { id, next_copy, insts, groups, addresses, products: Vec::new() };
+        let mut current = Current { id, next_copy, insts, groups, addresses, products: Vec::new(), sums: Vec::new() };
         for (index, parking_now) in self.parking_at(&current).into_iter().enumerate() {
             self.parking_now = parking_now;
             self.instruction(&mut current, index);
@@ -509,7 +513,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     fn link(&mut self, link: Option<Link>) {
         if let Some(Link { dst, value }) = link {
-            let value = self.builder.ins().iconst(I64, i64::from(value));
+            let value = self.constant(i64::from(value));
             self.write(dst, value);
             // The block ends here.
             self.extend_variables();

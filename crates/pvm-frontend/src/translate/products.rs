@@ -1,68 +1,96 @@
 //! Both halves of a product by one multiplication.
 //!
-//! Guests compute the low and the high half of a product of 64 bits by two instructions, one soon after the other. Hosts
-//! make both at once.
+//! Guests compute the low and the high half of a product of twice their width by two instructions, one soon after the other. Hosts
+//! make both at once, of registers of 32 bits by a multiplication of 64.
 
 use super::{Current, Translator};
-use cranelift_codegen::ir::types::I128;
+use cranelift_codegen::ir::types::{I32, I64, I128};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_ops::{BinaryOp, GuestCode, Inst, Operand, Width};
 
 /// A product that has been made in full.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
-    is_signed: bool,
+    signs: [bool; 2],
     factors: [Value; 2],
     low: Value,
     high: Value,
 }
 
-/// What an instruction of 64 bits computes of a product.
+/// What an instruction computes of a product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
     Low,
-    High { is_signed: bool },
+    /// Which factors are signed.
+    High { signs: [bool; 2] },
 }
 
 impl Half {
     fn of(op: BinaryOp, width: Width) -> Option<Half> {
-        match (op, width) {
-            (BinaryOp::Mul, Width::W64) => Some(Half::Low),
-            (BinaryOp::MulHighUU, Width::W64) => Some(Half::High { is_signed: false }),
-            (BinaryOp::MulHighSS, Width::W64) => Some(Half::High { is_signed: true }),
+        match op {
+            BinaryOp::Mul => Some(Half::Low),
+            BinaryOp::MulHighUU => Some(Half::High { signs: [false; 2] }),
+            BinaryOp::MulHighSS => Some(Half::High { signs: [true; 2] }),
+            // Hosts have no such multiplication, but 64 bits hold the product of 32 however they are extended.
+            BinaryOp::MulHighSU if width == Width::W32 => Some(Half::High { signs: [true, false] }),
             _ => None,
         }
     }
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// The result of the multiplication at this index, if both halves of its product are wanted.
+    /// The result of the multiplication at this index, of the width of registers, if both halves of its product are wanted, or
+    /// the high half is made with the low one.
     pub(super) fn product_half(&mut self, current: &mut Current, index: usize) -> Option<Value> {
         let Inst::Binary { op, width, lhs: Operand::Reg(lhs), rhs: Operand::Reg(rhs), .. } = current.insts[index].1
         else {
             return None;
         };
-        let half = Half::of(op, width)?;
+        let half = Half::of(op, width).filter(|_| self.is_narrow == (width == Width::W32))?;
         let factors = [self.read(lhs), self.read(rhs)];
-        let is_it = |product: &&Product| {
-            let same = product.factors == factors || product.factors == [factors[1], factors[0]];
-            same && (half == Half::Low || half == Half::High { is_signed: product.is_signed })
+        let is_it = |product: &&Product| match half {
+            Half::Low => product.factors == factors || product.factors == [factors[1], factors[0]],
+            Half::High { signs } => {
+                let is_symmetric = signs[0] == signs[1];
+                product.signs == signs
+                    && (product.factors == factors || is_symmetric && product.factors == [factors[1], factors[0]])
+            }
         };
         if let Some(product) = current.products.iter().find(is_it) {
             return Some(if half == Half::Low { product.low } else { product.high });
         }
-        let is_signed = match (half, other_half(current, index)?) {
-            (Half::High { is_signed }, _) | (_, Half::High { is_signed }) => is_signed,
-            (Half::Low, Half::Low) => return None,
+        let signs = match (half, other_half(current, index)) {
+            (Half::High { signs }, Some(_)) | (Half::Low, Some(Half::High { signs })) => signs,
+            (Half::High { signs }, None) if self.is_narrow => signs,
+            _ => return None,
         };
+        let (low, high) = if self.is_narrow { self.short_product(factors, signs) } else { self.long_product(factors, signs[0]) };
+        current.products.push(Product { signs, factors, low, high });
+        Some(if half == Half::Low { low } else { high })
+    }
+
+    /// The halves of a product of registers of 64 bits.
+    fn long_product(&mut self, factors: [Value; 2], is_signed: bool) -> (Value, Value) {
         let wide = factors.map(|factor| match is_signed {
             true => self.builder.ins().sextend(I128, factor),
             false => self.builder.ins().uextend(I128, factor),
         });
         let product = self.builder.ins().imul(wide[0], wide[1]);
-        let (low, high) = self.builder.ins().isplit(product);
-        current.products.push(Product { is_signed, factors, low, high });
-        Some(if half == Half::Low { low } else { high })
+        self.builder.ins().isplit(product)
+    }
+
+    /// The halves of a product of registers of 32 bits, which are zero-extended.
+    fn short_product(&mut self, factors: [Value; 2], signs: [bool; 2]) -> (Value, Value) {
+        let [a, b] = [0, 1].map(|at| match signs[at] {
+            true => {
+                let half = self.builder.ins().ireduce(I32, factors[at]);
+                self.builder.ins().sextend(I64, half)
+            }
+            false => factors[at],
+        });
+        let product = self.builder.ins().imul(a, b);
+        let low = self.builder.ins().ireduce(I32, product);
+        (self.builder.ins().uextend(I64, low), self.builder.ins().ushr_imm_u(product, 32))
     }
 }
 
@@ -77,8 +105,8 @@ fn other_half(current: &Current, index: usize) -> Option<Half> {
             return None;
         }
         written |= inst.registers().writes;
-        let Inst::Binary { op, width, lhs: l, rhs: r, .. } = *inst else { continue };
-        let other = Half::of(op, width).filter(|&other| (half == Half::Low) != (other == Half::Low));
+        let Inst::Binary { op, width: w, lhs: l, rhs: r, .. } = *inst else { continue };
+        let other = Half::of(op, w).filter(|&other| w == width && (half == Half::Low) != (other == Half::Low));
         if other.is_some() && ([l, r] == [lhs, rhs] || [r, l] == [lhs, rhs]) {
             return other;
         }

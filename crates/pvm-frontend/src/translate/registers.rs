@@ -4,9 +4,9 @@
 //! nothing: so a *narrow* register keeps the half, and is extended where a whole value is wanted, on the way out of the
 //! region, or at the end of the block.
 //!
-//! Registers of guests that have no more than 32 bits hold any extension, whichever costs nothing: an operation of 32 bits
-//! clears the upper half of its result on most hosts, and addresses have no upper half. They are sign-extended where the
-//! region is left.
+//! Registers of guests that have no more than 32 bits are zero-extended: an operation of 32 bits clears the upper half of its
+//! result on most hosts, addresses have no upper half, and a carry or the high half of a product is there to be shifted down.
+//! They are sign-extended where the region is left.
 
 use super::{Translator, context_flags};
 use crate::parking::Passage;
@@ -15,6 +15,7 @@ use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
 use pvm_clif::alu;
 use pvm_ops::{GuestCode, Operand, Reg};
+use pvm_vm::Context;
 
 /// What is known of a register within a block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +39,22 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let at = self.slot_of(reg);
         let at = self.builder.ins().stack_addr(I64, self.slots, at);
         self.builder.ins().store(context_flags(), value, at, 0);
+    }
+
+    /// The value of a register from the context, which has it sign-extended.
+    pub(super) fn register_in_context(&mut self, reg: Reg) -> Value {
+        let offset = Context::offset_of_register(reg);
+        if !self.is_narrow {
+            return self.builder.ins().load(I64, context_flags(), self.context, offset);
+        }
+        let low = if cfg!(target_endian = "big") { 4 } else { 0 };
+        self.builder.ins().uload32(context_flags(), self.context, offset + low)
+    }
+
+    /// A constant as registers have it.
+    pub(super) fn constant(&mut self, value: i64) -> Value {
+        let value = if self.is_narrow { i64::from(value as u32) } else { value };
+        self.builder.ins().iconst(I64, value)
     }
 
     /// The value of a register from where it is parked.
@@ -180,7 +197,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn operand(&mut self, operand: Operand) -> Value {
         match operand {
             Operand::Reg(reg) => self.read(reg),
-            Operand::Imm(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
+            Operand::Imm(imm) => self.constant(i64::from(imm)),
         }
     }
 
