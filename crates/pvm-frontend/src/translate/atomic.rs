@@ -33,6 +33,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
         };
         self.access(current, index, address, |this, place| this.memory.store(this.builder, Size::B4, new, place));
+        current.words.forget(None);
         if let Some(dst) = dst {
             self.write(dst, old);
         }
@@ -63,6 +64,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.leave_if(differs, |this| this.interpret(current, index));
         let value = self.operand_half(value);
         self.access(current, index, address, |this, place| this.memory.store(this.builder, Size::B4, value, place));
+        current.words.forget(None);
         let none = self.builder.ins().iconst(I64, NO_ADDRESS as i64);
         self.builder.ins().store(context_flags(), none, self.context, Context::RESERVED);
         if let Some(dst) = dst {

@@ -69,28 +69,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let value = alu::conditional_move(self.builder, if_zero, test, value, old);
                 self.write(dst, value);
             }
-            Inst::Load { kind, dst, address } => {
-                let signed = kind.signed && !(self.is_narrow && kind.size == Size::B4);
-                let kind = LoadKind { signed, ..kind };
-                let value =
-                    self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
-                match signed && self.is_narrow {
-                    true => {
-                        let half = self.builder.ins().ireduce(I32, value);
-                        self.write_half(dst, half);
-                    }
-                    false => self.write(dst, value),
-                }
-            }
-            Inst::Store { size, value, address } => {
-                let value = match value {
-                    Operand::Reg(reg) if size != Size::B8 && self.is_owed(reg) => self.read_half(reg),
-                    value => self.operand(value),
-                };
-                self.access(current, index, address, |this, place| {
-                    this.memory.store(this.builder, size, value, place);
-                });
-            }
+            Inst::Load { kind, dst, address } => self.load(current, index, kind, dst, address),
+            Inst::Store { size, value, address } => self.store(current, index, size, value, address),
             Inst::Probe { size, address } => {
                 let kind = LoadKind { size, signed: false };
                 self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
@@ -160,6 +140,41 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.parked = self.parking.behind_jumps();
                 self.known = [Known::default(); 32];
                 self.jump_indirect(address, current.id, pc);
+            }
+        }
+    }
+
+    fn load(&mut self, current: &mut Current, index: usize, kind: LoadKind, dst: Reg, address: Address) {
+        let at = self.place(address).filter(|_| kind.size == Size::B4);
+        if let Some(value) = at.and_then(|at| current.words.get(at)) {
+            self.write(dst, value);
+            return;
+        }
+        let kind = LoadKind { signed: kind.signed && at.is_none(), ..kind };
+        let value = self.access(current, index, address, |this, place| this.memory.load(this.builder, kind, place));
+        if kind.signed && self.is_narrow {
+            let half = self.builder.ins().ireduce(I32, value);
+            self.write_half(dst, half);
+        } else {
+            self.write(dst, value);
+        }
+        if let Some(at) = at {
+            current.words.know(at, value);
+        }
+    }
+
+    fn store(&mut self, current: &mut Current, index: usize, size: Size, value: Operand, address: Address) {
+        let at = self.place(address);
+        let stored = match value {
+            Operand::Reg(reg) if size != Size::B8 && self.is_owed(reg) => self.read_half(reg),
+            value => self.operand(value),
+        };
+        self.access(current, index, address, |this, place| this.memory.store(this.builder, size, stored, place));
+        if let Some(at) = at {
+            current.words.forget(Some((at, size)));
+            if size == Size::B4 {
+                let value = self.operand(value);
+                current.words.know(at, value);
             }
         }
     }

@@ -19,6 +19,7 @@ mod instruction;
 mod jumps;
 mod products;
 mod registers;
+mod words;
 
 use crate::blocks::{BlockId, Ending, instructions};
 use crate::checkpoints::{self, Checkpoint};
@@ -41,6 +42,7 @@ use pvm_ops::{GuestCode, Inst, Link, Reg, Width};
 use pvm_vm::{Context, FaultDetection};
 use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
+use words::Words;
 
 /// Loops of one block are written several times up to this length in all, in guest instructions.
 const UNROLLED_LEN: u32 = 32;
@@ -204,6 +206,8 @@ struct Current {
     products: Vec<Product>,
     /// Sums of registers of 32 bits.
     sums: Vec<Sum>,
+    /// Words of memory that are known.
+    words: Words,
 }
 
 /// Accesses to the context, and to where registers are parked.
@@ -480,7 +484,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        let mut current = Current { id, next_copy, insts, groups, addresses, products: Vec::new(), sums: Vec::new() };
+        let (products, sums, words) = (Vec::new(), Vec::new(), Words::default());
+        let mut current = Current { id, next_copy, insts, groups, addresses, products, sums, words };
         for (index, parking_now) in self.parking_at(&current).into_iter().enumerate() {
             self.parking_now = parking_now;
             self.instruction(&mut current, index);
