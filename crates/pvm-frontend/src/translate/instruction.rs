@@ -199,8 +199,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };
+        let part = is_part_of_rotation(current, index).map(|(of, amount)| (of, self.read(of), amount));
         self.write_half(dst, half);
         self.is_sum(current, dst, addends);
+        if let Some((of, value, amount)) = part {
+            self.is_part(dst, op, of, value, amount);
+        }
     }
 
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of
@@ -294,4 +298,21 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let offset = if address.base.is_some() { i64::from(address.offset) } else { i64::from(address.offset as u32) };
         Place::Checked(at, (offset - group.low) as i32)
     }
+}
+
+/// The register and the amount that an instruction shifts, if that is half of a rotation.
+fn is_part_of_rotation(current: &Current, index: usize) -> Option<(Reg, i32)> {
+    let shift = |inst: &Inst| match *inst {
+        Inst::Binary { op: op @ (BinaryOp::Shl | BinaryOp::ShrU), dst, lhs: Operand::Reg(of), rhs: Operand::Imm(amount), .. } => {
+            Some((op, dst, of, amount))
+        }
+        _ => None,
+    };
+    let (op, dst, of, amount) = shift(&current.insts[index].1).filter(|&(_, dst, of, _)| dst != of)?;
+    let around = current.insts[index.saturating_sub(8)..].iter().take(17);
+    let has_other = around.filter_map(|(_, inst)| shift(inst)).any(|other| {
+        other.0 != op && other.2 == of && other.3 + amount == 32
+    });
+    let _ = dst;
+    has_other.then_some((of, amount))
 }

@@ -550,6 +550,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.add(self.gas, -self.pending);
         // Only here: what comes after goes on with what it knows.
         let known = self.known;
+        self.make_parts();
         self.extend_all();
         self.known = known;
         let exit = self.builder.ins().iconst(I64, exit.code());

@@ -14,7 +14,7 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
 use pvm_clif::alu;
-use pvm_ops::{GuestCode, Operand, Reg};
+use pvm_ops::{BinaryOp, GuestCode, Operand, Reg};
 use pvm_vm::Context;
 
 /// What is known of a register within a block.
@@ -26,6 +26,18 @@ pub(super) struct Known {
     is_owed: bool,
     /// The value, of a parked register.
     whole: Option<Value>,
+    /// How exits make the value, if nobody else wants it.
+    part: Option<Part>,
+}
+
+/// What a register is: a part of another one's value, shifted by a constant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    op: BinaryOp,
+    of: Reg,
+    /// What that had.
+    value: Value,
+    amount: i32,
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -106,7 +118,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return;
         }
         let is_owed = self.parking_now & reg.bit() == 0;
-        self.known[reg.index()] = Known { half: None, is_owed, whole: Some(value) };
+        self.known[reg.index()] = Known { half: None, is_owed, whole: Some(value), part: None };
         if !is_owed {
             self.park(reg, value);
         }
@@ -124,7 +136,34 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let value = self.builder.ins().sextend(I64, half);
             self.write(reg, value);
         } else {
-            self.known[reg.index()] = Known { half: Some(half), is_owed: true, whole: None };
+            self.known[reg.index()] = Known { half: Some(half), is_owed: true, whole: None, part: None };
+        }
+    }
+
+    /// Keeps in mind that a register is a part of another one.
+    pub(super) fn is_part(&mut self, reg: Reg, op: BinaryOp, of: Reg, value: Value, amount: i32) {
+        self.known[reg.index()].part = Some(Part { op, of, value, amount });
+    }
+
+    /// Where the region is left, makes registers from others that still have what they are made from: so their values need not
+    /// be kept until here.
+    pub(super) fn make_parts(&mut self) {
+        for reg in Reg::ALL {
+            let Known { part: Some(part), is_owed, .. } = self.known[reg.index()] else { continue };
+            let Part { op, of, value, amount } = part;
+            let is_kept = |of: Reg| self.parked & of.bit() == 0 || self.known[of.index()].is_owed;
+            let is_variable = self.parked & reg.bit() == 0;
+            if !(is_variable || is_owed) || !is_kept(of) || self.read(of) != value {
+                continue;
+            }
+            let half = self.builder.ins().ireduce(I32, value);
+            let amount = self.builder.ins().iconst(I32, i64::from(amount));
+            let half = alu::binary(self.builder, op, half, amount);
+            let (made, _) = alu::zero_extend(self.builder, half);
+            match is_variable {
+                true => self.builder.def_var(self.variable(reg), made),
+                false => self.known[reg.index()].whole = Some(made),
+            }
         }
     }
 
