@@ -1,6 +1,7 @@
 //! Dynamic jumps that are none: calls of what is far away, by an address that the instruction before has made.
 //!
-//! Compilers write `auipc ra, high; jalr ra, low(ra)`, and linkers do not always shorten it.
+//! Compilers write `auipc ra, high; jalr ra, low(ra)`, and linkers do not always shorten it. Other constants that two instructions
+//! make are found on the way: the second need not compute them.
 
 use pvm_ops::{BinaryOp, DynamicJumps, GuestCode, Inst, Operand, Target, UnaryOp, Width};
 
@@ -18,7 +19,8 @@ impl Constants {
         Constants { are_direct, values: [None; 32] }
     }
 
-    /// The instruction, which comes next in the block: a direct jump, if it is a dynamic one to a place that is known.
+    /// The instruction, which comes next in the block: a direct jump, if it is a dynamic one to a place that is known, and a
+    /// constant, if it is a sum of such.
     pub(crate) fn resolve(&mut self, inst: Inst) -> Inst {
         if !self.are_direct {
             return inst;
@@ -46,9 +48,8 @@ impl Constants {
             .enumerate()
             .filter(|(at, _)| written >> at & 1 == 1)
             .for_each(|(_, value)| *value = None);
-        if let Some((dst, value)) = made {
-            self.values[dst.index()] = Some(value);
-        }
-        inst
+        let Some((dst, value)) = made else { return inst };
+        self.values[dst.index()] = Some(value);
+        Inst::LoadImm { dst, value: value as u64 }
     }
 }
