@@ -13,7 +13,7 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
 use iced_x86::Instruction;
 use pvm_frontend::Faults;
-use pvm_ops::PAGE_SIZE;
+use pvm_ops::{PAGE_SIZE, Width};
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -154,22 +154,24 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it.
+    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it. The guest has
+    /// registers of this width.
     ///
     /// # Errors
     ///
     /// If Cranelift refuses the IR.
     pub(crate) fn compile(
         &self,
+        width: Width,
         translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, Faults<'_>),
     ) -> Result<MachineCode, CompileError> {
         let mut builder_context = FunctionBuilderContext::new();
-        let (mut detection, mut checked) = (self.faults, BTreeSet::new());
-        // Each round checks more accesses, so that there is a last one. Nearly always the first one is.
+        let (mut detection, mut checked, mut is_roomy) = (self.faults, BTreeSet::new(), false);
+        // Each round but one checks more accesses, so that there is a last one. Nearly always the first one is.
         loop {
             let mut context = Context::new();
             context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
-            let faults = Faults { detection, checked: &checked };
+            let faults = Faults { detection, checked: &checked, is_roomy };
             translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), faults);
             let compiled = context
                 .compile(&*self.isa, &mut ControlPlane::default())
@@ -194,6 +196,8 @@ impl Compiler {
                         }
                     }
                 }
+                // With fewer registers in use there may be none that has to be loaded in between.
+                Extracted::Missing(_) if width == Width::W32 && !is_roomy => is_roomy = true,
                 Extracted::Missing(more) if more.is_subset(&checked) => detection = FaultDetection::Checks,
                 Extracted::Missing(more) => checked.extend(more),
             }

@@ -64,13 +64,13 @@ pub(crate) struct Passage {
 }
 
 impl Parking {
-    /// Decides for a region; `has_gas` says whether one more register is needed for that.
-    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, has_gas: bool) -> Parking {
+    /// Decides for a region; `taken` is how many host registers are needed for something else.
+    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, taken: u32) -> Parking {
         let count = region.blocks.len();
         let uses = Uses::new(code, blocks, region);
         let everywhere: Vec<usize> = (0..count).collect();
         let used = uses.touched_in(&everywhere);
-        let room = ROOM - u32::from(has_gas);
+        let room = ROOM - taken;
         let is_crowded = used.count_ones() > room && code.width() == Width::W32;
         let nothing = || vec![0; count];
         let zones = vec![Zone::default(); count];

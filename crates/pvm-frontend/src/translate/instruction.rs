@@ -1,6 +1,6 @@
 //! The IR of one instruction.
 
-use super::registers::Known;
+use super::registers::{Known, Part};
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::types::{I32, I64};
@@ -11,6 +11,9 @@ use pvm_vm::FaultDetection;
 
 /// What the branch to a landing tests of an address: a bit that is rarely known.
 const LANDING_BIT: i64 = 1 << 30;
+
+/// How many instructions the two halves of a rotation are apart at most.
+const NEAR: usize = 8;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -199,12 +202,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };
-        let part = is_part_of_rotation(current, index).map(|(of, amount)| (of, self.read(of), amount));
+        let part = is_part_of_rotation(current, index).map(|(of, by)| Part { op, of, value: self.read(of), by });
         self.write_half(dst, half);
         self.is_sum(current, dst, addends);
-        if let Some((of, value, amount)) = part {
-            self.is_part(dst, op, of, value, amount);
-        }
+        self.is_part(dst, part);
     }
 
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of
@@ -300,19 +301,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 }
 
-/// The register and the amount that an instruction shifts, if that is half of a rotation.
+/// The register and the amount that an instruction shifts, if that is half of a rotation: another one shifts the rest of the
+/// register the other way soon before or behind it.
 fn is_part_of_rotation(current: &Current, index: usize) -> Option<(Reg, i32)> {
+    use BinaryOp::{Shl, ShrU};
     let shift = |inst: &Inst| match *inst {
-        Inst::Binary { op: op @ (BinaryOp::Shl | BinaryOp::ShrU), dst, lhs: Operand::Reg(of), rhs: Operand::Imm(amount), .. } => {
-            Some((op, dst, of, amount))
+        Inst::Binary { op: op @ (Shl | ShrU), dst, lhs: Operand::Reg(of), rhs: Operand::Imm(by), .. } => {
+            Some((op, dst, of, by))
         }
         _ => None,
     };
-    let (op, dst, of, amount) = shift(&current.insts[index].1).filter(|&(_, dst, of, _)| dst != of)?;
-    let around = current.insts[index.saturating_sub(8)..].iter().take(17);
-    let has_other = around.filter_map(|(_, inst)| shift(inst)).any(|other| {
-        other.0 != op && other.2 == of && other.3 + amount == 32
-    });
-    let _ = dst;
-    has_other.then_some((of, amount))
+    let (op, _, of, by) = shift(&current.insts[index].1).filter(|&(_, dst, of, _)| dst != of)?;
+    let around = current.insts[index.saturating_sub(NEAR)..].iter().take(2 * NEAR + 1);
+    let mut others = around.filter_map(|(_, inst)| shift(inst));
+    others.any(|other| other.0 != op && other.2 == of && other.3 + by == 32).then_some((of, by))
 }

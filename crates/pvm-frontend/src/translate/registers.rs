@@ -33,11 +33,11 @@ pub(super) struct Known {
 /// What a register is: a part of another one's value, shifted by a constant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
-    op: BinaryOp,
-    of: Reg,
+    pub op: BinaryOp,
+    pub of: Reg,
     /// What that had.
-    value: Value,
-    amount: i32,
+    pub value: Value,
+    pub by: i32,
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -141,8 +141,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// Keeps in mind that a register is a part of another one.
-    pub(super) fn is_part(&mut self, reg: Reg, op: BinaryOp, of: Reg, value: Value, amount: i32) {
-        self.known[reg.index()].part = Some(Part { op, of, value, amount });
+    pub(super) fn is_part(&mut self, reg: Reg, part: Option<Part>) {
+        self.known[reg.index()].part = part;
     }
 
     /// Where the region is left, makes registers from others that still have what they are made from: so their values need not
@@ -150,15 +150,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn make_parts(&mut self) {
         for reg in Reg::ALL {
             let Known { part: Some(part), is_owed, .. } = self.known[reg.index()] else { continue };
-            let Part { op, of, value, amount } = part;
+            let Part { op, of, value, by } = part;
             let is_kept = |of: Reg| self.parked & of.bit() == 0 || self.known[of.index()].is_owed;
             let is_variable = self.parked & reg.bit() == 0;
             if !(is_variable || is_owed) || !is_kept(of) || self.read(of) != value {
                 continue;
             }
             let half = self.builder.ins().ireduce(I32, value);
-            let amount = self.builder.ins().iconst(I32, i64::from(amount));
-            let half = alu::binary(self.builder, op, half, amount);
+            let by = self.builder.ins().iconst(I32, i64::from(by));
+            let half = alu::binary(self.builder, op, half, by);
             let (made, _) = alu::zero_extend(self.builder, half);
             match is_variable {
                 true => self.builder.def_var(self.variable(reg), made),
