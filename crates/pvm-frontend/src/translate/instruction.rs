@@ -198,7 +198,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             _ => {
                 let (lhs, rhs) = (self.operand_half(lhs), self.operand_half(rhs));
-                let short = alu::rotation(self.builder, op, lhs, rhs).or_else(|| alu::extension(self.builder, op, lhs, rhs));
+                let short =
+                    alu::rotation(self.builder, op, lhs, rhs).or_else(|| alu::extension(self.builder, op, lhs, rhs));
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };

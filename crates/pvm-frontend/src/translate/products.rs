@@ -22,7 +22,9 @@ pub(super) struct Product {
 enum Half {
     Low,
     /// Which factors are signed.
-    High { signs: [bool; 2] },
+    High {
+        signs: [bool; 2],
+    },
 }
 
 impl Half {
@@ -64,7 +66,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             (Half::High { signs }, None) if self.is_narrow => signs,
             _ => return None,
         };
-        let (low, high) = if self.is_narrow { self.short_product(factors, signs) } else { self.long_product(factors, signs[0]) };
+        let (low, high) =
+            if self.is_narrow { self.short_product(factors, signs) } else { self.long_product(factors, signs[0]) };
         current.products.push(Product { signs, factors, low, high });
         Some(if half == Half::Low { low } else { high })
     }

@@ -15,7 +15,8 @@ impl Writer<'_> {
     pub fn items(&mut self, count: usize, depth: usize, loops: usize) {
         for _ in 0..count {
             match self.rng.u8(0..100) {
-                0..55 => self.arithmetic(),
+                0..45 => self.arithmetic(),
+                45..55 => self.idiom(),
                 55..60 => self.constant(),
                 60..72 => self.access(),
                 72..76 => self.computed_access(),

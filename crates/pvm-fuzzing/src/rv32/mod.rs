@@ -22,6 +22,7 @@ mod body;
 mod case;
 mod emitter;
 mod flow;
+mod idioms;
 mod play;
 mod qemu;
 mod roles;
