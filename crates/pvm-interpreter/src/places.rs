@@ -155,8 +155,6 @@ impl Places {
     fn page(&mut self, page: usize) -> &mut Page {
         let group =
             self.groups[page / PAGES_IN_GROUP].get_or_insert_with(|| Box::new([const { None }; PAGES_IN_GROUP]));
-        group[page % PAGES_IN_GROUP].get_or_insert_with(|| {
-            Box::new(Page { cells: [0; STARTS], runs: Vec::new() })
-        })
+        group[page % PAGES_IN_GROUP].get_or_insert_with(|| Box::new(Page { cells: [0; STARTS], runs: Vec::new() }))
     }
 }
