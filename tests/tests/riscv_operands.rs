@@ -141,9 +141,12 @@ fn every_row_does_the_same_on_both_tiers() {
     }
 }
 
+/// A mnemonic, three registers and an immediate.
+type Line = (&'static str, u8, u8, u8, i32);
+
 /// What compilers write with several instructions and the translator makes one of, or puts off, as (mnemonic, rd, rs1, rs2,
 /// immediate). Each ends with a load by x13 that may be refused, and what it finds there.
-const SEQUENCES: [&[(&str, u8, u8, u8, i32)]; 17] = [
+const SEQUENCES: [&[Line]; 17] = [
     &[("add", 13, 11, 12, 0), ("sltu", 14, 13, 11, 0)],
     &[("add", 11, 11, 12, 0), ("sltu", 14, 11, 12, 0)],
     &[("add", 13, 11, 12, 0), ("add", 11, 13, 0, 0), ("sltu", 12, 11, 12, 0)],

@@ -95,6 +95,22 @@ impl Case {
         Blob::parse(&self.program).ok()
     }
 
+    /// The same, with no more gas than that at any time.
+    pub(crate) fn with_gas_up_to(&self, most: u64) -> Case {
+        self.with_gas(|gas| gas.min(most))
+    }
+
+    /// The same with other gas, at the start and where the script sets it.
+    pub(crate) fn with_gas(&self, other: impl Fn(u64) -> u64) -> Case {
+        let mut case = Case { gas: other(self.gas), ..self.clone() };
+        for action in case.script.iter_mut().flat_map(|step| &mut step.actions) {
+            if let Action::Gas(gas) = action {
+                *gas = other(*gas);
+            }
+        }
+        case
+    }
+
     /// Puts another program in place.
     pub fn set_blob(&mut self, blob: &Blob) {
         self.program.clear();

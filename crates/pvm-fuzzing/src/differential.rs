@@ -166,7 +166,13 @@ impl Engines {
                 return report;
             }
         }
-        if with_peer {
+        if with_peer && let Some(quirk) = exclusion(case, &blob, &expected) {
+            report.peer = Some(PeerReport::Excluded(quirk));
+        } else if with_peer {
+            // Where it has its own mind the peer may go on when our run has ended, for as long as there is gas.
+            let case = &case.with_gas_up_to(LIMIT);
+            let interpret = |gas_of_leg| play(case, &mut Ours::new(&self.interpreter, case, &blob), gas_of_leg);
+            let expected = interpret(None);
             match self.check_peer(case, &blob, &expected, |leg, gas| interpret(Some((leg, gas)))) {
                 Ok(peer) => report.peer = Some(peer),
                 Err(words) => report.difference = Some(Difference { engine: None, words }),
@@ -187,7 +193,7 @@ impl Engines {
         if exclusion(case, &blob, &runs[0].1).is_none()
             && let Ok(mut peer) = Peer::new(&self.peer, case, &blob)
         {
-            runs.push(("polkavm".to_owned(), play(case, &mut peer, None)));
+            runs.push(("polkavm".to_owned(), play(&case.with_gas_up_to(LIMIT), &mut peer, None)));
         }
         runs
     }
@@ -199,9 +205,6 @@ impl Engines {
         expected: &[Stop],
         replay: impl Fn(usize, u64) -> Vec<Stop>,
     ) -> Result<PeerReport, String> {
-        if let Some(quirk) = exclusion(case, blob, expected) {
-            return Ok(PeerReport::Excluded(quirk));
-        }
         let mut guest = match Peer::new(&self.peer, case, blob) {
             Ok(guest) => guest,
             Err(quirk) => return Ok(PeerReport::Excluded(quirk)),
@@ -225,15 +228,7 @@ impl Engines {
     pub fn tame(&self, case: &mut Case) {
         let is_limited = case.gas_model != GasModel::None && case.gas <= LIMIT;
         let Some(blob) = case.blob().filter(|_| !is_limited) else { return };
-        let limited = |gas| {
-            let mut case = Case { gas_model: GasModel::Instruction, gas, ..case.clone() };
-            for action in case.script.iter_mut().flat_map(|step| &mut step.actions) {
-                if let crate::Action::Gas(to) = action {
-                    *to = gas;
-                }
-            }
-            case
-        };
+        let limited = |gas| Case { gas_model: GasModel::Instruction, ..case.with_gas(|_| gas) };
         let probe = limited(if case.gas_model == GasModel::None { ENOUGH_WITHOUT_GAS } else { ENOUGH });
         let stops = play(&probe, &mut Ours::new(&self.interpreter, &probe, &blob), None);
         if stops.iter().any(|stop| stop.exit == Exit::OutOfGas) {
