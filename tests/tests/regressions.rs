@@ -3,7 +3,9 @@
 //! A case lies in `tests/regressions/` as the fuzzer has written it, with a note on what was wrong; those of RISC-V are in a
 //! folder of their own.
 
-use pvm_fuzzing::{Case, Engines, rv32};
+use pvm_fuzzing::{Case, Engines, Ours, Step, rv32};
+use pvm_gas::GasModel;
+use pvm_runtime::{Config, Engine, Exit};
 use std::path::PathBuf;
 
 /// The files of a folder, as cases that `read` makes of their text.
@@ -56,6 +58,25 @@ fn random_cases_agree() {
         let report = engines.check(&case, &settings, true);
         assert_eq!(report.difference, None, "seed {seed}");
     }
+}
+
+/// In the settings of the fuzzer in which calls are answered, machine code is not left for them.
+#[test]
+fn answered_calls_do_not_leave_machine_code() {
+    const CALLS: usize = 50;
+    let text = ".format raw\nagain: ecalli 1\n add_imm_64 r7, r7, -1\n branch_ne_imm r7, 0, again\n jump_ind r0, 0";
+    let mut case = pvm_fuzzing::random::case(0);
+    case.program = pvm_asm::assemble(text).expect("it is right");
+    (case.pc, case.gas, case.gas_model) = (0, 1000, GasModel::Instruction);
+    (case.registers[0], case.registers[7]) = (0xffff_0000, CALLS as u64);
+    case.script = vec![Step { gas: 0, restart: None, fault: None, actions: Vec::new() }; CALLS];
+    let blob = case.blob().expect("it is one");
+    let engine = Engine::new(&Config { jit_threshold: 0, ..Config::default() }).expect("the host has a compiler");
+    let (guest, stops) = Ours::new(&engine, &case, &blob).play_answered(&case);
+    assert_eq!((stops.len(), stops[CALLS].exit), (CALLS + 1, Exit::Halt));
+    assert_eq!(stops[CALLS - 1].registers[7], 1);
+    let entries = guest.instance().stats().native_entries;
+    assert!((1..=4).contains(&entries), "entered {entries} times");
 }
 
 /// The same for RISC-V.

@@ -105,14 +105,19 @@ impl Guest {
     }
 }
 
-#[test]
-fn every_row_does_the_same_on_both_tiers() {
+/// The interpreter, and compiled code whose refused accesses are detected in either way.
+fn engines() -> (Engine, [Engine; 2]) {
     let engine = |jit, faults| {
         let config = Config { jit, jit_threshold: 0, fault_detection: faults, ..Config::default() };
         Engine::new(&config).expect("there is a compiler")
     };
-    let reference = engine(Jit::Off, FaultDetection::Checks);
-    let others = [FaultDetection::best(), FaultDetection::Checks].map(|faults| engine(Jit::Cranelift, faults));
+    let compiled = [FaultDetection::best(), FaultDetection::Checks].map(|faults| engine(Jit::Cranelift, faults));
+    (engine(Jit::Off, FaultDetection::Checks), compiled)
+}
+
+#[test]
+fn every_row_does_the_same_on_both_tiers() {
+    let (reference, others) = engines();
     for spec in SPECS {
         let encodings = encodings(spec);
         assert!(!encodings.is_empty(), "{} has no encoding here", spec.mnemonic);
@@ -174,12 +179,7 @@ const SEQUENCES: [&[Line]; 17] = [
 
 #[test]
 fn sequences_do_the_same_on_both_tiers() {
-    let engine = |jit, faults| {
-        let config = Config { jit, jit_threshold: 0, fault_detection: faults, ..Config::default() };
-        Engine::new(&config).expect("there is a compiler")
-    };
-    let reference = engine(Jit::Off, FaultDetection::Checks);
-    let others = [FaultDetection::best(), FaultDetection::Checks].map(|faults| engine(Jit::Cranelift, faults));
+    let (reference, others) = engines();
     for sequence in SEQUENCES {
         let last = ("lw", 17, 13, 0, 0);
         let code = sequence.iter().chain([&last]).flat_map(|&(name, rd, rs1, rs2, imm)| {

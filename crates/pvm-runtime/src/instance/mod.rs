@@ -418,7 +418,7 @@ impl Instance {
         match stop {
             Stop::Halt => Some(Exit::Halt),
             Stop::Panic => Some(Exit::Panic),
-            Stop::HostCall { .. } if self.riscv.is_some() => self.environment_call(),
+            Stop::HostCall { .. } if self.is_riscv() => self.environment_call(),
             Stop::HostCall { id } => Some(self.host_call(id)),
             Stop::OutOfGas => Some(Exit::OutOfGas),
             Stop::Hot => None,
@@ -431,7 +431,10 @@ impl Instance {
     /// Goes on behind the instruction, within its block.
     #[inline]
     fn step_over(&mut self) {
-        self.context.state.pc = self.fetch(self.pc()).next;
+        let pc = self.pc();
+        // Where code is known ahead, it has been decoded.
+        let known = self.cells().host_call(pc).map(|(_, next)| next);
+        self.context.state.pc = known.unwrap_or_else(|| self.fetch(pc).next);
         self.context.state.paid = self.module.gas_model().charges_blocks();
     }
 
@@ -531,7 +534,7 @@ impl Instance {
     /// A refused access. To the lowest 64 KiB it is a panic of the PVM (Gray Paper A.7).
     fn fault(&mut self, fault: MemoryFault) -> Option<Exit> {
         match fault.address {
-            _ if self.riscv.is_some() => self.riscv_fault(fault),
+            _ if self.is_riscv() => self.riscv_fault(fault),
             0..LOWEST_ADDRESS => Some(Exit::Panic),
             _ => Some(Exit::PageFault { address: fault.page() }),
         }

@@ -30,7 +30,7 @@ impl Instance {
 
     fn do_step(&mut self) -> Option<Exit> {
         // The trap is the step; its handler, if there is one, comes next.
-        if self.riscv.is_some() && !self.pc().is_multiple_of(2) {
+        if self.is_riscv() && !self.pc().is_multiple_of(2) {
             return self.misaligned_start();
         }
         loop {

@@ -40,7 +40,7 @@ impl Instance {
     /// What a RISC-V guest needs before a run.
     #[inline]
     pub(super) fn prepare_riscv(&mut self) {
-        if self.riscv.is_some() {
+        if self.is_riscv() {
             self.prepare();
         }
     }
@@ -92,7 +92,7 @@ impl Instance {
     /// bit (volume I, 2.5.1).
     pub(super) fn misaligned_start(&mut self) -> Option<Exit> {
         let pc = self.pc();
-        let is_misaligned = self.riscv.is_some() && !pc.is_multiple_of(2);
+        let is_misaligned = self.is_riscv() && !pc.is_multiple_of(2);
         is_misaligned.then(|| self.trap(Trap::MisalignedTarget, pc)).flatten()
     }
 

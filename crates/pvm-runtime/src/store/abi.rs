@@ -3,7 +3,7 @@
 //! PVM: return address, stack pointer and arguments are in registers 0, 1 and 7 to 12, as in programs that tool chains make
 //! (Gray Paper A.37 for the start). RISC-V: psABI, chapter 2, "Integer Calling Convention".
 
-use crate::{CallError, Instance, Module};
+use crate::{CallError, Instance};
 use pvm_ops::{Access, HALT_ADDRESS, PAGE_SIZE};
 
 /// The register of RISC-V that holds the number of an environment call: `a7`.
@@ -45,15 +45,10 @@ const STACK_SIZE: u64 = 1 << 20;
 const STACK_END: u32 = RISCV.returns_to - PAGE_SIZE;
 
 impl Abi {
-    #[inline]
-    pub(crate) fn of(module: &Module) -> &'static Abi {
-        if module.executable().is_some() { &RISCV } else { &PVM }
-    }
-
     /// What is asked of the way in which an instance's functions are called. The question is written once for each way, so
     /// that nothing is left of it but a load or store.
     #[inline(always)]
-    pub(crate) fn ask<R>(instance: &Instance, question: impl FnOnce(&Abi) -> R) -> R {
+    pub(crate) fn ask<R>(instance: &Instance, question: impl FnOnce(&'static Abi) -> R) -> R {
         if instance.is_riscv() { question(&RISCV) } else { question(&PVM) }
     }
 

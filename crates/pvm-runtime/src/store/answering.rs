@@ -2,7 +2,7 @@
 
 use super::Parts;
 use crate::instance::Exit;
-use crate::{Caller, HostResult, HostStop, Linker, RunError};
+use crate::{Caller, HostResult, Linker, RunError};
 use pvm_vm::{Answer, Context, Host, Memory};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -52,6 +52,3 @@ impl<T> Parts<T> {
         }
     }
 }
-
-/// What has ended a run, and at which call.
-pub(super) type Stopped = (u64, HostStop);

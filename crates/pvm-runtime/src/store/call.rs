@@ -67,7 +67,7 @@ impl<T> Drop for Nested<'_, T> {
 
 impl<T> Parts<T> {
     pub(crate) fn call(&mut self, entry: Entry<'_>, arguments: &[u64]) -> Result<u64, CallError> {
-        let abi = Abi::of(self.instance.module());
+        let abi = Abi::ask(&self.instance, |abi| abi);
         let limit = self.instance.module().engine().config().nesting_limit;
         // The first call is none from within another.
         if self.depth > limit {

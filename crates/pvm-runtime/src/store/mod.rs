@@ -44,9 +44,9 @@ pub(crate) struct Parts<T> {
     /// What machine code calls by itself, where host functions have names.
     #[cfg(feature = "cranelift")]
     named_answers: Option<NamedAnswers<T>>,
-    /// What a host function has returned that machine code has called, if that ends the run.
+    /// What a host function has returned that machine code has called by this number, if that ends the run.
     #[cfg(feature = "cranelift")]
-    stop: Option<answering::Stopped>,
+    stop: Option<(u64, HostStop)>,
 }
 
 /// Why machine code and interpreter have given control back.

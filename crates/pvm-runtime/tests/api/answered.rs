@@ -91,6 +91,7 @@ fn check(name: &str, deed: Deed) {
 }
 
 #[test]
+#[cfg(feature = "cranelift")]
 fn machine_code_is_not_left_for_host_calls() {
     for model in [GasModel::Instruction, GasModel::Block, GasModel::Pipeline, GasModel::None] {
         let engine = &engines()[1];
@@ -100,7 +101,7 @@ fn machine_code_is_not_left_for_host_calls() {
         assert_eq!(store.run().unwrap(), Exit::Halt);
         assert_eq!(store.data().calls.len() as u64, 2 * ROUNDS);
         let entries = store.instance().stats().native_entries;
-        assert!(entries <= 4, "{model:?}: entered {entries} times");
+        assert!((1..=4).contains(&entries), "{model:?}: entered {entries} times");
     }
 }
 
