@@ -161,9 +161,9 @@ impl CodeCache {
     }
 
     /// Compiles the region of the block at `pc`, unless that was done or tried before. `starts` says where blocks start,
-    /// ascending; it is asked once, for code that is known ahead. There `warm` says whether the block at a program counter has
-    /// run before, so that it is worth compiling with what it leads to. The region `instead_of` goes, if there is
-    /// machine code to replace it.
+    /// ascending; it is asked once, for code that is known ahead. `warm` says whether the block at a program counter has run
+    /// before, so that it is worth compiling with what it leads to, or with what leads to it. The region `instead_of` goes, if
+    /// there is machine code to replace it.
     pub fn compile(
         &self,
         code: &impl GuestCode,
@@ -179,7 +179,7 @@ impl CodeCache {
             DynamicJumps::Direct => {
                 let table = self.read();
                 let takes = |pc| code.is_likely(pc) && (instead_of.is_some() || table.may_share(pc));
-                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes);
+                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes, &warm);
                 (&around, false)
             }
         };

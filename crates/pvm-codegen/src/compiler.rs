@@ -1,7 +1,7 @@
 //! The compiler driver: one region in, one function of machine code out.
 
 use crate::compact::{Changes, compact};
-use crate::landings::{self, Extracted};
+use crate::landings::{self, Extracted, Landings};
 use crate::segment::{self, Audit};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
@@ -16,7 +16,6 @@ use pvm_frontend::Faults;
 use pvm_ops::{PAGE_SIZE, Width};
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use target_lexicon::{Architecture, Triple};
@@ -180,9 +179,9 @@ impl Compiler {
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
-            match landings::extract(code, traps, marks) {
-                Extracted::Landings(landings, idle) => {
-                    match self.finish(compiled, &landings, &idle, detection) {
+            match landings::extract(code, &compiled.bb_starts, traps, marks) {
+                Extracted::Landings(found) => {
+                    match self.finish(compiled, &found, detection) {
                         Some(code) => return Ok(code),
                         // The code runs as well as it is if it needs no prefixes, only slower.
                         None if detection == FaultDetection::Checks => {
@@ -205,21 +204,16 @@ impl Compiler {
     }
 
     /// Compacts the code of a function, and moves its landings with it. `None` if something in it is not expected.
-    fn finish(
-        &self,
-        compiled: &CompiledCode,
-        landings: &[Landing],
-        idle: &[Range<usize>],
-        detection: FaultDetection,
-    ) -> Option<MachineCode> {
+    fn finish(&self, compiled: &CompiledCode, found: &Landings, detection: FaultDetection) -> Option<MachineCode> {
         if !matches!(self.isa.triple().architecture, Architecture::X86_64) {
             return None;
         }
         let (code, traps) = (compiled.code_buffer(), compiled.buffer.traps());
+        let Landings { landings, idle, rewritten } = found;
         let cold = landings::cold(compiled.buffer.get_srclocs_sorted(), landings).map_or(code.len(), |at| at as usize);
         let mut audit = (detection == FaultDetection::Signals).then(|| Audit::new(traps));
         let is_expected = |one: &Instruction| audit.as_mut().is_none_or(|audit| audit.allows(one));
-        let changes = Changes { gone: idle, prefixes: &segment::prefixes(traps), cold };
+        let changes = Changes { gone: idle, rewritten, prefixes: &segment::prefixes(traps), cold };
         let compacted = compact(code, &compiled.bb_starts, changes, is_expected)?;
         let moved = landings.iter().map(|&Landing { access, landing }| {
             Some(Landing { access: compacted.offset(access)?, landing: compacted.offset(landing)? })

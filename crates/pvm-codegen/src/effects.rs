@@ -17,11 +17,19 @@ pub(crate) struct Effects {
 const MOST: usize = 1000;
 
 impl Effects {
+    /// A register and the slot of the stack at a distance from the stack pointer.
+    pub(crate) fn of(register: Register, distance: u64) -> Effects {
+        Effects { registers: bit(register), slots: vec![(distance as i64).div_euclid(8)] }
+    }
+
     /// These and what `instruction` writes; `None` if it does more than compute: jump, or write to memory that is no
     /// stack slot.
-    pub(crate) fn and_writes(mut self, instruction: &Instruction) -> Option<Effects> {
+    pub(crate) fn and_writes(
+        mut self,
+        instruction: &Instruction,
+        factory: &mut InstructionInfoFactory,
+    ) -> Option<Effects> {
         let is_plain = instruction.flow_control() == iced_x86::FlowControl::Next && !instruction.is_stack_instruction();
-        let mut factory = InstructionInfoFactory::new();
         let info = factory.info(instruction);
         for used in info.used_registers().iter().filter(|used| writes(used.access())) {
             self.registers |= bit(used.register());
@@ -40,9 +48,8 @@ impl Effects {
 
 /// What is read by the code from `start` to the end of the function before it is written there. `None` if the code does
 /// not go straight there.
-pub(crate) fn read_by(code: &[u8], start: u32) -> Option<Effects> {
+pub(crate) fn read_by(code: &[u8], start: u32, factory: &mut InstructionInfoFactory) -> Option<Effects> {
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
-    let mut factory = InstructionInfoFactory::new();
     let (mut read, mut written) = (Effects::default(), Effects::default());
     let mut at = u64::from(start);
     for _ in 0..MOST {
@@ -116,7 +123,7 @@ mod tests {
 
     fn writes_of(code: &[u8]) -> Option<Effects> {
         let instruction = Decoder::with_ip(64, code, 0, DecoderOptions::NONE).decode();
-        Effects::default().and_writes(&instruction)
+        Effects::default().and_writes(&instruction, &mut InstructionInfoFactory::new())
     }
 
     #[test]
@@ -135,9 +142,10 @@ mod tests {
     fn what_code_reads() {
         // mov ecx, 2; jmp +1; int3; mov [rdi], rcx; mov rbx, [rsp + 8]; ret
         let code = [0xb9, 2, 0, 0, 0, 0xe9, 1, 0, 0, 0, 0xcc, 0x48, 0x89, 0x0f, 0x48, 0x8b, 0x5c, 0x24, 8, 0xc3];
-        let read = read_by(&code, 0).unwrap();
+        let mut factory = InstructionInfoFactory::new();
+        let read = read_by(&code, 0, &mut factory).unwrap();
         // rdi, and rax for the caller; rcx is written before it is read.
         assert_eq!((read.registers, read.slots), (1 << 7 | 1, vec![1]));
-        assert_eq!(read_by(&code, 10), None, "it does not end in the caller");
+        assert_eq!(read_by(&code, 10, &mut factory), None, "it does not end in the caller");
     }
 }

@@ -11,12 +11,15 @@
 //! ```
 //!
 //! The landing wants to find everything as it is at the branch. Instructions in between may only change what the landing
-//! does not read, which [`Effects`] tells. Where they change more, the region is translated again with that access checked
+//! does not read, which [`Effects`] tells. If one of them only loads an address that the branch has had in another register, the
+//! access [uses that register](crate::spared). Where they change more, the region is translated again with that access checked
 //! before it is made, like all of them are where the host does not watch.
 
+use crate::compact::Rewritten;
 use crate::effects::{Effects, read_by};
+use crate::spared::spare;
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
+use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register};
 use pvm_clif::{TRIPWIRE, WATCHED};
 use pvm_frontend::Mark;
 use pvm_vm::Landing;
@@ -25,14 +28,26 @@ use std::ops::Range;
 
 /// What became of the branches.
 pub(crate) enum Extracted {
-    /// All of them lead to landings, by ascending access. Instructions that are of no use any more, ascending.
-    Landings(Vec<Landing>, Vec<Range<usize>>),
+    /// All of them lead to landings.
+    Landings(Landings),
     /// Accesses of these numbers have none.
     Missing(BTreeSet<u32>),
 }
 
-/// Finds the branches to landings in x86-64 `code`. `traps` and `marks` are what Cranelift says of it.
-pub(crate) fn extract(code: &[u8], traps: &[MachTrap], marks: &[MachSrcLoc<Final>]) -> Extracted {
+/// Where the accesses of a function go on, and what is to become of its code.
+#[derive(Default)]
+pub(crate) struct Landings {
+    /// By ascending access.
+    pub landings: Vec<Landing>,
+    /// Instructions that are of no use any more, ascending.
+    pub idle: Vec<Range<usize>>,
+    /// Accesses that are written otherwise, ascending.
+    pub rewritten: Vec<Rewritten>,
+}
+
+/// Finds the branches to landings in x86-64 `code`, whose basic blocks start at `blocks`, ascending. `traps` and `marks` are what
+/// Cranelift says of it.
+pub(crate) fn extract(code: &[u8], blocks: &[u32], traps: &[MachTrap], marks: &[MachSrcLoc<Final>]) -> Extracted {
     let mark = |range: &MachSrcLoc<Final>| Mark::from_source_loc(range.loc);
     let branches: HashMap<u32, Range<u32>> = marks
         .iter()
@@ -41,9 +56,8 @@ pub(crate) fn extract(code: &[u8], traps: &[MachTrap], marks: &[MachSrcLoc<Final
             _ => None,
         })
         .collect();
-    let (mut landings, mut missing) = (Vec::new(), BTreeSet::new());
-    // What landings read, by their offsets: many lead to the same code.
-    let mut reads = HashMap::new();
+    let mut search = Search { code, blocks, reads: HashMap::new(), factory: InstructionInfoFactory::new() };
+    let (mut found, mut missing) = (Landings::default(), BTreeSet::new());
     for trap in traps.iter().filter(|trap| [WATCHED, TRIPWIRE].contains(&trap.code)) {
         let access = trap.offset;
         let within = marks.partition_point(|range| range.end <= access);
@@ -52,20 +66,18 @@ pub(crate) fn extract(code: &[u8], traps: &[MachTrap], marks: &[MachSrcLoc<Final
             return Extracted::Missing(branches.into_keys().collect());
         };
         let branch = branches.get(&number).cloned();
-        match branch.and_then(|branch| landing(code, access, branch, &mut reads)) {
-            Some(landing) => landings.push(Landing { access, landing }),
-            None => {
-                missing.insert(number);
-            }
+        if branch.and_then(|branch| search.landing(access, branch, &mut found)).is_none() {
+            missing.insert(number);
         }
     }
     if !missing.is_empty() {
         return Extracted::Missing(missing);
     }
-    landings.sort_unstable_by_key(|landing| landing.access);
-    let mut idle: Vec<_> = branches.into_values().flat_map(|branch| idle(code, branch)).collect();
-    idle.sort_unstable_by_key(|range| range.start);
-    Extracted::Landings(landings, idle)
+    found.landings.sort_unstable_by_key(|landing| landing.access);
+    found.rewritten.sort_unstable_by_key(|access| access.at.start);
+    found.idle.extend(branches.into_values().flat_map(|branch| idle(code, branch)));
+    found.idle.sort_unstable_by_key(|range| range.start);
+    Extracted::Landings(found)
 }
 
 /// Where cold code begins, of which ways in come first and then landings. `marks` are ascending.
@@ -91,6 +103,7 @@ fn decode(code: &[u8], start: u32, end: u32) -> Vec<Instruction> {
 /// A branch to a landing: the test of a bit of an address, and the jump that depends on it.
 struct Branch {
     test: Range<usize>,
+    tested: Register,
     jump: Range<usize>,
     target: u32,
 }
@@ -107,18 +120,53 @@ impl Branch {
             && test.op0_register().is_gpr64()
             && test.op1_kind() != OpKind::Register;
         let target = u32::try_from(jump.near_branch_target()).ok()?;
-        is_branch.then_some(Branch { test: at(test), jump: at(jump), target })
+        is_branch.then_some(Branch { test: at(test), tested: test.op0_register(), jump: at(jump), target })
     }
 }
 
-/// Where the branch before an access leads, if nothing in between changes what is read there.
-fn landing(code: &[u8], access: u32, branch: Range<u32>, reads: &mut HashMap<u32, Option<Effects>>) -> Option<u32> {
-    let instructions = decode(code, branch.start, access);
-    let Branch { jump, target, .. } = Branch::find(&instructions)?;
-    let mut between = instructions.iter().filter(|one| one.ip() as usize >= jump.end);
-    let between = between.try_fold(Effects::default(), |all, one| all.and_writes(one))?;
-    let read = reads.entry(target).or_insert_with(|| read_by(code, target));
-    (!between.overlap(read.as_ref()?)).then_some(target)
+/// Looks for the landings of a function.
+struct Search<'a> {
+    code: &'a [u8],
+    blocks: &'a [u32],
+    /// What landings read, by their offsets: many lead to the same code.
+    reads: HashMap<u32, Option<Effects>>,
+    factory: InstructionInfoFactory,
+}
+
+impl Search<'_> {
+    /// Finds where the branch before an access leads, if nothing in between changes what is read there.
+    fn landing(&mut self, access: u32, branch: Range<u32>, found: &mut Landings) -> Option<()> {
+        let Search { code, blocks, reads, factory } = self;
+        let instructions = decode(code, branch.start, access);
+        let Branch { test, tested, jump, target } = Branch::find(&instructions)?;
+        let behind = instructions.partition_point(|one| (one.ip() as usize) < jump.end);
+        let between = &instructions[behind..];
+        if between.is_empty() {
+            found.landings.push(Landing { access, landing: target });
+            return Some(());
+        }
+        let read = reads.entry(target).or_insert_with(|| read_by(code, target, factory)).as_ref()?;
+        if !writes(between, factory)?.overlap(read) {
+            found.landings.push(Landing { access, landing: target });
+            return Some(());
+        }
+        let block = *blocks.get(blocks.partition_point(|&start| start as usize <= test.start).checked_sub(1)?)?;
+        let before = decode(code, block, test.start as u32);
+        let spared = spare(code, &before, tested, between, access, factory)?;
+        let rest: Vec<_> = between.iter().filter(|one| one.ip() as usize != spared.reload.start).copied().collect();
+        if writes(&rest, factory)?.overlap(read) {
+            return None;
+        }
+        found.landings.push(Landing { access, landing: target });
+        found.idle.push(spared.reload);
+        found.rewritten.push(spared.access);
+        Some(())
+    }
+}
+
+/// What instructions write; `None` if they do more.
+pub(crate) fn writes(instructions: &[Instruction], factory: &mut InstructionInfoFactory) -> Option<Effects> {
+    instructions.iter().try_fold(Effects::default(), |all, one| all.and_writes(one, factory))
 }
 
 /// The instructions of a branch to a landing.

@@ -16,6 +16,7 @@ mod jitdump;
 mod landings;
 mod profile;
 mod segment;
+mod spared;
 mod table;
 
 pub use cache::{Attempt, CodeCache, Costs, Settings};

@@ -89,6 +89,22 @@ impl HeldPlace {
         Exit::from_code(self.compiled.function.call(u64::from(self.entry), context, memory))
     }
 
+    /// Runs from there, and on from the place that `next` has for how compiled code has returned and what it has left, until there
+    /// is none.
+    #[inline]
+    pub fn run_on<'a>(
+        &'a self,
+        context: &mut Context,
+        memory: &mut Memory,
+        mut next: impl FnMut(Exit, &mut Context) -> Option<&'a HeldPlace>,
+    ) -> Exit {
+        let next = |code, context: &mut Context| {
+            let place = next(Exit::from_code(code), context)?;
+            Some((&place.compiled.function, u64::from(place.entry)))
+        };
+        Exit::from_code(self.compiled.function.call_on(u64::from(self.entry), context, memory, next))
+    }
+
     /// Runs from there on the host's guest until compiled code returns; host calls are answered. Also says how the last one was,
     /// if that is why.
     #[inline]

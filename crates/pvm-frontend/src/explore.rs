@@ -12,6 +12,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Of code that changes no more than this is compiled together: it may change again before that has paid.
 const MOST_CHANGING: usize = 64;
+/// Of what is not warm so many instructions come to the rest, and one and a half times as many as that has. A loop of which a
+/// rare way is missing leaves the region there, and comes back, perhaps in each round later on. But what never runs takes time
+/// to compile, and room that others could have.
+const MOST_COLD: usize = 128;
 
 /// What is found on the way.
 #[derive(Debug, Default)]
@@ -25,24 +29,36 @@ struct Found {
 }
 
 impl Blocks {
-    /// The blocks from `head` on, up to `max_len` instructions; of others than `head` those that `takes` says. `changes`
-    /// tells which program counters have code that has changed before: it is kept apart from the rest, so that the rest stays
-    /// when it changes again.
+    /// The blocks from `head` on, up to `max_len` instructions; of others than `head` those that `takes` says, `warm` ones first
+    /// and not many others. `changes` tells which program counters have code that has changed before: it is kept apart from the
+    /// rest, so that the rest stays when it changes again.
     pub fn around(
         code: &impl GuestCode,
         head: u32,
         max_len: usize,
         changes: impl Fn(u32) -> bool,
         takes: impl Fn(u32) -> bool,
+        warm: impl Fn(u32) -> bool,
     ) -> Blocks {
         let mut found = Found { queue: VecDeque::from([head]), ..Found::default() };
         found.jump_targets.insert(head);
         let is_changing = changes(head);
         let max_len = if is_changing { max_len.min(MOST_CHANGING) } else { max_len }.max(1);
-        while let Some(start) = found.queue.pop_front() {
-            if found.starts.insert(start) && (start == head || takes(start)) {
-                found.scan(code, start, max_len, |pc| changes(pc) == is_changing);
+        let belongs = |pc| changes(pc) == is_changing;
+        let (mut cold, mut room) = (VecDeque::new(), None);
+        loop {
+            while let Some(start) = found.queue.pop_front() {
+                match found.starts.insert(start) {
+                    true if start == head || takes(start) && warm(start) => found.scan(code, start, max_len, belongs),
+                    true if takes(start) => cold.push_back(start),
+                    _ => {}
+                }
             }
+            let len = found.insts.len();
+            let room = room.get_or_insert(len * 3 / 2 + MOST_COLD);
+            let Some(start) = cold.pop_front().filter(|_| *room > 0) else { break };
+            found.scan(code, start, max_len.min(len + *room), belongs);
+            *room -= found.insts.len() - len;
         }
         found.blocks(code)
     }

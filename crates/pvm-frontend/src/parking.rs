@@ -93,7 +93,7 @@ impl Parking {
                 |reg: Reg| -> u64 { body.iter().map(|&at| cost(at, reg) * 8_u64.pow(loops.depth(at).min(8))).sum() };
             let candidates = if is_tight { body.iter().fold(0, |all, &at| all | live[at]) } else { used };
             let mut regs: Vec<Reg> = Reg::ALL.into_iter().filter(|reg| candidates & reg.bit() != 0).collect();
-            regs.sort_by_key(|&reg| (weight(reg), around & reg.bit() == 0));
+            regs.sort_by_cached_key(|&reg| (weight(reg), around & reg.bit() == 0));
             let excess = regs.len().saturating_sub(room as usize);
             regs.iter().take(excess).fold(used & !candidates, |all, reg| all | reg.bit())
         };

@@ -43,7 +43,7 @@ impl Source<'_> {
             Source::Program(code) => cache.compile(code, pc, || code.block_starts().collect(), warm, None),
             Source::Memory(cells) => {
                 let code = Executed { code: pvm_rv32::Code::new(memory), cells, is_ahead };
-                cache.compile(&code, pc, Vec::new, warm, instead_of)
+                cache.compile(&code, pc, Vec::new, |pc| is_ahead || warm(pc), instead_of)
             }
         }
     }

@@ -109,6 +109,8 @@ pub(crate) struct Tier {
     /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
     /// often.
     misses: HashMap<u32, (u32, u32)>,
+    /// How many such jumps were made since one was counted for all of them.
+    jumps: u32,
 }
 
 /// A host call of a PVM program, whose code does not change.
@@ -138,6 +140,8 @@ const CALLS: usize = u64::BITS as usize;
 const PATIENT: u32 = 100;
 /// At least so often a region is left by dynamic jumps before it is compiled again.
 const FIRST_MISSES: u32 = 16;
+/// How many jumps to places that are at hand count as one that is counted, where nobody is in a hurry.
+const SAMPLED_JUMPS: u32 = 16;
 
 impl Tier {
     pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
@@ -149,12 +153,15 @@ impl Tier {
             held_calls: 0,
             budget: Budget::default(),
             misses: HashMap::new(),
+            jumps: 0,
         }
     }
 
-    /// Runs machine code from where the guest is, if there is any or there ought to be.
+    /// Runs machine code from where the guest is, if there is any or there ought to be, as long as it leads to other that is held.
     ///
-    /// `entered` says that a block is being entered which the interpreter has not counted.
+    /// `entered` says that a block is being entered which the interpreter has not counted, `entries` is how often machine code
+    /// was entered.
+    #[allow(clippy::too_many_arguments)] // where code comes from, where the guest is, and what is counted
     #[inline]
     pub(crate) fn run(
         &mut self,
@@ -164,13 +171,27 @@ impl Tier {
         context: &mut Context,
         memory: &mut Memory,
         entered: bool,
+        entries: &mut u64,
     ) -> Option<Exit> {
         let (pc, paid) = (context.state.pc, context.state.paid);
-        if let Some(place) = self.recent.hold(pc, paid) {
-            return Some(place.run(context, memory));
+        if self.recent.hold(pc, paid).is_none() {
+            let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
+            self.recent.note(pc, paid, place)?;
         }
-        let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
-        Some(self.recent.note(pc, paid, place)?.run(context, memory))
+        let sampled = self.sampled_jumps();
+        let jumps = &mut self.jumps;
+        let leads_on = |exit, context: &Context| match exit {
+            Exit::Enter => Some(false),
+            Exit::EnterPaid => Some(true),
+            Exit::EnterByJump if context.jump == Context::NO_JUMP => Some(false),
+            Exit::EnterByJump => {
+                cells.note_jump(context.jump, context.state.pc);
+                *jumps += 1;
+                (*jumps < sampled).then_some(false)
+            }
+            _ => None,
+        };
+        self.recent.run(context, memory, leads_on, entries)
     }
 
     /// Forgets where machine code is: some of it is not what the guest has to run any more.
@@ -225,6 +246,11 @@ impl Tier {
         }
     }
 
+    /// Of jumps to places that are at hand one in so many is counted, for all of them.
+    fn sampled_jumps(&self) -> u32 {
+        if self.threshold < PATIENT { 1 } else { SAMPLED_JUMPS }
+    }
+
     /// Notes that the region that has run last was left by the dynamic jump at `from`, to `pc`. If that happens often, it is
     /// compiled again, with what is known by then of where its jumps go.
     pub(crate) fn miss(
@@ -238,8 +264,11 @@ impl Tier {
         let last = self.recent.last().filter(|_| from != Context::NO_JUMP);
         let Some(region) = last.map(HeldPlace::region) else { return };
         cells.note_jump(from, pc);
+        let sampled = self.sampled_jumps();
+        let is_sample = self.jumps >= sampled;
+        self.jumps = if is_sample { 0 } else { self.jumps };
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
-        *count += 1;
+        *count += if is_sample { sampled } else { 1 };
         if *count < *limit {
             return;
         }
@@ -249,7 +278,17 @@ impl Tier {
         }
         *limit = limit.saturating_mul(4);
         self.release();
-        let again = || source.compile(cache, memory, region.head, |_| false, Some(region), self.threshold == 0);
+        let hotness = &self.hotness;
+        let again = || {
+            source.compile(
+                cache,
+                memory,
+                region.head,
+                |pc| hotness.is_warm(cells, pc),
+                Some(region),
+                self.threshold == 0,
+            )
+        };
         let attempt = self.budget.spend(again);
         if let Attempt::Compiled(entries) = attempt {
             self.note_compiled(cells, &entries);

@@ -119,7 +119,7 @@ impl CompiledFunction {
             run,
         });
         // The contract of `new` holds: each pointer is good until a call is answered, and after that if `answer` says so.
-        let code = self.enter(entry, context, base);
+        let code = self.enter(entry, context, base, |_, _| None);
         // SAFETY: nobody else uses the pointer any more.
         let (context, memory) = unsafe { &mut *session.host }.guest();
         if context.run == run {

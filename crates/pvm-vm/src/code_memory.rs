@@ -4,7 +4,7 @@
 //! one function, so dropping the function gives its pages back while others run.
 
 use crate::context::Links;
-use crate::faults::Landings;
+use crate::faults::{Landings, Watched};
 use crate::{Context, FaultDetection, Landing, Memory};
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
 use cranelift_module::{ModuleError, ModuleResult};
@@ -124,12 +124,38 @@ impl CompiledFunction {
     /// announced.
     #[inline]
     pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory) -> u64 {
+        self.call_on(entry, context, memory, |_, _| None)
+    }
+
+    /// The same, and whenever it returns, the function and entry that `next` has for what it returned; returns what the last one
+    /// returned, for which there was none.
+    ///
+    /// # Panics
+    ///
+    /// As [`CompiledFunction::call`], or if they detect faults differently.
+    #[inline]
+    pub fn call_on<'a>(
+        &'a self,
+        entry: u64,
+        context: &mut Context,
+        memory: &mut Memory,
+        mut next: impl FnMut(u64, &mut Context) -> Option<(&'a CompiledFunction, u64)>,
+    ) -> u64 {
         self.assert_suits(memory);
         // Compiled code that has called its host, which has us run, goes on with what it has there.
         let outer = context.is_answered().then(|| context.links());
         context.set_links(Links::unanswered(memory.base(), memory.rights(), self.jump_entries.as_ptr()));
         // The contract of `new` holds: every pointer is that of a reference that lives through the call.
-        let result = self.enter(entry, context, memory.base());
+        let go_on = |returned: u64, context: *mut Context| {
+            // SAFETY: it is the context that the caller has lent, and compiled code does not run.
+            let context = unsafe { &mut *context };
+            let (function, entry) = next(returned, context)?;
+            let is_alike = (function.detection, function.is_metered) == (self.detection, self.is_metered);
+            assert!(is_alike, "the memory is made for other compiled code");
+            context.jump_entries = function.jump_entries.as_ptr();
+            Some((function, entry))
+        };
+        let result = self.enter(entry, context, memory.base(), go_on);
         if let Some(outer) = outer {
             context.set_links(outer);
         }
@@ -148,27 +174,47 @@ impl CompiledFunction {
         self.jump_entries.as_ptr()
     }
 
-    /// Calls the function. The links of the context, and guest memory at `base`, are good as long as it runs.
+    /// Calls the function, and then those that `next` has for what the last one returned. The links of the context, and guest
+    /// memory at `base`, are good as long as they run; whether the context is still there then is known to `next`.
     #[inline]
-    pub(crate) fn enter(&self, entry: u64, context: *mut Context, base: *mut u8) -> u64 {
-        match self.detection {
-            FaultDetection::Checks => (self.entry)(context, entry),
-            FaultDetection::Signals => self.watched(base as usize, || (self.entry)(context, entry)),
+    pub(crate) fn enter<'a>(
+        &'a self,
+        entry: u64,
+        context: *mut Context,
+        base: *mut u8,
+        mut next: impl FnMut(u64, *mut Context) -> Option<(&'a CompiledFunction, u64)>,
+    ) -> u64 {
+        let mut at = (self, entry);
+        // One that accesses no memory needs no preparation.
+        while self.detection == FaultDetection::Checks || at.0.landings.len() == 0 {
+            let returned = (at.0.entry)(context, at.1);
+            match next(returned, context) {
+                Some(function) => at = function,
+                None => return returned,
+            }
         }
+        Self::watched(base as usize, |watched| {
+            loop {
+                let (function, entry) = at;
+                watched.set(&function.landings);
+                let returned = (function.entry)(context, entry);
+                match next(returned, context) {
+                    Some(function) => at = function,
+                    None => return returned,
+                }
+            }
+        })
     }
 
-    /// Calls with guest memory at the base of GS, and refused accesses ending in landings, if there are accesses at all.
+    /// Calls with guest memory at the base of GS, and refused accesses ending in the landings that are set.
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     #[inline]
-    fn watched<T>(&self, base: usize, call: impl FnOnce() -> T) -> T {
-        if self.landings.len() == 0 {
-            return call();
-        }
-        crate::segment::with_base(base, Landings::is_any_watched, || self.landings.watch(call))
+    fn watched<T>(base: usize, call: impl FnOnce(&Watched<'_>) -> T) -> T {
+        crate::segment::with_base(base, Landings::is_any_watched, || Landings::watch(call))
     }
 
     #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-    fn watched<T>(&self, _: usize, _: impl FnOnce() -> T) -> T {
+    fn watched<T>(_: usize, _: impl FnOnce(&Watched<'_>) -> T) -> T {
         unreachable!("the handler of signals could not be installed");
     }
 

@@ -5,6 +5,7 @@
 //! and has the thread go on at its landing, in the same function and with the same stack. Every other signal goes to the
 //! handler that was there before ours.
 
+use std::cell::Cell;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 /// How accesses that the guest may not make are detected in compiled code.
@@ -55,14 +56,12 @@ impl Landings {
         self.landings.len()
     }
 
-    /// Calls the function, in whose landings accesses may end that are refused until it returns.
+    /// Calls functions, each in whose landings accesses may end that are refused until it returns.
     #[inline]
-    pub(crate) fn watch<T>(&self, call: impl FnOnce() -> T) -> T {
+    pub(crate) fn watch<T>(call: impl FnOnce(&Watched<'_>) -> T) -> T {
         signal::RUNNING.with(|running| {
-            let former = running.replace(self);
-            // The handler runs in this thread: the order of the instructions is all that matters.
-            compiler_fence(Ordering::SeqCst);
-            let result = call();
+            let former = running.get();
+            let result = call(&Watched(running));
             compiler_fence(Ordering::SeqCst);
             running.set(former);
             result
@@ -81,6 +80,19 @@ impl Landings {
         let offset = u32::try_from(address.checked_sub(self.start)?).ok()?;
         let at = self.landings.binary_search_by_key(&offset, |landing| landing.access).ok()?;
         Some(self.start + self.landings[at].landing as usize)
+    }
+}
+
+/// The landings of the function that this thread runs, to be set.
+pub(crate) struct Watched<'a>(&'a Cell<*const Landings>);
+
+impl Watched<'_> {
+    /// Sets them before the function is called. They live as long as it runs.
+    #[inline]
+    pub(crate) fn set(&self, landings: &Landings) {
+        self.0.set(landings);
+        // The handler runs in this thread: the order of the instructions is all that matters.
+        compiler_fence(Ordering::SeqCst);
     }
 }
 

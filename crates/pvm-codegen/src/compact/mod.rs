@@ -29,9 +29,19 @@ pub(crate) struct Prefix {
     pub bytes: &'static [u8],
 }
 
+/// An instruction to write otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewritten {
+    pub at: Range<usize>,
+    /// Instructions that are the same wherever they stand. Prefixes come before the first.
+    pub bytes: Vec<u8>,
+}
+
 enum Kind {
     /// Instructions that are the same wherever they stand.
     Plain,
+    /// The same, in place of what was there.
+    Rewritten { bytes: Vec<u8> },
     /// Left out.
     Gone,
     /// Left out, as what it leads to is the same as from the earlier piece of this index on.
@@ -65,6 +75,8 @@ impl Compacted {
 pub(crate) struct Changes<'a> {
     /// Instructions to leave out, ascending.
     pub gone: &'a [Range<usize>],
+    /// Instructions to write otherwise, ascending.
+    pub rewritten: &'a [Rewritten],
     /// Prefixes to put before others, ascending.
     pub prefixes: &'a [Prefix],
     /// Code from this offset on need not be fast.
@@ -92,7 +104,8 @@ pub(crate) fn compact(
 
 impl Piece {
     fn len(&self) -> usize {
-        match self.kind {
+        match &self.kind {
+            Kind::Rewritten { bytes } => self.prefix.len() + bytes.len(),
             Kind::Plain | Kind::Reference { .. } | Kind::Table | Kind::Constants => self.prefix.len() + self.at.len(),
             Kind::Gone | Kind::Shared { .. } => 0,
             Kind::Jump { is_short: true, .. } => 2,
@@ -116,6 +129,7 @@ impl Compacted {
         self.code.extend_from_slice(piece.prefix);
         match piece.kind {
             Kind::Plain | Kind::Constants => self.code.extend_from_slice(former),
+            Kind::Rewritten { ref bytes } => self.code.extend_from_slice(bytes),
             Kind::Gone | Kind::Shared { .. } => {}
             Kind::Jump { target, condition, is_short } => {
                 let distance = distance(next, target)?;
@@ -156,6 +170,7 @@ fn pieces(
 ) -> Option<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut gone = changes.gone.iter().peekable();
+    let mut rewritten = changes.rewritten.iter().peekable();
     let mut prefixes = changes.prefixes.iter().peekable();
     // Tables that have been referred to and are still to come, and where the first constant is.
     let mut tables: Vec<Range<usize>> = Vec::new();
@@ -200,10 +215,13 @@ fn pieces(
             let is_again = former.end < at && code[former] == code[last.clone()] && is_reload(&instruction);
             let follows = matches!(pieces.last(), Some(Piece { kind: Kind::Gone, .. }));
             let is_gone = is_again && follows || is_copy_in_place(&instruction) && !reads_flags(&mut decoder);
-            (last.end, if is_gone { Kind::Gone } else { kind })
+            match rewritten.next_if(|one| one.at == last) {
+                Some(one) => (last.end, Kind::Rewritten { bytes: one.bytes.clone() }),
+                None => (last.end, if is_gone { Kind::Gone } else { kind }),
+            }
         };
         let prefix = prefixes.next_if(|prefix| prefix.at == at).map_or(&[][..], |prefix| prefix.bytes);
-        if !prefix.is_empty() && !matches!(kind, Kind::Plain) {
+        if !prefix.is_empty() && !matches!(kind, Kind::Plain | Kind::Rewritten { .. }) {
             return None;
         }
         match (pieces.last_mut(), &kind) {
@@ -218,11 +236,12 @@ fn pieces(
     }
     // A table at the end cannot be told from the constants behind it.
     let is_clear = constants == usize::MAX || tables.iter().all(|table| table.end < code.len());
-    (gone.next().is_none() && prefixes.next().is_none() && at == code.len() && is_clear).then_some(pieces)
+    let is_done = gone.next().is_none() && rewritten.next().is_none() && prefixes.next().is_none();
+    (is_done && at == code.len() && is_clear).then_some(pieces)
 }
 
 /// Whether a whole register is loaded from the stack.
-fn is_reload(instruction: &Instruction) -> bool {
+pub(crate) fn is_reload(instruction: &Instruction) -> bool {
     instruction.code() == Code::Mov_r64_rm64
         && instruction.op1_kind() == OpKind::Memory
         && instruction.memory_base() == Register::RSP
@@ -298,7 +317,7 @@ mod tests {
     use super::*;
 
     fn changed(code: &[u8], blocks: &[u32], gone: &[Range<usize>], cold: usize) -> Option<Compacted> {
-        compact(code, blocks, Changes { gone, prefixes: &[], cold }, |_| true)
+        compact(code, blocks, Changes { gone, rewritten: &[], prefixes: &[], cold }, |_| true)
     }
 
     /// test; je over; jmp +0; table; nop; jmp back; constant
@@ -416,5 +435,23 @@ mod tests {
         let compacted = changed(&code, &[0, 10], &[], usize::MAX).unwrap();
         assert_eq!(compacted.offset(10), Some(64));
         assert_eq!(compacted.code.len(), 64 + 205);
+    }
+
+    #[test]
+    fn what_is_rewritten_may_take_more_room() {
+        // mov rax, [rbx]; nop; je back to the nop
+        let code = [0x48, 0x8b, 0x03, 0x90, 0x0f, 0x84, 0xf9, 0xff, 0xff, 0xff];
+        // mov rax, [rcx]; mov rbx, [rsp + 8]
+        let rewritten = Rewritten { at: 0..3, bytes: vec![0x48, 0x8b, 0x01, 0x48, 0x8b, 0x5c, 0x24, 0x08] };
+        let prefix = Prefix { at: 0, bytes: &[0x65, 0x67] };
+        let changes = Changes { gone: &[], rewritten: std::slice::from_ref(&rewritten), prefixes: &[prefix], cold: 0 };
+        let compacted = compact(&code, &[0, 3], changes, |_| true).unwrap();
+        assert_eq!(compacted.code[..2], [0x65, 0x67]);
+        assert_eq!(compacted.code[2..10], rewritten.bytes);
+        assert_eq!(compacted.code[10..], [0x90, 0x74, 0xfd]);
+        assert_eq!([0, 3, 4].map(|at| compacted.offset(at)), [Some(0), Some(10), Some(11)]);
+        let elsewhere = Rewritten { at: 1..3, bytes: vec![0x90] };
+        let changes = Changes { rewritten: &[elsewhere], ..changes };
+        assert!(compact(&code, &[0, 3], changes, |_| true).is_none(), "no instruction begins there");
     }
 }

@@ -4,7 +4,7 @@ use super::{Current, Translator};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder};
 use cranelift_frontend::Variable;
 use pvm_clif::NEAR_TRIPWIRE;
@@ -20,14 +20,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.leave_if_short(bound, |this| this.exit(exit, block.start));
     }
 
-    /// The same where the region is entered. `short` takes an exit and a program counter.
+    /// The same where the region is entered. `short` takes an [`Exit::at`] a program counter.
     pub(super) fn check_entry(&mut self, id: BlockId, bound: u64, short: ir::Block) {
         let block = *self.blocks.get(id);
         let exit = self.exit_when_short(&block);
         self.leave_if_short(bound, |this| {
-            let exit = this.builder.ins().iconst(I64, exit.code());
-            let pc = this.builder.ins().iconst(I32, i64::from(block.start));
-            this.builder.ins().jump(short, &[BlockArg::Value(exit), BlockArg::Value(pc)]);
+            let left = this.builder.ins().iconst(I64, exit.at(block.start));
+            this.builder.ins().jump(short, &[BlockArg::Value(left)]);
         });
     }
 
@@ -39,9 +38,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let block = *self.blocks.get(id);
         let exit = self.exit_when_short(&block);
         self.leave_if_short(bound, |this| {
-            let exit = this.builder.ins().iconst(I64, exit.code());
-            let pc = this.builder.ins().iconst(I32, i64::from(block.start));
-            this.leave(exit, pc);
+            let left = this.builder.ins().iconst(I64, exit.at(block.start));
+            this.leave(left);
         });
     }
 

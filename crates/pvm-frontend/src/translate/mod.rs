@@ -4,7 +4,7 @@
 //! start:   load the registers that the region uses, and the gas; br_table over the entries
 //! entry:   compare gas  -> block
 //! block:   [compare gas]  its instructions  [subtract what is pending]  its terminator
-//! cold:    subtract what is pending, but for what was not executed  -> funnel(exit, pc)
+//! cold:    subtract what is pending, but for what was not executed  -> funnel(exit and pc)
 //! funnel:  store the registers that the region writes, gas, pc; return the exit
 //! ```
 //!
@@ -49,7 +49,7 @@ const UNROLLED_LEN: u32 = 32;
 /// The same for guests of 32 bits, which have many registers: what has to be stored once per round is stored once for all.
 const UNROLLED_LEN_NARROW: u32 = 80;
 /// No loop is written more often than this.
-const MOST_COPIES: u32 = 4;
+const MOST_COPIES: u32 = 8;
 
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
@@ -315,7 +315,6 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let short = self.builder.create_block();
         self.builder.set_cold_block(short);
         self.builder.append_block_param(short, I64);
-        self.builder.append_block_param(short, I32);
         for (&way_in, &id) in ways_in.iter().zip(&self.region.entries) {
             self.builder.set_cold_block(way_in);
             self.builder.seal_block(way_in);
@@ -336,8 +335,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         // The context is as it was.
         self.builder.seal_block(short);
         self.builder.switch_to_block(short);
-        let (exit, pc) = (self.builder.block_params(short)[0], self.builder.block_params(short)[1]);
-        self.leave(exit, pc);
+        let left = self.builder.block_params(short)[0];
+        self.leave(left);
     }
 
     /// Loads the variables of what is counted from the context.
@@ -405,9 +404,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     /// Fills a funnel, where these registers are parked.
     fn leave_by(&mut self, funnel: ir::Block, parked: u32) {
         self.builder.switch_to_block(funnel);
-        let (exit, pc) = (self.builder.block_params(funnel)[0], self.builder.block_params(funnel)[1]);
+        let left = self.builder.block_params(funnel)[0];
         self.store_state(parked);
-        self.leave(exit, pc);
+        self.leave(left);
     }
 
     /// Stores the registers that the region writes, of which these are parked, and what is counted in the context.
@@ -434,9 +433,11 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         }
     }
 
-    /// Returns at a program counter, with everything else in the context as it is.
-    fn leave(&mut self, exit: Value, pc: Value) {
-        self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
+    /// Returns as [`Exit::at`] says, with everything else in the context as it is.
+    fn leave(&mut self, left: Value) {
+        let pc = self.builder.ins().ushr_imm_u(left, i64::from(Exit::BITS));
+        self.builder.ins().istore32(context_flags(), pc, self.context, Context::PC);
+        let exit = self.builder.ins().band_imm_u(left, (1 << Exit::BITS) - 1);
         self.builder.ins().return_(&[exit]);
     }
 
@@ -545,24 +546,31 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     }
 
     fn exit(&mut self, exit: Exit, pc: u32) {
-        let pc = self.builder.ins().iconst(I32, i64::from(pc));
-        self.exit_to(exit, pc);
+        self.exit_by(|this| this.builder.ins().iconst(I64, exit.at(pc)));
     }
 
     fn exit_to(&mut self, exit: Exit, pc: Value) {
+        self.exit_by(|this| {
+            let pc = this.builder.ins().uextend(I64, pc);
+            let pc = this.builder.ins().ishl_imm_u(pc, i64::from(Exit::BITS));
+            this.builder.ins().bor_imm_u(pc, exit.code())
+        });
+    }
+
+    /// Leaves as [`Exit::at`] says.
+    fn exit_by(&mut self, left: impl FnOnce(&mut Self) -> Value) {
         self.add(self.gas, -self.pending);
         // Only here: what comes after goes on with what it knows.
         let known = self.known;
         self.make_parts();
         self.extend_all();
         self.known = known;
-        let exit = self.builder.ins().iconst(I64, exit.code());
+        let left = left(self);
         let funnel = *self.funnels.entry((self.parked, self.zone)).or_insert_with(|| {
             let funnel = self.builder.create_block();
             self.builder.append_block_param(funnel, I64);
-            self.builder.append_block_param(funnel, I32);
             funnel
         });
-        self.builder.ins().jump(funnel, &[BlockArg::Value(exit), BlockArg::Value(pc)]);
+        self.builder.ins().jump(funnel, &[BlockArg::Value(left)]);
     }
 }

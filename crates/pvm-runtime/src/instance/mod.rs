@@ -144,7 +144,7 @@ impl Instance {
             tier: None,
             at_host_call: false,
             reserve: 0,
-            pace: Pace::default(),
+            pace: Pace::new(module.gas_model()),
             stats: Stats::default(),
             riscv: None,
             _slot: slot,

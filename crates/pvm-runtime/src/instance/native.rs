@@ -62,10 +62,10 @@ impl Instance {
         }
         loop {
             let is_entered = from == From::Outside;
-            let Some(exit) = tier.run(cache, cells, source, context, memory, is_entered) else {
+            let entries = &mut stats.native_entries;
+            let Some(exit) = tier.run(cache, cells, source, context, memory, is_entered, entries) else {
                 return End::Interpret;
             };
-            stats.native_entries += 1;
             context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
             match exit {
                 Native::Enter | Native::EnterPaid => {}

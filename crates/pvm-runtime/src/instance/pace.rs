@@ -4,14 +4,17 @@
 //! times as long as an addition, and a load may take a thousand times as long. So what a slice holds goes by how long the last
 //! one took. What a guest does, and what it pays, is the same whatever the slices are.
 
+use pvm_gas::GasModel;
 use std::time::{Duration, Instant};
 
 /// A slice is to take about that long, unless the largest takes less.
 const TIME: Duration = Duration::from_micros(250);
-/// The most gas in a slice: what takes some 40 µs if it is cheap to run. Slices may become slower at any time.
+/// The most instructions in a slice: they take some 40 µs if they are cheap to run. Slices may become slower at any time.
 const MOST: u64 = 1 << 17;
-/// The same where everything is interpreted.
-const MOST_INTERPRETED: u64 = 1 << 14;
+/// What one costs in the pipeline model, about: less than one among additions, 25 if it loads what is needed at once.
+const PIPELINE_COST: u64 = 8;
+/// Interpreted instructions take so many times as long.
+const INTERPRETED: u64 = 8;
 /// The least: a slice takes 0.1 µs by itself.
 const LEAST: u64 = 1 << 10;
 
@@ -19,19 +22,19 @@ const LEAST: u64 = 1 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     slice: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Pace {
-        Pace { slice: MOST }
-    }
+    most: u64,
 }
 
 impl Pace {
+    pub fn new(model: GasModel) -> Pace {
+        let most = if model == GasModel::Pipeline { MOST * PIPELINE_COST } else { MOST };
+        Pace { slice: most, most }
+    }
+
     /// The gas in the next slice of a run that is compiled, or only interpreted.
     #[inline]
     pub fn slice(self, is_compiled: bool) -> u64 {
-        if is_compiled { self.slice } else { self.slice.min(MOST_INTERPRETED) }
+        if is_compiled { self.slice } else { self.slice.min(self.most / INTERPRETED) }
     }
 
     /// Notes when a slice began that has been used up, if that is known; the next begins now.
@@ -43,7 +46,7 @@ impl Pace {
             let share = TIME.as_nanos() as f64 / taken.as_nanos() as f64;
             self.slice = ((self.slice as f64 * share) as u64).max(LEAST);
         } else if taken < TIME / 2 {
-            self.slice = (2 * self.slice).min(MOST);
+            self.slice = (2 * self.slice).min(self.most);
         }
     }
 }
@@ -54,7 +57,7 @@ mod tests {
 
     #[test]
     fn slices_go_by_the_time_that_they_take() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(GasModel::Instruction);
         let mut after = |time: Duration| {
             pace.note(&mut Some(Instant::now() - time));
             pace.slice(true)

@@ -1,6 +1,8 @@
 //! Where machine code was found lately.
 
 use pvm_codegen::{HeldPlace, Place};
+use pvm_frontend::Exit;
+use pvm_vm::{Context, Memory};
 
 /// So many places at first, and at most: 48 bytes each. Most runs go back and forth between a few regions, large programs
 /// between some hundred.
@@ -69,6 +71,33 @@ impl Recent {
         }
         self.last = Some(at);
         self.slots[at].held.as_ref()
+    }
+
+    /// Runs machine code from the last place on, and on from where that leads as long as places there are held. `leads_on` takes
+    /// how machine code has returned, and says whether the block that is entered next is paid, if one is. `entries` counts.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        context: &mut Context,
+        memory: &mut Memory,
+        mut leads_on: impl FnMut(Exit, &Context) -> Option<bool>,
+        entries: &mut u64,
+    ) -> Option<Exit> {
+        let mut last = self.last?;
+        let first = self.slots[last].held.as_ref()?;
+        *entries += 1;
+        let next = |exit, context: &mut Context| {
+            let paid = leads_on(exit, context)?;
+            let (pc, at) = (context.state.pc, self.slot(context.state.pc));
+            let slot = &self.slots[at];
+            let held = slot.held.as_ref().filter(|_| (slot.pc, slot.paid) == (pc, paid))?;
+            last = at;
+            *entries += 1;
+            Some(held)
+        };
+        let exit = first.run_on(context, memory, next);
+        self.last = Some(last);
+        Some(exit)
     }
 
     /// Notes a place, and holds it.
