@@ -151,7 +151,8 @@ impl Search<'_> {
             return Some(());
         }
         let block = *blocks.get(blocks.partition_point(|&start| start as usize <= test.start).checked_sub(1)?)?;
-        let before = decode(code, block, test.start as u32);
+        // What stands between the test and the jump comes before the access, too.
+        let before = decode(code, block, jump.start as u32);
         let spared = spare(code, &before, tested, between, access, factory)?;
         let rest: Vec<_> = between.iter().filter(|one| one.ip() as usize != spared.reload.start).copied().collect();
         if writes(&rest, factory)?.overlap(read) {

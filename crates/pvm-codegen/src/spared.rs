@@ -25,7 +25,7 @@ pub(crate) struct Spared {
 }
 
 /// Has the access at this offset use the register `tested`, if that holds the address. `before` are the instructions of the block
-/// up to the test, and `between` those behind the branch.
+/// up to the jump of the branch, and `between` those behind it.
 pub(crate) fn spare(
     code: &[u8],
     before: &[Instruction],
