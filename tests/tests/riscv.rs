@@ -189,6 +189,28 @@ fn reservations_do_not_leave_compiled_code() {
 }
 
 #[test]
+fn what_never_runs_is_hardly_compiled() {
+    // loop: eight times a beq t0, t1 over 120 times addi a0, a0, 1; then addi s1, s1, -1; bnez s1, loop; ecall
+    let way = std::iter::once(branch(0x0062_8063, 4 * 121)).chain([0x0015_0513; 120]);
+    let mut words: Vec<u32> = std::iter::repeat_n(way, 8).flatten().collect();
+    let offset = -4 * (words.len() as i32 + 1);
+    words.extend([0xfff4_8493, branch(0x0004_9063, offset), 0x0000_0073]);
+    let config = Config { jit: Jit::Cranelift, jit_threshold: 1000, ..Config::default() };
+    let mut guest = instance(&Engine::new(&config).expect("the host has a compiler"), &words);
+    guest.all_registers_mut()[9] = 100_000;
+    assert_eq!(guest.run(), Exit::Ecall);
+    assert_eq!(guest.all_registers()[10], 0);
+    let compiled = guest.compile_stats().instructions;
+    assert!((10..300).contains(&compiled), "{compiled} of {}", words.len());
+}
+
+/// A branch, given as one to itself, that leads elsewhere.
+fn branch(itself: u32, offset: i32) -> u32 {
+    let bits = |from: u32, count: u32| offset as u32 >> from & ((1 << count) - 1);
+    itself | bits(12, 1) << 31 | bits(5, 6) << 25 | bits(1, 4) << 8 | bits(11, 1) << 7
+}
+
+#[test]
 fn instructions_are_counted_and_paid_for() {
     // li a0, 5; loop: addi a0, a0, -1; bnez a0, loop; rdinstret a1; ecall
     let words = [0x0050_0513, 0xfff5_0513, 0xfe05_1ee3, 0xc020_25f3, 0x0000_0073];

@@ -141,13 +141,14 @@ impl Search<'_> {
         let Branch { test, tested, jump, target } = Branch::find(&instructions)?;
         let behind = instructions.partition_point(|one| (one.ip() as usize) < jump.end);
         let between = &instructions[behind..];
+        let landing = Landing { access, landing: target };
         if between.is_empty() {
-            found.landings.push(Landing { access, landing: target });
+            found.landings.push(landing);
             return Some(());
         }
         let read = reads.entry(target).or_insert_with(|| read_by(code, target, factory)).as_ref()?;
         if !writes(between, factory)?.overlap(read) {
-            found.landings.push(Landing { access, landing: target });
+            found.landings.push(landing);
             return Some(());
         }
         let block = *blocks.get(blocks.partition_point(|&start| start as usize <= test.start).checked_sub(1)?)?;
@@ -158,7 +159,7 @@ impl Search<'_> {
         if writes(&rest, factory)?.overlap(read) {
             return None;
         }
-        found.landings.push(Landing { access, landing: target });
+        found.landings.push(landing);
         found.idle.push(spared.reload);
         found.rewritten.push(spared.access);
         Some(())
