@@ -1,9 +1,9 @@
 //! Arithmetic, logic and comparisons.
 //!
-//! Operations are of the width of their operands, 32 or 64 bits. Cranelift's division traps where guests do not, so divisors that would trap are replaced by
-//! one and the result is put right.
+//! Operations are of the width of their operands, 32 or 64 bits.
 
 use crate::constant;
+use crate::division::division;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Type, Value};
@@ -18,8 +18,13 @@ pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
         BinaryOp::Sub => builder.ins().isub(a, b),
         BinaryOp::Mul => builder.ins().imul(a, b),
         BinaryOp::MulHighSS | BinaryOp::MulHighUU | BinaryOp::MulHighSU => multiply_high(builder, op, ty, a, b),
-        BinaryOp::DivU | BinaryOp::DivS | BinaryOp::RemU | BinaryOp::RemS => divide(builder, op, ty, a, b),
-        BinaryOp::And => builder.ins().band(a, b),
+        BinaryOp::DivU | BinaryOp::DivS | BinaryOp::RemU | BinaryOp::RemS => division(builder, op, ty, a, b),
+        BinaryOp::And => match constant(builder, b) {
+            // A move of what stays, where others take one and then clear the rest.
+            Some(0xff) => low_bits(builder, I8, ty, a),
+            Some(0xffff) => low_bits(builder, I16, ty, a),
+            _ => builder.ins().band(a, b),
+        },
         BinaryOp::Or => builder.ins().bor(a, b),
         BinaryOp::Xor => builder.ins().bxor(a, b),
         BinaryOp::AndInv => builder.ins().band_not(a, b),
@@ -100,6 +105,22 @@ impl Shift {
     }
 }
 
+/// The sign extension of 32 bits to 64. Of what is never negative it is the zero extension, which takes no instruction on many
+/// hosts.
+pub fn sign_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> Value {
+    let dfg = &builder.func.dfg;
+    let is_natural = dfg.value_def(half).inst().is_some_and(|inst| match dfg.insts[inst] {
+        InstructionData::Binary { opcode: Opcode::Ushr, args: [_, by] } => {
+            constant(builder, by).is_some_and(|by| by % 32 != 0)
+        }
+        InstructionData::Binary { opcode: Opcode::Band, args } => {
+            args.iter().any(|&arg| constant(builder, arg).is_some_and(|mask| mask as i32 >= 0))
+        }
+        _ => false,
+    });
+    if is_natural { builder.ins().uextend(I64, half) } else { builder.ins().sextend(I64, half) }
+}
+
 /// The zero extension of 32 bits to 64, and the 32 bits.
 pub fn zero_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> (Value, Value) {
     let dfg = &builder.func.dfg;
@@ -170,6 +191,11 @@ pub fn conditional_move(
     builder.ins().select(test, not_zero, zero)
 }
 
+fn low_bits(builder: &mut FunctionBuilder<'_>, bits: Type, ty: Type, value: Value) -> Value {
+    let low = builder.ins().ireduce(bits, value);
+    builder.ins().uextend(ty, low)
+}
+
 fn set(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value, ty: Type) -> Value {
     let flag = builder.ins().icmp(cc, a, b);
     builder.ins().uextend(ty, flag)
@@ -187,31 +213,4 @@ fn multiply_high(builder: &mut FunctionBuilder<'_>, op: BinaryOp, ty: Type, a: V
             builder.ins().isub(high, excess)
         }
     }
-}
-
-fn divide(builder: &mut FunctionBuilder<'_>, op: BinaryOp, ty: Type, a: Value, b: Value) -> Value {
-    let signed = matches!(op, BinaryOp::DivS | BinaryOp::RemS);
-    let by_zero = builder.ins().icmp_imm_s(IntCC::Equal, b, 0);
-    let traps = if signed {
-        let least = builder.ins().icmp_imm_s(IntCC::Equal, a, i64::MIN >> (64 - ty.bits()));
-        let minus_one = builder.ins().icmp_imm_s(IntCC::Equal, b, -1);
-        let overflow = builder.ins().band(least, minus_one);
-        builder.ins().bor(by_zero, overflow)
-    } else {
-        by_zero
-    };
-    // Divided by one, the overflow gives the dividend and no remainder, as guests want it.
-    let one = builder.ins().iconst(ty, 1);
-    let divisor = builder.ins().select(traps, one, b);
-    let (result, if_zero) = match op {
-        BinaryOp::DivU => (builder.ins().udiv(a, divisor), None),
-        BinaryOp::DivS => (builder.ins().sdiv(a, divisor), None),
-        BinaryOp::RemU => (builder.ins().urem(a, divisor), Some(a)),
-        _ => (builder.ins().srem(a, divisor), Some(a)),
-    };
-    let if_zero = if_zero.unwrap_or_else(|| {
-        let zero = builder.ins().iconst(ty, 0);
-        builder.ins().bnot(zero)
-    });
-    builder.ins().select(by_zero, if_zero, result)
 }

@@ -7,6 +7,7 @@
 
 pub mod alu;
 mod constant;
+mod division;
 mod memory;
 
 pub use constant::constant;

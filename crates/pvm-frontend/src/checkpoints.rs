@@ -21,6 +21,8 @@ pub(crate) struct Checkpoint {
     pub compares: bool,
     /// What blocks before this one have cost and is not deducted yet.
     pub pending: u64,
+    /// What entering the block charges.
+    pub cost: u64,
     /// What is pending behind the block, where it leads to others of the region.
     pub pending_behind: u64,
 }
@@ -70,6 +72,7 @@ pub(crate) fn place(
             bound: bounds[at],
             compares: compares[at],
             pending: pending[at],
+            cost: cost[at],
             pending_behind: all_successors[at].first().map_or(0, |&to| pending[to]),
         })
         .collect()

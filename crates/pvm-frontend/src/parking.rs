@@ -65,7 +65,14 @@ pub(crate) struct Passage {
 
 impl Parking {
     /// Decides for a region; `taken` is how many host registers are needed for something else.
-    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, taken: u32) -> Parking {
+    pub(crate) fn new<C: GuestCode>(
+        code: &C,
+        blocks: &Blocks,
+        region: &Region,
+        successors: &[Vec<usize>],
+        loops: &Loops,
+        taken: u32,
+    ) -> Parking {
         let count = region.blocks.len();
         let uses = Uses::new(code, blocks, region);
         let everywhere: Vec<usize> = (0..count).collect();
@@ -79,13 +86,12 @@ impl Parking {
         if used.count_ones() <= room {
             return parking;
         }
-        let successors = region.successors(blocks);
-        let loops = Loops::find(region, &successors);
-        let live = if is_crowded { uses.live(&successors) } else { nothing() };
+        let live = if is_crowded { uses.live(successors) } else { nothing() };
         // Those that cost least, loops counting more; where that is equal, those that are parked anyway.
         let choose = |body: &[usize], around: u32| -> u32 {
             let is_tight = is_crowded && uses.touched_in(body).count_ones() > room;
             let cost = |at: usize, reg: Reg| match is_tight {
+                _ if !is_crowded => u64::from(uses.touches(at, reg)),
                 true => u64::from(uses.read(at) & reg.bit() != 0) + u64::from(uses.written(at) & reg.bit() != 0),
                 false => u64::from(uses.touched(at) & reg.bit() != 0),
             };
@@ -115,8 +121,8 @@ impl Parking {
             }
         }
         (0..count).filter(|&at| is_full[at]).for_each(|at| parking.parked[at] |= used & !live[at]);
-        parking.find_lasting(&successors, &uses);
-        parking.find_dirty(&successors, &uses);
+        parking.find_lasting(successors, &uses);
+        parking.find_dirty(successors, &uses);
         parking
     }
 

@@ -2,13 +2,15 @@
 
 use crate::blocks::instructions;
 use crate::{Blocks, Region};
-use pvm_ops::{GuestCode, Inst};
+use pvm_ops::{GuestCode, Inst, Reg};
 
 /// What each block of a region does, by position. Registers are sets.
 pub(crate) struct Uses {
     /// What is read before it is written.
     read: Vec<u32>,
     written: Vec<u32>,
+    /// By how many instructions each register is touched.
+    touches: Vec<[u32; 32]>,
     /// Whether dynamic jumps may lead there.
     is_target: Vec<bool>,
     /// Whether it ends with one.
@@ -22,12 +24,18 @@ impl Uses {
         let count = region.blocks.len();
         let is_target = region.blocks.iter().map(|&id| blocks.get(id).is_jump_target).collect();
         let (read, written) = (vec![0; count], vec![0; count]);
-        let mut uses = Uses { read, written, is_target, jumps: vec![false; count], ways: vec![1; count] };
+        let touches = vec![[0; 32]; count];
+        let mut uses = Uses { read, written, touches, is_target, jumps: vec![false; count], ways: vec![1; count] };
         for (at, &id) in region.blocks.iter().enumerate() {
             for (_, inst) in instructions(code, blocks.get(id)) {
                 let sets = inst.registers();
                 uses.read[at] |= sets.reads & !uses.written[at];
                 uses.written[at] |= sets.writes;
+                let mut touched = sets.reads | sets.writes;
+                while touched != 0 {
+                    uses.touches[at][touched.trailing_zeros() as usize] += 1;
+                    touched &= touched - 1;
+                }
                 match inst {
                     Inst::JumpIndirect { .. } => (uses.jumps[at], uses.ways[at]) = (true, 0),
                     Inst::Branch { .. } => uses.ways[at] = 2,
@@ -36,6 +44,11 @@ impl Uses {
             }
         }
         uses
+    }
+
+    /// How many instructions of a block touch a register.
+    pub(crate) fn touches(&self, at: usize, reg: Reg) -> u32 {
+        self.touches[at][reg.index()]
     }
 
     pub(crate) fn read(&self, at: usize) -> u32 {
@@ -100,6 +113,7 @@ mod tests {
         let uses = Uses {
             read: vec![0b0001, 0b0010, 0, 0b1000],
             written: vec![0b0010, 0b0100, 0b1000, 0],
+            touches: vec![[0; 32]; 4],
             is_target: vec![false, false, false, true],
             jumps: vec![false, false, true, false],
             ways: vec![1, 1, 1, 0],

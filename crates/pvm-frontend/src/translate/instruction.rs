@@ -1,6 +1,7 @@
 //! The IR of one instruction.
 
-use super::registers::{Known, Part};
+use super::parts::Part;
+use super::registers::Known;
 use super::{Current, Translator};
 use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::types::{I32, I64};
@@ -11,9 +12,6 @@ use pvm_vm::FaultDetection;
 
 /// What the branch to a landing tests of an address: a bit that is rarely known.
 const LANDING_BIT: i64 = 1 << 30;
-
-/// How many instructions the two halves of a rotation are apart at most.
-const NEAR: usize = 8;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -60,11 +58,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     self.write_half(dst, half);
                 }
                 None => {
+                    let part = self.address_part(current, index);
                     let value = self.product_half(current, index).unwrap_or_else(|| {
                         let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
                         alu::binary(self.builder, op, lhs, rhs)
                     });
                     self.write(dst, value);
+                    self.is_part(dst, part);
                 }
             },
             Inst::CondMove { if_zero, dst, value, test } => {
@@ -103,16 +103,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             Inst::Branch { cond, lhs, rhs, target } => {
                 self.settle(current);
-                // Sign extension keeps the order, of signed and unsigned values.
-                let is_owed = self.is_owed(lhs) || rhs.reg().is_some_and(|reg| self.is_owed(reg));
-                let halves = match is_owed {
-                    _ if self.is_narrow => Some((self.read_half(lhs), self.operand_half(rhs))),
-                    true => self.half(lhs).zip(self.known_half(rhs)),
-                    false => None,
-                };
-                self.extend_variables();
-                let (lhs, rhs) = halves.unwrap_or_else(|| (self.read(lhs), self.operand(rhs)));
+                let (lhs, rhs) = self.compared(lhs, rhs);
                 let next = self.code.fetch(pc).next;
+                if let (Target::Block(target), false) = (target, self.is_narrow)
+                    && let Some(second) = self.second_branch(current, next, target)
+                {
+                    return self.branch_folded(current, cond, lhs, rhs, second);
+                }
                 if let (Target::Block(target), None, true) = (target, current.next_copy, self.parking.is_crowded()) {
                     self.pass_before([next, target]);
                 }
@@ -145,6 +142,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.jump_indirect(address, current.id, pc);
             }
         }
+    }
+
+    /// The operands of a branch: halves, if only these are at hand. Sign extension keeps the order, of signed and unsigned values.
+    pub(super) fn compared(&mut self, lhs: Reg, rhs: Operand) -> (Value, Value) {
+        let is_owed = self.is_owed(lhs) || rhs.reg().is_some_and(|reg| self.is_owed(reg));
+        let halves = match is_owed {
+            _ if self.is_narrow => Some((self.read_half(lhs), self.operand_half(rhs))),
+            true => self.half(lhs).zip(self.known_half(rhs)),
+            false => None,
+        };
+        self.extend_variables();
+        halves.unwrap_or_else(|| (self.read(lhs), self.operand(rhs)))
     }
 
     fn load(&mut self, current: &mut Current, index: usize, kind: LoadKind, dst: Reg, address: Address) {
@@ -203,7 +212,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };
-        let part = is_part_of_rotation(current, index).map(|(of, by)| Part { op, of, value: self.read(of), by });
+        let part = self.rotation_part(current, index, op);
         self.write_half(dst, half);
         self.is_sum(current, dst, addends);
         self.is_part(dst, part);
@@ -247,13 +256,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.leave_if(refused, |this| this.interpret(current, index));
             return access(self, Place::Checked(at, 0));
         }
-        let (at, offset) = match base {
-            Some(base) => (self.read(base), offset),
-            None => (self.builder.ins().iconst(I64, 0), offset),
+        let (at, tested) = match base.map(|base| (base, self.known(base).part)) {
+            // The access itself makes the sum.
+            Some((sum, Some(Part::Sum { base, .. }))) => (self.read(sum), base),
+            Some((base, _)) => (self.read(base), self.read(base)),
+            None => {
+                let zero = self.builder.ins().iconst(I64, 0);
+                (zero, zero)
+            }
         };
         // The mark of the access stays for what follows in the same IR block: an instruction there may take the load into
         // itself.
-        self.landing(number, at, |this| this.interpret(current, index));
+        self.landing(number, tested, |this| this.interpret(current, index));
         access(self, Place::Watched(at, offset))
     }
 
@@ -300,20 +314,4 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let offset = if address.base.is_some() { i64::from(address.offset) } else { i64::from(address.offset as u32) };
         Place::Checked(at, (offset - group.low) as i32)
     }
-}
-
-/// The register and the amount that an instruction shifts, if that is half of a rotation: another one shifts the rest of the
-/// register the other way soon before or behind it.
-fn is_part_of_rotation(current: &Current, index: usize) -> Option<(Reg, i32)> {
-    use BinaryOp::{Shl, ShrU};
-    let shift = |inst: &Inst| match *inst {
-        Inst::Binary { op: op @ (Shl | ShrU), dst, lhs: Operand::Reg(of), rhs: Operand::Imm(by), .. } => {
-            Some((op, dst, of, by))
-        }
-        _ => None,
-    };
-    let (op, _, of, by) = shift(&current.insts[index].1).filter(|&(_, dst, of, _)| dst != of)?;
-    let around = current.insts[index.saturating_sub(NEAR)..].iter().take(2 * NEAR + 1);
-    let mut others = around.filter_map(|(_, inst)| shift(inst));
-    others.any(|other| other.0 != op && other.2 == of && other.3 + by == 32).then_some((of, by))
 }

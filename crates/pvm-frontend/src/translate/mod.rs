@@ -13,17 +13,20 @@
 mod atomic;
 mod carries;
 mod direct;
+mod fold;
 mod gas;
 mod host_call;
 mod instruction;
 mod jumps;
+mod parts;
 mod products;
 mod registers;
 mod words;
 
 use crate::blocks::{BlockId, Ending, instructions};
 use crate::checkpoints::{self, Checkpoint};
-use crate::groups::Groups;
+use crate::groups::{self, Groups};
+use crate::loops::Loops;
 use crate::parking::{Parking, Passage};
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
@@ -131,6 +134,7 @@ struct Translator<'a, 'b, C> {
     /// The IR block of each block of the region.
     bodies: Vec<ir::Block>,
     parking: Parking,
+    loops: Loops,
     /// What happens to the gas at each block of the region.
     checkpoints: Vec<Checkpoint>,
     /// The position of the block that is being translated.
@@ -257,7 +261,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         });
         let memory = GuestMemory::new(builder, host);
         let fewer = u32::from(metering.model != GasModel::None) + u32::from(faults.is_roomy);
-        let parking = Parking::new(code, blocks, region, fewer);
+        let successors = region.successors(blocks);
+        let loops = Loops::find(region, &successors);
+        let parking = Parking::new(code, blocks, region, &successors, &loops, fewer);
 
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * parking.anywhere().count_ones(), 3);
         let slots = builder.create_sized_stack_slot(slots);
@@ -280,6 +286,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             instructions,
             bodies,
             parking,
+            loops,
             checkpoints,
             position: 0,
             parked: 0,
@@ -505,8 +512,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// What each instruction of a block puts where it is parked.
     fn parking_at(&self, current: &Current) -> Vec<u32> {
+        if !self.is_narrow {
+            return parking_at_exits(current);
+        }
         let mut lasting = match current.next_copy {
-            _ if !self.is_narrow => return vec![u32::MAX; current.insts.len()],
             // What the loop leads to stores it.
             Some(_) => 0,
             None => self.parking.lasting(self.position),
@@ -573,4 +582,23 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         });
         self.builder.ins().jump(funnel, &[BlockArg::Value(left)]);
     }
+}
+
+/// What each instruction of a block puts where it is parked, of a guest of 64 bits: what an exit or the next block finds
+/// nowhere else. At an exit in front of a value's last use it is at hand.
+fn parking_at_exits(current: &Current) -> Vec<u32> {
+    let mut at = vec![0; current.insts.len()];
+    let (mut wanted, mut at_hand) = (u32::MAX, 0);
+    for (now, (_, inst)) in at.iter_mut().zip(&current.insts).rev() {
+        let sets = inst.registers();
+        *now = sets.writes & wanted;
+        wanted &= !sets.writes;
+        at_hand = at_hand & !sets.writes | sets.reads;
+        wanted |= match inst {
+            Inst::Nop | Inst::LoadImm { .. } | Inst::Unary { .. } | Inst::Binary { .. } | Inst::CondMove { .. } => 0,
+            _ if groups::access(inst).is_some() => !at_hand,
+            _ => u32::MAX,
+        };
+    }
+    at
 }

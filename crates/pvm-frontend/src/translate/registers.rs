@@ -8,36 +8,27 @@
 //! result on most hosts, addresses have no upper half, and a carry or the high half of a product is there to be shifted down.
 //! They are sign-extended where the region is left.
 
+use super::parts::Part;
 use super::{Translator, context_flags};
 use crate::parking::Passage;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
 use pvm_clif::alu;
-use pvm_ops::{BinaryOp, GuestCode, Operand, Reg};
+use pvm_ops::{GuestCode, Operand, Reg};
 use pvm_vm::Context;
 
 /// What is known of a register within a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
     /// The low half, of which the register is the sign extension.
-    half: Option<Value>,
+    pub half: Option<Value>,
     /// Whether the variable, or where the register is parked, does not have the value yet.
-    is_owed: bool,
+    pub is_owed: bool,
     /// The value, of a parked register.
-    whole: Option<Value>,
+    pub whole: Option<Value>,
     /// How exits make the value, if nobody else wants it.
-    part: Option<Part>,
-}
-
-/// What a register is: a part of another one's value, shifted by a constant.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
-    pub op: BinaryOp,
-    pub of: Reg,
-    /// What that had.
-    pub value: Value,
-    pub by: i32,
+    pub part: Option<Part>,
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -82,10 +73,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.extend(reg);
             return self.builder.use_var(self.variable(reg));
         }
-        if let Some(value) = self.known[reg.index()].whole {
-            return value;
-        }
-        let value = self.parked_value(reg);
+        let value = match self.known[reg.index()] {
+            Known { whole: Some(value), .. } => return value,
+            Known { half: Some(half), is_owed: true, .. } => alu::sign_extend(self.builder, half),
+            _ => self.parked_value(reg),
+        };
         self.known[reg.index()].whole = Some(value);
         value
     }
@@ -106,9 +98,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.known[reg.index()].half
     }
 
+    /// What is known of a register.
+    pub(super) fn known(&self, reg: Reg) -> Known {
+        self.known[reg.index()]
+    }
+
     /// Whether a register has been narrow and not been extended since.
     pub(super) fn is_owed(&self, reg: Reg) -> bool {
-        self.known[reg.index()].is_owed
+        self.known[reg.index()].is_owed && self.known[reg.index()].half.is_some()
     }
 
     pub(super) fn write(&mut self, reg: Reg, value: Value) {
@@ -132,8 +129,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.known[reg.index()].half = Some(half);
             return;
         }
-        if self.parked & reg.bit() != 0 {
-            let value = self.builder.ins().sextend(I64, half);
+        if self.parked & self.parking_now & reg.bit() != 0 {
+            let value = alu::sign_extend(self.builder, half);
             self.write(reg, value);
         } else {
             self.known[reg.index()] = Known { half: Some(half), is_owed: true, whole: None, part: None };
@@ -145,28 +142,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.known[reg.index()].part = part;
     }
 
-    /// Where the region is left, makes registers from others that still have what they are made from: so their values need not
-    /// be kept until here.
-    pub(super) fn make_parts(&mut self) {
-        for reg in Reg::ALL {
-            let Known { part: Some(part), is_owed, .. } = self.known[reg.index()] else { continue };
-            let Part { op, of, value, by } = part;
-            let is_kept = |of: Reg| self.parked & of.bit() == 0 || self.known[of.index()].is_owed;
-            let is_variable = self.parked & reg.bit() == 0;
-            if !(is_variable || is_owed) || !is_kept(of) || self.read(of) != value {
-                continue;
-            }
-            let half = self.builder.ins().ireduce(I32, value);
-            let by = self.builder.ins().iconst(I32, i64::from(by));
-            let half = alu::binary(self.builder, op, half, by);
-            let (made, _) = alu::zero_extend(self.builder, half);
-            match is_variable {
-                true => self.builder.def_var(self.variable(reg), made),
-                false => self.known[reg.index()].whole = Some(made),
-            }
-        }
-    }
-
     /// Gives the variable of a register its whole value, or puts it where it is parked, if that was not done.
     fn extend(&mut self, reg: Reg) {
         if let Known { whole: Some(value), is_owed: true, .. } = self.known[reg.index()] {
@@ -175,8 +150,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return;
         }
         let Known { half: Some(half), is_owed: true, .. } = self.known[reg.index()] else { return };
-        let value = self.builder.ins().sextend(I64, half);
-        self.builder.def_var(self.variable(reg), value);
+        let value = alu::sign_extend(self.builder, half);
+        match self.parked & reg.bit() == 0 {
+            true => self.builder.def_var(self.variable(reg), value),
+            false => self.park(reg, value),
+        }
         self.known[reg.index()].is_owed = false;
     }
 

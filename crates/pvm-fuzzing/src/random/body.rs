@@ -46,6 +46,7 @@ impl Emitter<'_> {
                 17..32 => self.accesses(pages, left),
                 32 => self.nonsense(),
                 33..37 => self.constant(pages),
+                37..43 => self.computed_access(),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -137,6 +138,54 @@ impl Emitter<'_> {
             }
         }
         count
+    }
+
+    /// What compilers make of an element of an array: an index, scaled, is added to a base, and the sum is the address. Mostly
+    /// the register of the sum is written over by what is loaded.
+    fn computed_access(&mut self) -> usize {
+        let (sum, base) = (self.destination(), BASES[self.rng.usize(..BASES.len())]);
+        let mut index = self.source();
+        let mut used = 2;
+        if !one_in(self.rng, 6) {
+            let x = [0x3f8, 0x3f, 0xff, 0xffff, 0x7f8][self.rng.usize(..5)];
+            let to = if one_in(self.rng, 3) { self.destination() } else { sum };
+            self.op(Opcode::AndImm, Parts { a: to, b: index, x, ..Parts::default() });
+            index = to;
+            used += 1;
+        }
+        if !one_in(self.rng, 3) {
+            let x = self.rng.i32(0..5);
+            let to = if one_in(self.rng, 3) { self.destination() } else { sum };
+            self.op(Opcode::ShloLImm64, Parts { a: to, b: index, x, ..Parts::default() });
+            index = to;
+            used += 1;
+        }
+        if one_in(self.rng, 3) {
+            used += self.plain();
+        }
+        let (a, b) = if one_in(self.rng, 2) { (index, base) } else { (base, index) };
+        self.op(Opcode::Add64, Parts { a, b, d: sum, ..Parts::default() });
+        for _ in 0..self.rng.usize(1..4) {
+            let spec = LISTS.relative[self.rng.usize(..LISTS.relative.len())];
+            let loads = matches!(spec.meaning, Meaning::Load(_));
+            let value = if loads && !one_in(self.rng, 4) { sum } else { self.source() };
+            let (x, y) = (self.rng.i32(-16..64), immediate(self.rng));
+            let parts = match spec.format {
+                Format::RegImmImm => Parts { a: sum, x, y, ..Parts::default() },
+                _ => Parts { a: value, b: sum, x, ..Parts::default() },
+            };
+            self.op(spec.opcode, parts);
+            used += 1;
+            if value == sum {
+                break;
+            }
+        }
+        if one_in(self.rng, 2) {
+            let x = immediate(self.rng);
+            self.op(Opcode::LoadImm, Parts { a: sum, x, ..Parts::default() });
+            used += 1;
+        }
+        used
     }
 
     fn heap(&mut self) -> usize {

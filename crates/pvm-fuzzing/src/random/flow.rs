@@ -122,8 +122,25 @@ impl Flow<'_, '_> {
         }
     }
 
+    /// Mostly one branch, now and then two with nothing in between, where the first leads to where the second may lead.
     fn branch(&mut self, index: usize) {
         let target = self.target(index);
+        match self.emitter.rng.u32(..8) {
+            0 => {
+                self.branch_to(target);
+                self.branch_to(target);
+            }
+            1 => {
+                let behind = self.emitter.label();
+                self.branch_to(Some(behind));
+                self.branch_to(target);
+                self.emitter.place(behind);
+            }
+            _ => self.branch_to(target),
+        }
+    }
+
+    fn branch_to(&mut self, target: Option<Label>) {
         let rng = &mut *self.emitter.rng;
         let spec = BRANCHES[rng.usize(..BRANCHES.len())];
         let (a, b, x) = (rng.u8(..13), rng.u8(..13), immediate(rng));

@@ -1,0 +1,110 @@
+//! What compiled code leaves out on its way is there where it stops: gas of a branch that is part of another one, registers
+//! whose values only an access needs.
+
+use pvm_asm::assemble;
+use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, GasModel, Instance, Jit, Module, Options};
+
+const MODELS: [GasModel; 4] = [GasModel::Instruction, GasModel::Block, GasModel::Pipeline, GasModel::None];
+
+/// An interpreter, and what compiles everything before it runs.
+fn engines() -> [Engine; 3] {
+    let config = |jit, fault_detection| Config { jit, jit_threshold: 0, fault_detection, ..Config::default() };
+    [
+        config(Jit::Off, FaultDetection::best()),
+        config(Jit::Cranelift, FaultDetection::best()),
+        config(Jit::Cranelift, FaultDetection::Checks),
+    ]
+    .map(|config| Engine::new(&Config { count_instructions: true, ..config }).unwrap())
+}
+
+/// How a run ends: the exit, where, the registers, the gas, and how many instructions it took.
+fn end(mut instance: Instance, registers: &[(usize, u64)], gas: u64) -> (Exit, u32, [u64; 13], u64, u64) {
+    registers.iter().for_each(|&(reg, value)| instance.registers_mut()[reg] = value);
+    instance.set_gas(gas);
+    let exit = instance.run();
+    let registers = instance.registers()[..13].try_into().unwrap();
+    let stats = instance.stats();
+    let instructions = stats.instructions_interpreted + stats.instructions_native;
+    (exit, instance.pc(), registers, instance.gas(), instructions)
+}
+
+#[test]
+fn two_branches_to_one_place_charge_for_what_ran() {
+    // Where the first leads if taken, the second, and where the first leads if not.
+    let shapes = [
+        "branch_eq_imm r7, 1, common\n branch_eq r8, r9, common\n jump other",
+        "branch_eq_imm r7, 1, common\n branch_ne r8, r9, other\n jump common",
+        "branch_ne_imm r7, 1, second\n jump common\n second: branch_eq r8, r9, common\n jump other",
+        "branch_ne_imm r7, 1, second\n common: add_imm_64 r10, r10, 5\n jump end\n second: branch_lt_u r8, r9, common\n jump other",
+    ];
+    for shape in shapes {
+        let common = if shape.contains("common:") { "" } else { "common: add_imm_64 r10, r10, 1\n jump end" };
+        let program = format!(
+            "
+            .format raw
+            load_imm r11, 3
+            fallthrough
+    round:  add_imm_64 r7, r7, -1
+            {shape}
+            {common}
+    other:  add_imm_64 r10, r10, 100
+            fallthrough
+    end:    add_imm_64 r11, r11, -1
+            branch_ne_imm r11, 0, round
+            trap"
+        );
+        let code = assemble(&program).unwrap();
+        for model in MODELS {
+            let [interpreted, best, checks] = engines().map(|engine| {
+                let options = Options { gas_model: Some(model), ..Options::default() };
+                Module::new(&engine, &code, options).unwrap()
+            });
+            for (gas, r7, r8) in (0..60).flat_map(|gas| [(gas, 3, 0), (gas, 2, 1), (gas, 0, 1), (gas, 0, 0)]) {
+                let run = |module: &Module| {
+                    end(
+                        Instance::new(module, &[]).unwrap(),
+                        &[(7, r7), (8, r8), (9, 1)],
+                        if gas == 59 { 1 << 40 } else { gas },
+                    )
+                };
+                let expected = run(&interpreted);
+                assert_eq!(run(&best), expected, "{shape}: {model:?}, gas {gas}, r7 {r7}, r8 {r8}");
+                assert_eq!(run(&checks), expected, "{shape}: {model:?}, gas {gas}, r7 {r7}, r8 {r8}, checks");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_access_leaves_the_address_that_it_computed() {
+    let accesses = [
+        "shlo_l_imm_64 r7, r7, 3\n add_64 r7, r7, r8\n load_ind_u32 r7, [r7 + 8]",
+        "and_imm r7, r7, 1020\n add_64 r7, r8, r7\n load_ind_i8 r7, [r7 - 4]",
+        "shlo_l_imm_64 r9, r7, 2\n load_ind_u64 r10, [r12]\n add_64 r9, r9, r8\n load_ind_u16 r9, [r9]",
+        "add_64 r9, r7, r8\n store_ind_u64 r10, [r9]\n load_ind_u64 r9, [r9 + 8]",
+        "shlo_l_imm_64 r9, r7, 1\n add_64 r11, r9, r8\n store_ind_u8 r11, [r11]\n load_imm r9, 7\n load_imm r11, 7",
+        "add_64 r9, r7, r8\n add_64 r9, r9, r8\n load_ind_u64 r9, [r9]",
+    ];
+    for access in accesses {
+        let code = assemble(&format!(".format raw\n load_imm r3, 1\n {access}\n add_imm_64 r3, r3, 1\n trap")).unwrap();
+        let [interpreted, best, checks] =
+            engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+        for index in [0, 1, 5, 100, 511, 512, 1 << 20, u64::MAX, u64::MAX << 29, 1 << 61] {
+            for base in [0x20000, 0x20f00, 0x1ff00, 0x1_0002_0000, u64::MAX] {
+                for pages in 0..=1 {
+                    let run = |module: &Module| {
+                        let mut instance = Instance::new(module, &[]).unwrap();
+                        if pages > 0 {
+                            instance.memory_mut().map(0x20000, pages * 4096, Access::ReadWrite).unwrap();
+                        }
+                        let registers = [(7, index), (8, base), (9, 11), (10, 12), (11, 13), (12, 0x20010)];
+                        end(instance, &registers, 1000)
+                    };
+                    let expected = run(&interpreted);
+                    assert_eq!(run(&best), expected, "{access}: index {index:#x}, base {base:#x}, {pages} pages");
+                    assert_eq!(run(&checks), expected, "{access}: index {index:#x}, base {base:#x}, {pages}, checks");
+                }
+            }
+        }
+    }
+}
