@@ -108,3 +108,37 @@ fn a_refused_access_leaves_the_address_that_it_computed() {
         }
     }
 }
+
+#[test]
+fn the_lesser_of_results_of_32_bits_is_that_of_64() {
+    let edges =
+        [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff, 1 << 32, u64::MAX];
+    for op in ["min", "min_u", "max", "max_u"] {
+        let code = assemble(&format!(
+            "
+            .format raw
+            store_ind_u32 r7, [r12]
+            load_ind_i32 r9, [r12]
+            add_imm_32 r10, r8, 0
+            {op} r11, r9, r10
+            {op} r10, r10, r9
+            load_ind_u64 r6, [r12]
+            add_32 r5, r11, r10
+            {op} r5, r5, r8
+            load_ind_u64 r6, [r4]"
+        ))
+        .unwrap();
+        let [interpreted, best, checks] =
+            engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+        for (a, b) in edges.iter().flat_map(|&a| edges.map(|b| (a, b))) {
+            let run = |module: &Module| {
+                let mut instance = Instance::new(module, &[]).unwrap();
+                instance.memory_mut().map(0x20000, 4096, Access::ReadWrite).unwrap();
+                end(instance, &[(7, a), (8, b), (12, 0x20000)], 1000)
+            };
+            let expected = run(&interpreted);
+            assert_eq!(run(&best), expected, "{op} of {a:#x} and {b:#x}");
+            assert_eq!(run(&checks), expected, "{op} of {a:#x} and {b:#x}, checks");
+        }
+    }
+}

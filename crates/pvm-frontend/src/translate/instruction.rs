@@ -52,6 +52,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.narrow(current, index, op, dst, lhs, rhs);
             }
             Inst::Binary { op, width, dst, lhs, rhs } => match self.halves(op, width, lhs, rhs) {
+                // How guests extend a sign.
+                Some((half, _)) if op == BinaryOp::Add && rhs == Operand::Imm(0) => self.write_half(dst, half),
                 Some((lhs, rhs)) => {
                     let half = alu::rotation(self.builder, op, lhs, rhs)
                         .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
@@ -169,6 +171,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.write_half(dst, half);
         } else {
             self.write(dst, value);
+            if kind == (LoadKind { size: Size::B4, signed: true }) {
+                let half = self.builder.ins().ireduce(I32, value);
+                self.know_half(dst, half);
+            }
         }
         if let Some(at) = at {
             current.words.know(at, value);
@@ -219,16 +225,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of
-    /// them. So it is for operations of 32 bits, and for those on single bits if the operands are such extensions.
+    /// them. So it is for operations of 32 bits, and for those on single bits and the lesser or greater of two if the operands are
+    /// such extensions.
     fn halves(&mut self, op: BinaryOp, width: Width, lhs: Operand, rhs: Operand) -> Option<(Value, Value)> {
         if width == Width::W32 {
             return Some((self.operand_half(lhs), self.operand_half(rhs)));
         }
-        use BinaryOp::{And, AndInv, Or, OrInv, Xnor, Xor};
+        use BinaryOp::{And, AndInv, MaxS, MaxU, MinS, MinU, Or, OrInv, Xnor, Xor};
         let is_owed = |operand: Operand| operand.reg().is_some_and(|reg| self.is_owed(reg));
-        let is_bitwise = matches!(op, And | Or | Xor | AndInv | OrInv | Xnor);
+        let extends = matches!(op, And | Or | Xor | AndInv | OrInv | Xnor | MinS | MinU | MaxS | MaxU);
         // What has been extended already may as well be used.
-        if !is_bitwise || !(is_owed(lhs) || is_owed(rhs)) {
+        if !extends || !(is_owed(lhs) || is_owed(rhs)) {
             return None;
         }
         self.known_half(lhs).zip(self.known_half(rhs))

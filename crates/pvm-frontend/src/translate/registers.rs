@@ -137,6 +137,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// Keeps in mind that a register is the sign extension of a half.
+    pub(super) fn know_half(&mut self, reg: Reg, half: Value) {
+        self.known[reg.index()].half = Some(half);
+    }
+
     /// Keeps in mind that a register is a part of another one.
     pub(super) fn is_part(&mut self, reg: Reg, part: Option<Part>) {
         self.known[reg.index()].part = part;
