@@ -51,6 +51,7 @@ pub struct Host {
 pub struct GuestMemory {
     host: Option<Host>,
     access: MemFlagsData,
+    watched_load: MemFlagsData,
     table: MemFlagsData,
 }
 
@@ -68,6 +69,10 @@ impl GuestMemory {
         GuestMemory {
             host,
             access,
+            // Cranelift's optimiser takes out a store of what has been loaded from the same place, but where the host watches, it
+            // is the store that finds out whether the guest may write there. So to Cranelift they differ in their byte order:
+            // here it is that of the host, which is the guest's wherever a host watches.
+            watched_load: MemFlagsData::new().with_trap_code(Some(WATCHED)).with_alias_region(guest),
             // Rights change only between calls of compiled code.
             table: MemFlagsData::new()
                 .with_trap_code(Some(HOST))
@@ -149,7 +154,10 @@ impl GuestMemory {
 
     /// Loads from a place.
     pub fn load(&self, builder: &mut FunctionBuilder<'_>, kind: LoadKind, place: Place) -> Value {
-        let (at, offset, flags) = self.locate(builder, place);
+        let (at, offset, flags) = match place {
+            Place::Watched(at, offset) => (at, offset, self.watched_load),
+            place => self.locate(builder, place),
+        };
         // One instruction each: an extension of its own would not be joined with a load that ends its block.
         match (kind.size, kind.signed) {
             (Size::B1, false) => builder.ins().uload8(I64, flags, at, offset),

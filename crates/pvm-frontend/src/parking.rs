@@ -87,7 +87,8 @@ impl Parking {
             return parking;
         }
         let live = if is_crowded { uses.live(successors) } else { nothing() };
-        // Those that cost least, loops counting more; where that is equal, those that are parked anyway.
+        // Those that cost least, loops counting more; where that is equal, those that are parked anyway. Of guests that have few,
+        // each instruction that touches a register costs, else each block.
         let choose = |body: &[usize], around: u32| -> u32 {
             let is_tight = is_crowded && uses.touched_in(body).count_ones() > room;
             let cost = |at: usize, reg: Reg| match is_tight {

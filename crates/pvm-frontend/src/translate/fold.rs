@@ -31,7 +31,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// The branch that can be made one with that at the end of the current block, which leads on to `next` or `target`.
     pub(super) fn second_branch(&self, current: &Current, next: u32, target: u32) -> Option<Second> {
         let is_loop = self.blocks.get(current.id).successors.contains(&Some(current.id));
-        if is_loop {
+        // Guests of 32 bits compare numbers of 64 by such pairs, of which nearly always the first decides.
+        if is_loop || self.is_narrow {
             return None;
         }
         self.second_at(next, target, true).or_else(|| self.second_at(target, next, false))
@@ -42,9 +43,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let at = self.member(pc)?;
         let block = self.blocks.get(self.region.blocks[at]);
         let checkpoint = self.checkpoints[at];
-        let is_alike = self.parking.parked(at) == self.parking.parked(self.position)
-            && self.parking.zone(at) == self.parking.zone(self.position);
-        if block.len != 1 || block.ending != Ending::Terminator || checkpoint.compares || !is_alike {
+        let parks_alike = self.parking.parked(at) == self.parking.parked(self.position);
+        if block.len != 1 || block.ending != Ending::Terminator || checkpoint.compares || !parks_alike {
             return None;
         }
         let fetched = self.code.fetch(pc);

@@ -107,7 +107,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.settle(current);
                 let (lhs, rhs) = self.compared(lhs, rhs);
                 let next = self.code.fetch(pc).next;
-                if let (Target::Block(target), false) = (target, self.is_narrow)
+                if let Target::Block(target) = target
                     && let Some(second) = self.second_branch(current, next, target)
                 {
                     return self.branch_folded(current, cond, lhs, rhs, second);

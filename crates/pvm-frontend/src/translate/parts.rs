@@ -56,8 +56,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         Some(Part::Shifted { op, of, value: self.read(of), by })
     }
 
-    /// Where the region is left, makes registers from others that still have what they are made from: so their values need not
-    /// be kept until here.
+    /// Where the region is left, makes registers from what is at hand there anyway: so their values need not be kept until here.
     pub(super) fn make_parts(&mut self) {
         for reg in Reg::ALL {
             let Some(part) = self.known(reg).part else { continue };
