@@ -1,5 +1,5 @@
-//! What compiled code leaves out on its way is there where it stops: gas of a branch that is part of another one, registers
-//! whose values only an access needs.
+//! What compiled code leaves out on its way is there where it stops: gas of a branch that is part of another one or leads around
+//! something, registers whose values only an access needs.
 
 use pvm_asm::assemble;
 use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, GasModel, Instance, Jit, Module, Options};
@@ -70,6 +70,62 @@ fn two_branches_to_one_place_charge_for_what_ran() {
                 let expected = run(&interpreted);
                 assert_eq!(run(&best), expected, "{shape}: {model:?}, gas {gas}, r7 {r7}, r8 {r8}");
                 assert_eq!(run(&checks), expected, "{shape}: {model:?}, gas {gas}, r7 {r7}, r8 {r8}, checks");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_branch_around_instructions_charges_for_what_ran() {
+    // What is skipped, and where it stands: behind the branch or aside.
+    let skipped = [
+        "move_reg r10, r8",
+        "load_imm r7, 5",
+        "add_imm_64 r10, r10, 1\n xor r8, r8, r10",
+        "sub_32 r8, r10, r8\n add_32 r8, r8, r8",
+        "and r7, r8, r10\n move_reg r8, r7",
+    ];
+    let shapes = [
+        "branch_lt_u r7, r8, behind\n SKIPPED\n fallthrough\n behind:",
+        "branch_ge_s_imm r7, 5, aside\n behind:",
+        "branch_ne_imm r7, 5, behind\n SKIPPED\n jump behind\n aside: trap\n behind:",
+    ];
+    for (skipped, shape) in skipped.iter().flat_map(|&skipped| shapes.map(|shape| (skipped, shape))) {
+        let (aside, shape) = (shape.contains("aside\n"), shape.replace("SKIPPED", skipped));
+        let aside = if aside { format!("aside: {skipped}\n jump behind") } else { String::new() };
+        let program = format!(
+            "
+            .format raw
+            load_imm r11, 3
+            fallthrough
+    round:  add_imm_64 r7, r7, -1
+            add_32 r8, r8, r7
+            {shape}
+            add_64 r9, r9, r10
+            add_imm_64 r11, r11, -1
+            branch_ne_imm r11, 0, round
+            load_ind_u64 r3, [r9]
+            {aside}"
+        );
+        let code = assemble(&program).unwrap();
+        for model in MODELS {
+            let [interpreted, best, checks] = engines().map(|engine| {
+                let options = Options { gas_model: Some(model), ..Options::default() };
+                Module::new(&engine, &code, options).unwrap()
+            });
+            let starts = [(3, 9), (6, 2), (8, u64::MAX), (u64::MAX, 1 << 31), (1 << 40, 7), (7, 1 << 63)];
+            for (gas, (r7, r8)) in (0..60).flat_map(|gas| starts.map(|start| (gas, start))) {
+                let run = |module: &Module| {
+                    let gas = if gas == 59 { 1 << 40 } else { gas };
+                    end(Instance::new(module, &[]).unwrap(), &[(7, r7), (8, r8), (10, 0xffff_fffe)], gas)
+                };
+                let expected = run(&interpreted);
+                assert_eq!(run(&best), expected, "{skipped}, {shape}: {model:?}, gas {gas}, r7 {r7}, r8 {r8}");
+                assert_eq!(
+                    run(&checks),
+                    expected,
+                    "{skipped}, {shape}: {model:?}, gas {gas}, r7 {r7}, r8 {r8}, checks"
+                );
             }
         }
     }

@@ -108,6 +108,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let (lhs, rhs) = self.compared(lhs, rhs);
                 let next = self.code.fetch(pc).next;
                 if let Target::Block(target) = target
+                    && let Some(hammock) = self.hammock(current, next, target)
+                {
+                    return self.branch_around(cond, lhs, rhs, hammock);
+                }
+                if let Target::Block(target) = target
                     && let Some(second) = self.second_branch(current, next, target)
                 {
                     return self.branch_folded(current, cond, lhs, rhs, second);

@@ -15,6 +15,7 @@ mod carries;
 mod direct;
 mod fold;
 mod gas;
+mod hammock;
 mod host_call;
 mod instruction;
 mod jumps;
@@ -214,6 +215,16 @@ struct Current {
     sums: Vec<Sum>,
     /// Words of memory that are known.
     words: Words,
+}
+
+impl Current {
+    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next_copy: Option<ir::Block>) -> Current {
+        let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
+        let groups = Groups::new(&plain);
+        let addresses = vec![None; groups.groups.len()];
+        let (products, sums, words) = (Vec::new(), Vec::new(), Words::default());
+        Current { id, next_copy, insts, groups, addresses, products, sums, words }
+    }
 }
 
 /// Accesses to the context, and to where registers are parked.
@@ -491,12 +502,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
         }
-        let insts = insts.to_vec();
-        let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
-        let groups = Groups::new(&plain);
-        let addresses = vec![None; groups.groups.len()];
-        let (products, sums, words) = (Vec::new(), Vec::new(), Words::default());
-        let mut current = Current { id, next_copy, insts, groups, addresses, products, sums, words };
+        let mut current = Current::new(id, insts.to_vec(), next_copy);
         for (index, parking_now) in self.parking_at(&current).into_iter().enumerate() {
             self.parking_now = parking_now;
             self.instruction(&mut current, index);

@@ -122,10 +122,11 @@ impl Flow<'_, '_> {
         }
     }
 
-    /// Mostly one branch, now and then two with nothing in between, where the first leads to where the second may lead.
+    /// Mostly one branch; now and then two with nothing in between, where the first leads to where the second may lead; or one
+    /// around an instruction or two.
     fn branch(&mut self, index: usize) {
         let target = self.target(index);
-        match self.emitter.rng.u32(..8) {
+        match self.emitter.rng.u32(..10) {
             0 => {
                 self.branch_to(target);
                 self.branch_to(target);
@@ -136,8 +137,31 @@ impl Flow<'_, '_> {
                 self.branch_to(target);
                 self.emitter.place(behind);
             }
+            2 => {
+                let behind = self.emitter.label();
+                self.branch_to(Some(behind));
+                self.skipped();
+                self.emitter.op(Opcode::Fallthrough, Parts::default());
+                self.emitter.place(behind);
+            }
+            3 => {
+                let [aside, join, behind] = std::array::from_fn(|_| self.emitter.label());
+                self.branch_to(Some(aside));
+                self.emitter.place(join);
+                self.body();
+                self.emitter.op(Opcode::Jump, Parts { target: Some(behind), ..Parts::default() });
+                self.emitter.place(aside);
+                self.skipped();
+                self.emitter.op(Opcode::Jump, Parts { target: Some(join), ..Parts::default() });
+                self.emitter.place(behind);
+            }
             _ => self.branch_to(target),
         }
+    }
+
+    fn skipped(&mut self) {
+        let len = self.emitter.rng.usize(1..3);
+        self.emitter.body(self.pages, len);
     }
 
     fn branch_to(&mut self, target: Option<Label>) {
