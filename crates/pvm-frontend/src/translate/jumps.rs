@@ -43,7 +43,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         match self.member(pc) {
             Some(to) => {
                 self.pass(self.parking.passage(self.position, to));
-                self.builder.ins().jump(self.bodies[to], &[]);
+                let body = self.body(to);
+                self.builder.ins().jump(body, &[]);
             }
             None => self.exit(exit, pc),
         }
@@ -79,11 +80,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         // Out of a loop that is written several times a block leads in any case: what the register allocator moves on the way
         // would else lie between the copies.
         if spent == 0 && passage == Passage::default() && current.next_copy.is_none() {
-            return self.bodies[to];
+            return self.body(to);
         }
         let block = self.builder.create_block();
-        self.ways.push(Way { block, spent, passage, to: End::Inside(self.bodies[to]) });
+        self.ways.push(Way { block, spent, passage, to: End::Inside(self.body(to)) });
         block
+    }
+
+    /// The IR block that the present block goes to when it leads to the one at this position.
+    fn body(&self, to: usize) -> ir::Block {
+        if to == self.position { self.round } else { self.bodies[to] }
     }
 
     /// Fills the blocks that lie between a branch and where it goes.

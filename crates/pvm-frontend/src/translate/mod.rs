@@ -11,6 +11,7 @@
 //! Every way out leads through a funnel, one for each set of parked registers, so that an exit costs two constants and a jump.
 
 mod atomic;
+mod bulk;
 mod carries;
 mod direct;
 mod fold;
@@ -140,6 +141,8 @@ struct Translator<'a, 'b, C> {
     checkpoints: Vec<Checkpoint>,
     /// The position of the block that is being translated.
     position: usize,
+    /// Where it goes to when it leads to itself.
+    round: ir::Block,
     /// The registers that are parked in it.
     parked: u32,
     /// Those that the instruction that is being translated puts where they are parked. Guests of 32 bits have many, and write
@@ -278,7 +281,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * parking.anywhere().count_ones(), 3);
         let slots = builder.create_sized_stack_slot(slots);
-        let bodies = region.blocks.iter().map(|_| builder.create_block()).collect();
+        let bodies: Vec<_> = region.blocks.iter().map(|_| builder.create_block()).collect();
         let mut translator = Translator {
             builder,
             code,
@@ -300,6 +303,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             loops,
             checkpoints,
             position: 0,
+            round: entry,
             parked: 0,
             parking_now: 0,
             passed: 0,
@@ -463,7 +467,6 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let block = *self.blocks.get(id);
         let insts: Vec<_> = instructions(self.code, &block).collect();
         let copies = self.copies(id, &insts);
-        self.builder.switch_to_block(self.bodies[position]);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.position = position;
         self.parked = self.parking.parked(position);
@@ -471,6 +474,14 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.known = [Known::default(); 32];
         let checkpoint = self.checkpoints[position];
         self.pending = checkpoint.pending as i64;
+        let is_loop = block.successors.contains(&Some(id));
+        let bulk = if is_loop { bulk::find(&insts, block.start, self.code.width()) } else { None };
+        self.round = match bulk {
+            Some(bulk) => self.move_in_bulk(&block, cost, &bulk),
+            None => self.bodies[position],
+        };
+        self.builder.switch_to_block(self.round);
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
         if checkpoint.compares {
             let bound = checkpoint.bound + u64::from(copies - 1) * u64::from(cost);
             self.checkpoint(&block, checkpoint.pending + bound);

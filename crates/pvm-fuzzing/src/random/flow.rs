@@ -101,7 +101,8 @@ impl Flow<'_, '_> {
         self.body();
         match self.emitter.rng.u32(..24) {
             0..9 => self.branch(index),
-            9..13 if depth < 2 => self.counted_loop(index, depth),
+            9..12 if depth < 2 => self.counted_loop(index, depth),
+            12 if depth < 2 => self.moving_loop(depth),
             13..16 => self.call(),
             16..18 => self.dynamic_jump(index),
             18..20 => self.jump(index),
@@ -189,6 +190,66 @@ impl Flow<'_, '_> {
         self.emitter.op(Opcode::AddImm64, Parts { a: counter, b: counter, x: -1, ..Parts::default() });
         let opcode = [Opcode::BranchNeImm, Opcode::BranchGtUImm, Opcode::BranchGtSImm][self.emitter.rng.usize(..3)];
         self.emitter.op(opcode, Parts { a: counter, target: Some(head), ..Parts::default() });
+    }
+
+    /// A loop that copies or fills memory, as compilers write it, or nearly so.
+    fn moving_loop(&mut self, depth: usize) {
+        let counter = COUNTERS[depth % COUNTERS.len()];
+        let size = self.emitter.rng.usize(..4);
+        let step = 1 << size;
+        let [from, to, end] = [BASES[0], BASES[1], BASES[2]];
+        let rng = &mut *self.emitter.rng;
+        let at = address(rng, self.pages) as i32;
+        // Mostly they do not overlap, or do so by little.
+        let distance = if one_in(rng, 3) { rng.i32(-70..70) } else { rng.i32(-3000..3000) };
+        let rounds = rng.i32(1..100);
+        let value = rng.u8(7..13);
+        let [is_copy, is_counted, has_next] = std::array::from_fn(|_| one_in(rng, 2));
+        let op = |this: &mut Self, opcode, a, b, x| this.emitter.op(opcode, Parts { a, b, x, ..Parts::default() });
+        op(self, Opcode::LoadImm, from, 0, at);
+        op(self, Opcode::AddImm64, to, from, distance);
+        op(self, Opcode::AddImm64, end, to, rounds * step);
+        op(self, Opcode::LoadImm, counter, 0, rounds);
+        op(self, Opcode::Fallthrough, 0, 0, 0);
+        let head = self.emitter.label();
+        self.emitter.place(head);
+        let mut rest = vec![(Opcode::AddImm64, from, from, step), (Opcode::AddImm64, counter, counter, -1)];
+        self.emitter.rng.shuffle(&mut rest);
+        if is_copy {
+            use Opcode::{LoadIndI8, LoadIndI16, LoadIndI32, LoadIndU8, LoadIndU16, LoadIndU32, LoadIndU64};
+            let loads = [[LoadIndU8, LoadIndI8], [LoadIndU16, LoadIndI16], [LoadIndU32, LoadIndI32], [LoadIndU64; 2]];
+            let x = self.emitter.rng.i32(-8..9);
+            let load = loads[size][self.emitter.rng.usize(..2)];
+            op(self, load, value, from, x);
+        }
+        let next = 11;
+        if has_next {
+            op(self, Opcode::AddImm64, next, to, step);
+        }
+        let store = [Opcode::StoreIndU8, Opcode::StoreIndU16, Opcode::StoreIndU32, Opcode::StoreIndU64][size];
+        let x = if one_in(self.emitter.rng, 3) { self.emitter.rng.i32(-8..9) } else { 0 };
+        op(self, store, value, to, x);
+        for (opcode, a, b, x) in rest {
+            // Now and then it is not what it seems.
+            let x = if one_in(self.emitter.rng, 40) { immediate(self.emitter.rng) } else { x };
+            op(self, opcode, a, b, x);
+        }
+        match has_next {
+            true => op(self, Opcode::MoveReg, to, next, 0),
+            false => op(self, Opcode::AddImm64, to, to, step),
+        }
+        let branches = match is_counted {
+            true => [Opcode::BranchNeImm, Opcode::BranchGtUImm, Opcode::BranchGtSImm, Opcode::BranchGeSImm],
+            false => [Opcode::BranchNe, Opcode::BranchLtU, Opcode::BranchLtS, Opcode::BranchGeU],
+        };
+        let opcode = branches[self.emitter.rng.usize(..4)];
+        let [a, b] = if opcode == Opcode::BranchGeU { [end, to] } else { [to, end] };
+        let parts = Parts { target: Some(head), ..Parts::default() };
+        let x = self.emitter.rng.i32(0..9);
+        match is_counted {
+            true => self.emitter.op(opcode, Parts { a: counter, x: if x < 6 { 0 } else { x }, ..parts }),
+            false => self.emitter.op(opcode, Parts { a, b, ..parts }),
+        }
     }
 
     /// A call of a function, which comes back here; or of a part, which may not.

@@ -23,7 +23,8 @@ impl Writer<'_> {
                 76..80 => self.atomic(),
                 80..81 => self.stack(),
                 81..89 if depth < MAX_DEPTH => self.branch(depth, loops),
-                89..92 if loops < 2 && depth < MAX_DEPTH => self.repeat(depth, loops),
+                89..91 if loops < 2 && depth < MAX_DEPTH => self.repeat(depth, loops),
+                91..92 => self.moves(),
                 92..95 => self.call(),
                 95..97 if depth < MAX_DEPTH => self.jump_over(depth, loops),
                 97..98 => self.switch(),
@@ -64,6 +65,40 @@ impl Writer<'_> {
             let far = self.out.hole(4);
             self.out.patch_to(far, instruction("jal", 0, 0, 0, 0), head);
         }
+    }
+
+    /// A loop that copies or fills memory, as compilers write it.
+    fn moves(&mut self) {
+        let [from, to, next, end, value] = std::array::from_fn(|_| self.some_register());
+        let registers = [from, to, next, end, value];
+        if (1..5).any(|at| registers[..at].contains(&registers[at])) {
+            return self.arithmetic();
+        }
+        let size = self.rng.usize(0..3);
+        let step = 1 << size;
+        let pointer = self.roles.pointers[self.rng.usize(0..4)];
+        self.out.op("addi", from, pointer, 0, self.rng.i32(-200..200));
+        let distance = if self.rng.bool() { self.rng.i32(-70..70) } else { self.rng.i32(-300..300) };
+        self.out.op("addi", to, from, 0, distance);
+        self.out.op("addi", end, to, 0, self.rng.i32(1..100) * step);
+        let head = self.out.here();
+        let [is_copy, has_next] = [0, 1].map(|_| self.rng.bool());
+        if is_copy {
+            let load = [["lb", "lbu"], ["lh", "lhu"], ["lw", "lw"]][size][self.rng.usize(0..2)];
+            self.out.op(load, value, from, 0, self.rng.i32(-8..9));
+        }
+        if has_next {
+            self.out.op("addi", next, to, 0, step);
+        }
+        self.out.op(["sb", "sh", "sw"][size], 0, to, value, self.rng.i32(-8..9));
+        self.out.op("addi", from, from, 0, step);
+        match has_next {
+            true => self.out.op("addi", to, next, 0, 0),
+            false => self.out.op("addi", to, to, 0, step),
+        }
+        let branch = ["bne", "bltu", "blt"][self.rng.usize(0..3)];
+        let hole = self.out.hole(4);
+        self.out.patch_to(hole, instruction(branch, 0, to, end, 0), head);
     }
 
     fn call(&mut self) {

@@ -1,0 +1,152 @@
+//! Loops that copy or fill memory end as single rounds do, wherever they are stopped: by their end, by what they may not access, by
+//! the gas.
+
+use pvm_asm::assemble;
+use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, GasModel, Instance, Jit, Module, Options};
+
+const PAGE: u64 = 4096;
+/// A page that may be read and written, one that may only be read, and one more of the first kind; nothing around them.
+const FIRST: u64 = 0x20000;
+const MODELS: [GasModel; 4] = [GasModel::Instruction, GasModel::Block, GasModel::Pipeline, GasModel::None];
+
+/// From r1 to r2, until r3 is reached or r4 used up.
+const LOOPS: [&str; 10] = [
+    "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
+    "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
+    "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
+    "load_ind_i32 r7, [r1]\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_ge_u r3, r2, round",
+    "load_ind_u32 r7, [r1]\n store_ind_u32 r7, [r2]\n add_imm_64 r4, r4, -4\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_gt_u_imm r4, 3, round",
+    "load_ind_u64 r7, [r1]\n store_ind_u64 r7, [r2]\n add_imm_64 r4, r4, -8\n add_imm_64 r1, r1, 8\n add_imm_64 r2, r2, 8\n branch_ge_s_imm r4, 8, round",
+    "store_ind_u8 r5, [r2]\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "store_ind_u16 r5, [r2 + 1]\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_ne_imm r4, 0, round",
+    "store_imm_ind_u32 [r2], 0x1234567\n add_imm_64 r2, r2, 4\n branch_lt_s r2, r3, round",
+    "store_ind_u64 r5, [r2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 8\n branch_ne_imm r4, 1, round",
+];
+
+/// An interpreter, and what compiles everything before it runs.
+fn engines() -> [Engine; 3] {
+    let config = |jit, fault_detection| Config { jit, jit_threshold: 0, fault_detection, ..Config::default() };
+    [
+        config(Jit::Off, FaultDetection::best()),
+        config(Jit::Cranelift, FaultDetection::best()),
+        config(Jit::Cranelift, FaultDetection::Checks),
+    ]
+    .map(|config| Engine::new(&Config { count_instructions: true, ..config }).unwrap())
+}
+
+#[derive(Debug, PartialEq)]
+struct End {
+    exit: Exit,
+    pc: u32,
+    registers: Vec<u64>,
+    gas: u64,
+    instructions: u64,
+    /// The first byte that differs from what it was, and all from there on.
+    memory: Vec<u8>,
+}
+
+/// Runs from one address to another, to the end of so many bytes, with so much gas.
+fn run(module: &Module, from: u64, to: u64, len: u64, gas: u64) -> End {
+    let mut instance = Instance::new(module, &[]).unwrap();
+    let pages = [Access::ReadWrite, Access::Read, Access::ReadWrite];
+    let memory = instance.memory_mut();
+    let mut bytes: Vec<u8> = (0..3 * PAGE).map(|at| (at * 7 + at / 251) as u8).collect();
+    memory.map(FIRST as u32, 3 * PAGE, Access::ReadWrite).unwrap();
+    memory.write(FIRST as u32, &bytes).unwrap();
+    for (at, access) in (0..).zip(pages) {
+        memory.protect((FIRST + at * PAGE) as u32, PAGE, access).unwrap();
+    }
+    instance.registers_mut()[1..6].copy_from_slice(&[from, to, to.wrapping_add(len), len, 0xa5b6_c7d8_e9fa_0b1c]);
+    instance.set_gas(gas);
+    let exit = instance.run();
+    instance.memory().read(FIRST as u32, &mut bytes).unwrap();
+    let stats = instance.stats();
+    End {
+        exit,
+        pc: instance.pc(),
+        registers: instance.registers().to_vec(),
+        gas: instance.gas(),
+        instructions: stats.instructions_interpreted + stats.instructions_native,
+        memory: bytes,
+    }
+}
+
+fn modules(body: &str, model: GasModel) -> [Module; 3] {
+    let program = format!(".format raw\n load_imm r7, 1\n fallthrough\n round: {body}\n add_imm_64 r9, r9, 1\n trap");
+    let code = assemble(&program).unwrap();
+    engines()
+        .map(|engine| Module::new(&engine, &code, Options { gas_model: Some(model), ..Options::default() }).unwrap())
+}
+
+#[track_caller]
+fn assert_alike([interpreted, best, checks]: &[Module; 3], body: &str, from: u64, to: u64, len: u64, gas: u64) {
+    let expected = run(interpreted, from, to, len, gas);
+    for (module, how) in [(best, "best"), (checks, "checks")] {
+        let found = run(module, from, to, len, gas);
+        assert!(found == expected, "{body}: {how}, from {from:#x} to {to:#x}, {len} bytes, gas {gas}");
+    }
+}
+
+/// Enough for all of these loops.
+const PLENTY: u64 = 100_000;
+
+#[test]
+fn what_is_copied_may_overlap() {
+    for body in LOOPS {
+        let modules = modules(body, GasModel::Instruction);
+        for distance in (0..80).chain([200, 1000]) {
+            for len in [8, 24, 32, 40, 96, 104, 200] {
+                let from = FIRST + 1000;
+                assert_alike(&modules, body, from, from + distance, len, PLENTY);
+                assert_alike(&modules, body, from + distance, from, len, PLENTY);
+            }
+        }
+    }
+}
+
+#[test]
+fn loops_of_any_length_end() {
+    for body in LOOPS {
+        let modules = modules(body, GasModel::Block);
+        for len in 0..140 {
+            assert_alike(&modules, body, FIRST + 100, FIRST + 1001, len, 3000);
+        }
+        // Ends that are not reached, or by going around, with nothing accessible on the way.
+        for len in [u64::MAX, 1 << 63, (1 << 63) - 1, u64::MAX - 7, 1 << 32] {
+            assert_alike(&modules, body, FIRST + 100, FIRST + 1001, len, PLENTY);
+        }
+    }
+}
+
+#[test]
+fn refused_accesses_are_those_of_single_rounds() {
+    let edges = [FIRST, FIRST + PAGE, FIRST + 2 * PAGE, FIRST + 3 * PAGE, 0, 1 << 32];
+    for body in LOOPS {
+        for model in [GasModel::Instruction, GasModel::None] {
+            let modules = modules(body, model);
+            for edge in edges {
+                for before in [0, 1, 7, 8, 15, 31, 32, 33, 47, 64, 100] {
+                    let at = edge.wrapping_sub(before);
+                    assert_alike(&modules, body, at, FIRST + 500, 144, PLENTY);
+                    assert_alike(&modules, body, FIRST + 500, at, 144, PLENTY);
+                    assert_alike(&modules, body, at, at.wrapping_add(40), 144, PLENTY);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gas_ends_where_it_does_in_single_rounds() {
+    for body in LOOPS {
+        for model in MODELS {
+            if model == GasModel::None {
+                continue;
+            }
+            let modules = modules(body, model);
+            for gas in (0..700).step_by(3) {
+                assert_alike(&modules, body, FIRST + 100, FIRST + 1001, 120, gas);
+            }
+        }
+    }
+}
