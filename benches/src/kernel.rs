@@ -1,5 +1,6 @@
 //! The kernels: C sources, and the guest programs that were built from them.
 
+use crate::contender::Guest;
 use anyhow::{Context, Result, anyhow};
 use pvm_program::Program;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 const NAMES: [&str; 8] = ["sieve", "sha256", "bytecode", "sort", "fib", "matmul", "coremix", "field"];
 
 /// Those that are there for RISC-V.
-pub const RISCV_NAMES: [&str; 8] = ["sieve", "sha256", "bytecode", "sort", "fib", "matmul", "coremix", "records"];
+const RISCV_NAMES: [&str; 8] = ["sieve", "sha256", "bytecode", "sort", "fib", "matmul", "coremix", "records"];
 
 /// The name of the one function that is run.
 pub const ENTRY: &str = "kernel";
@@ -70,26 +71,28 @@ impl Kernel {
     }
 }
 
-/// The kernels of `folder` with these names: ours if there is no folder, all if there are no names.
+/// The kernels of `folder` with these names: ours if there is no folder, all that are there for the guest if there are no names.
 ///
 /// # Errors
 ///
 /// If a file cannot be read or is no program with the right export.
-pub fn load(folder: Option<&Path>, names: &[String]) -> Result<Vec<Kernel>> {
+pub fn load(folder: Option<&Path>, names: &[String], guest: Guest) -> Result<Vec<Kernel>> {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
-    let names = match folder {
+    let names = match (folder, guest) {
         _ if !names.is_empty() => names.to_vec(),
-        None => NAMES.map(str::to_owned).to_vec(),
-        Some(folder) => programs(folder)?,
+        (None, Guest::Riscv) => RISCV_NAMES.map(str::to_owned).to_vec(),
+        (None, _) => NAMES.map(str::to_owned).to_vec(),
+        (Some(folder), Guest::Riscv) => programs(folder, "elf")?,
+        (Some(folder), _) => programs(folder, "polkavm")?,
     };
     names.iter().map(|name| Kernel::load(folder.unwrap_or(&ours), name)).collect()
 }
 
-/// The names of all guest programs in a folder.
-fn programs(folder: &Path) -> Result<Vec<String>> {
+/// The names of all guest programs with this extension in a folder.
+fn programs(folder: &Path, extension: &str) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let paths = entries.flatten().map(|entry| entry.path());
-    let programs = paths.filter(|path| path.extension().is_some_and(|extension| extension == "polkavm"));
+    let programs = paths.filter(|path| path.extension().is_some_and(|its| its == extension));
     let mut names: Vec<_> = programs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     Ok(names)

@@ -21,8 +21,8 @@ use std::time::Duration;
 struct Arguments {
     /// Kernels by name; all by default.
     kernels: Vec<String>,
-    /// Take kernels (NAME.c and NAME.polkavm) from this folder instead of our own. Engines for WebAssembly take part if
-    /// every kernel is there as NAME.wasm, too.
+    /// Take kernels (NAME.c, with NAME.polkavm or NAME.elf) from this folder instead of our own. Engines for WebAssembly
+    /// take part if every kernel is there as NAME.wasm, too.
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Only contenders whose names contain one of these, separated by commas, such as `ours-gas,wasmtime`. Native code
@@ -58,11 +58,8 @@ fn main() -> Result<()> {
         engines(&arguments)?.iter().for_each(|contender| println!("{}", contender.name));
         return Ok(());
     }
-    let names = match arguments.riscv && arguments.kernels.is_empty() && arguments.folder.is_none() {
-        true => kernel::RISCV_NAMES.map(str::to_owned).to_vec(),
-        false => arguments.kernels.clone(),
-    };
-    let kernels = kernel::load(arguments.folder.as_deref(), &names)?;
+    let guest = if arguments.riscv { Guest::Riscv } else { Guest::Pvm };
+    let kernels = kernel::load(arguments.folder.as_deref(), &arguments.kernels, guest)?;
     let toolchain = native::Toolchain::find(arguments.cc.as_deref())?;
     eprintln!("native code: {}, -O2", toolchain.version());
     let mut contenders = vec![native::contender(toolchain)];

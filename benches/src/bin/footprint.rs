@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use clap::Parser;
 use polkavm::{BackendKind, SandboxKind};
 use pvm_benches::child;
+use pvm_benches::contender::Guest;
 use pvm_benches::embedding::{self, Figures, ours::Ours, polkavm::Polkavm};
 use pvm_benches::kernel;
 use pvm_runtime::{Config, FaultDetection, Jit};
@@ -113,7 +114,7 @@ fn print_table(all: &[Figures]) {
 }
 
 fn measure(engine: &str, arguments: &Arguments) -> Result<Figures> {
-    let kernel = kernel::load(None, std::slice::from_ref(&arguments.kernel))?.remove(0);
+    let kernel = kernel::load(None, std::slice::from_ref(&arguments.kernel), Guest::Pvm)?.remove(0);
     let count = arguments.instances;
     let ours = |config: Config| embedding::measure(&Ours::new(&kernel, &config)?, count);
     let polkavm = |backend, sandbox, count| embedding::measure(&Polkavm::new(&kernel, backend, sandbox)?, count);

@@ -1,4 +1,4 @@
-//! Branches around an instruction or two, as conditional moves.
+//! Branches around up to three instructions, as conditional moves.
 //!
 //! Of `least = value < least ? value : least` compilers make a branch around a move where the guest's machine has no conditional
 //! moves. Often it cannot be foreseen, and host compilers do not make a branch of it. So both ways are computed, and what the
@@ -13,7 +13,7 @@ use pvm_clif::alu;
 use pvm_ops::{BinaryOp, Cond, GuestCode, Inst, Reg};
 
 /// So many instructions may be skipped. They are executed in any case, and each has a conditional move.
-const MOST_SKIPPED: u32 = 2;
+const MOST_SKIPPED: u32 = 3;
 
 /// What a branch leads around.
 pub(super) struct Hammock {

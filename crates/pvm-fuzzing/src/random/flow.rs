@@ -124,7 +124,7 @@ impl Flow<'_, '_> {
     }
 
     /// Mostly one branch; now and then two with nothing in between, where the first leads to where the second may lead; or one
-    /// around an instruction or two.
+    /// around some instructions.
     fn branch(&mut self, index: usize) {
         let target = self.target(index);
         match self.emitter.rng.u32(..10) {
@@ -161,7 +161,7 @@ impl Flow<'_, '_> {
     }
 
     fn skipped(&mut self) {
-        let len = self.emitter.rng.usize(1..3);
+        let len = self.emitter.rng.usize(1..4);
         self.emitter.body(self.pages, len);
     }
 

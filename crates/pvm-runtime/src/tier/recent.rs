@@ -7,9 +7,9 @@ use pvm_vm::{Context, Memory};
 /// So many places at first, and at most: 48 bytes each. Most runs go back and forth between a few regions, large programs
 /// between some hundred.
 const FIRST: usize = 64;
-const MOST: usize = 2048;
+const MOST: usize = 8192;
 /// There is to be more room once each place, on the average, has given way to others so often.
-const OFTEN: usize = 4;
+const OFTEN: usize = 1;
 
 /// Places by program counter, each in the one slot that it can be in.
 ///
