@@ -15,41 +15,58 @@ use pvm_clif::{Place, Rights, alu};
 use pvm_gas::GasModel;
 use pvm_ops::{Address, BinaryOp, Cond, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::{FaultDetection, READABLE, WRITABLE};
+use std::iter;
 
 /// So many bytes are moved at once. (With a second loop for eight it took as long, with 64 bytes 0.96 of the time.)
 const BYTES: i64 = 32;
 /// With accesses of so many.
 const WORD: Size = Size::B8;
+/// A round moves no more pieces.
+const MOST_PIECES: usize = 4;
 /// No register changes by more in a round.
 const MOST_STEP: i64 = 1 << 16;
 
-/// A register as it was where a round begins, plus a constant.
+/// One or two registers as they were where a round begins, plus a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Linear {
     of: Reg,
+    and: Option<Reg>,
     plus: i64,
+}
+
+impl Linear {
+    fn plus(self, plus: i64) -> Linear {
+        Linear { plus: self.plus.wrapping_add(plus), ..self }
+    }
+
+    fn registers(self) -> impl Iterator<Item = Reg> {
+        iter::once(self.of).chain(self.and)
+    }
 }
 
 /// What a register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Linear(Linear),
-    /// What the round has loaded.
-    Loaded,
+    /// What the load of this number has loaded in the round.
+    Loaded(usize),
 }
 
 /// What a round stores.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Stored {
-    /// What it has loaded from there; the register that receives that, and how.
-    Copy { from: Linear, dst: Reg, kind: LoadKind },
-    /// Always the same.
-    Fill(Operand),
+    /// What it has loaded from there, in as many pieces; the registers that receive them, and how.
+    Copy { from: Linear, pieces: Vec<(Reg, LoadKind)> },
+    /// Always the same, piece by piece.
+    Fill(Vec<Operand>),
 }
 
 /// A loop that moves memory.
+#[derive(Debug)]
 pub(super) struct Bulk {
+    /// The size of a piece, and how many a round has, one behind the other.
     size: Size,
+    count: usize,
     stored: Stored,
     to: Linear,
     /// What registers hold behind a round that are written in it.
@@ -61,22 +78,131 @@ pub(super) struct Bulk {
 }
 
 impl Bulk {
-    /// How many rounds are made at once.
-    fn rounds(&self) -> i64 {
-        BYTES / i64::from(self.size.bytes())
+    /// How many bytes a round moves.
+    fn bytes(&self) -> i64 {
+        i64::from(self.size.bytes()) * self.count as i64
     }
 
-    /// By how much a register changes in a round.
-    fn step(&self, reg: Reg) -> i64 {
-        step(&self.behind, reg).expect("registers that change otherwise were sorted out")
+    /// How many rounds are made at once.
+    fn rounds(&self) -> i64 {
+        BYTES / self.bytes()
+    }
+
+    /// By how much something changes in a round.
+    fn step(&self, linear: Linear) -> i64 {
+        step(&self.behind, linear).expect("what changes otherwise was sorted out")
     }
 }
 
-/// By how much a register changes in a round, if it does so by a constant.
-fn step(behind: &[(Reg, Linear)], reg: Reg) -> Option<i64> {
-    match behind.iter().find(|&&(written, _)| written == reg) {
-        Some(&(_, Linear { of, plus })) => (of == reg && plus.abs() <= MOST_STEP).then_some(plus),
+/// By how much something changes in a round, if it does so by a constant.
+fn step(behind: &[(Reg, Linear)], linear: Linear) -> Option<i64> {
+    let of = |reg: Reg| match behind.iter().find(|&&(written, _)| written == reg) {
+        Some(&(_, Linear { of, and: None, plus })) if of == reg && plus.abs() <= MOST_STEP => Some(plus),
+        Some(_) => None,
         None => Some(0),
+    };
+    linear.registers().map(of).sum()
+}
+
+/// What a round does with memory and registers.
+struct Round {
+    forms: [Form; 32],
+    written: u32,
+    loads: Vec<(Linear, Reg, LoadKind)>,
+    stores: Vec<(Linear, Size, Result<Form, i32>)>,
+}
+
+impl Round {
+    /// Follows the instructions of a round, up to the branch. `None` if there are any that moving memory does not take.
+    fn follow(body: &[(u32, Inst)], width: Width) -> Option<Round> {
+        let own = |index| Form::Linear(Linear { of: Reg::ALL[index], and: None, plus: 0 });
+        let mut round = Round { forms: std::array::from_fn(own), written: 0, loads: Vec::new(), stores: Vec::new() };
+        for &(_, inst) in body {
+            match inst {
+                Inst::Nop => {}
+                Inst::Binary { op: BinaryOp::Add, width: its, dst, lhs: Operand::Reg(lhs), rhs } if its == width => {
+                    let sum = match rhs {
+                        Operand::Imm(plus) => round.linear(lhs)?.plus(i64::from(plus)),
+                        Operand::Reg(rhs) => round.sum(lhs, rhs, width)?,
+                    };
+                    round.forms[dst.index()] = Form::Linear(sum);
+                }
+                Inst::Unary { op: UnaryOp::Move, width: its, dst, src } if its == width => {
+                    round.forms[dst.index()] = Form::Linear(round.linear(src)?);
+                }
+                Inst::Load { kind, dst, address: Address { base: Some(base), offset } } => {
+                    round.loads.push((round.linear(base)?.plus(i64::from(offset)), dst, kind));
+                    round.forms[dst.index()] = Form::Loaded(round.loads.len() - 1);
+                }
+                Inst::Store { size, value, address: Address { base: Some(base), offset } } => {
+                    let value = match value {
+                        Operand::Reg(reg) => Ok(round.forms[reg.index()]),
+                        Operand::Imm(imm) => Err(imm),
+                    };
+                    round.stores.push((round.linear(base)?.plus(i64::from(offset)), size, value));
+                }
+                _ => return None,
+            }
+            round.written |= inst.registers().writes;
+        }
+        Some(round)
+    }
+
+    fn linear(&self, reg: Reg) -> Option<Linear> {
+        match self.forms[reg.index()] {
+            Form::Linear(linear) => Some(linear),
+            Form::Loaded(_) => None,
+        }
+    }
+
+    /// The sum of two registers: an index and what it is added to. Compilers for the PVM make a pointer of both.
+    fn sum(&self, lhs: Reg, rhs: Reg, width: Width) -> Option<Linear> {
+        let [lhs, rhs] = [self.linear(lhs)?, self.linear(rhs)?];
+        let is_sum = width == Width::W32 && lhs.and.is_none() && rhs.and.is_none();
+        is_sum.then(|| Linear { and: Some(rhs.of), ..lhs.plus(rhs.plus) })
+    }
+
+    fn is_written(&self, reg: Reg) -> bool {
+        self.written & reg.bit() != 0
+    }
+
+    /// Where pieces of this size are accessed in this order, one behind the other; the place of the first.
+    fn first(places: impl IntoIterator<Item = Linear>, size: Size) -> Option<Linear> {
+        let mut places = places.into_iter();
+        let first = places.next()?;
+        let follows = |(at, place): (i64, Linear)| place == first.plus(at * i64::from(size.bytes()));
+        (1..).zip(places).all(follows).then_some(first)
+    }
+
+    /// The size of the pieces, where they are stored, and what.
+    fn stored(&self, width: Width) -> Option<(Size, Linear, Stored)> {
+        let &(_, size, _) = self.stores.first()?;
+        // Of guests that have words of eight bytes, compilers use these.
+        let most = if width == Width::W32 { MOST_PIECES } else { 1 };
+        let bytes = size.bytes() as usize * self.stores.len();
+        if self.stores.len() > most || bytes > WORD.bytes() as usize || !bytes.is_power_of_two() {
+            return None;
+        }
+        if self.stores.iter().any(|&(_, its, _)| its != size) {
+            return None;
+        }
+        let to = Round::first(self.stores.iter().map(|&(place, ..)| place), size)?;
+        if self.loads.is_empty() {
+            let pieces = self.stores.iter().map(|&(_, _, value)| match value {
+                Ok(Form::Linear(Linear { of, and: None, plus: 0 })) if !self.is_written(of) => Some(Operand::Reg(of)),
+                Err(imm) => Some(Operand::Imm(imm)),
+                Ok(_) => None,
+            });
+            return Some((size, to, Stored::Fill(pieces.collect::<Option<_>>()?)));
+        }
+        let from = Round::first(self.loads.iter().map(|&(place, ..)| place), size)?;
+        let is_stored = |(at, &(_, dst, kind)): (usize, &(Linear, Reg, LoadKind))| {
+            let is_kept = self.forms[dst.index()] == Form::Loaded(at);
+            kind.size == size && is_kept && self.stores[at].2 == Ok(Form::Loaded(at))
+        };
+        let are_stored = self.loads.len() == self.stores.len() && self.loads.iter().enumerate().all(is_stored);
+        let pieces = self.loads.iter().map(|&(_, dst, kind)| (dst, kind)).collect();
+        are_stored.then_some((size, to, Stored::Copy { from, pieces }))
     }
 }
 
@@ -84,73 +210,27 @@ fn step(behind: &[(Reg, Linear)], reg: Reg) -> Option<i64> {
 pub(super) fn find(insts: &[(u32, Inst)], start: u32, width: Width) -> Option<Bulk> {
     let (&(_, last), body) = insts.split_last()?;
     let Inst::Branch { cond, lhs, rhs, target } = last else { return None };
-    let mut forms: [Form; 32] = std::array::from_fn(|index| Form::Linear(Linear { of: Reg::ALL[index], plus: 0 }));
-    let mut written = 0;
-    let linear = |forms: &[Form; 32], reg: Reg, plus: i64| match forms[reg.index()] {
-        Form::Linear(linear) => Some(Linear { plus: linear.plus.wrapping_add(plus), ..linear }),
-        Form::Loaded => None,
-    };
-    let (mut loaded, mut stored) = (None, None);
-    for &(_, inst) in body {
-        match inst {
-            Inst::Nop => {}
-            Inst::Binary { op: BinaryOp::Add, width: its, dst, lhs: Operand::Reg(of), rhs: Operand::Imm(plus) }
-                if its == width =>
-            {
-                forms[dst.index()] = Form::Linear(linear(&forms, of, i64::from(plus))?);
-            }
-            Inst::Unary { op: UnaryOp::Move, width: its, dst, src } if its == width => {
-                forms[dst.index()] = Form::Linear(linear(&forms, src, 0)?);
-            }
-            Inst::Load { kind, dst, address: Address { base: Some(base), offset } } if loaded.is_none() => {
-                loaded = Some((linear(&forms, base, i64::from(offset))?, dst, kind));
-                forms[dst.index()] = Form::Loaded;
-            }
-            Inst::Store { size, value, address: Address { base: Some(base), offset } } if stored.is_none() => {
-                let value = match value {
-                    Operand::Reg(reg) => Ok(forms[reg.index()]),
-                    Operand::Imm(imm) => Err(imm),
-                };
-                stored = Some((size, value, linear(&forms, base, i64::from(offset))?));
-            }
-            _ => return None,
-        }
-        written |= inst.registers().writes;
-    }
-
-    let (size, value, to) = stored?;
-    let is_written = |reg: Reg| written & reg.bit() != 0;
-    let stored = match (value, loaded) {
-        (Ok(Form::Loaded), Some((from, dst, kind))) if kind.size == size && forms[dst.index()] == Form::Loaded => {
-            Stored::Copy { from, dst, kind }
-        }
-        (Ok(Form::Linear(Linear { of, plus: 0 })), None) if !is_written(of) => Stored::Fill(Operand::Reg(of)),
-        (Err(imm), None) => Stored::Fill(Operand::Imm(imm)),
-        _ => return None,
-    };
+    let round = Round::follow(body, width)?;
+    let (size, to, stored) = round.stored(width)?;
     let behind: Vec<_> = Reg::ALL
         .into_iter()
-        .filter(|&reg| is_written(reg))
-        .filter_map(|reg| match forms[reg.index()] {
-            Form::Linear(linear) => Some((reg, linear)),
-            Form::Loaded => None,
-        })
+        .filter(|&reg| round.is_written(reg))
+        .filter_map(|reg| Some((reg, round.linear(reg)?)))
         .collect();
-    // Where the loaded value is kept there is nothing else.
-    let is_loaded = |reg: Reg| matches!(stored, Stored::Copy { dst, .. } if dst == reg);
-    let is_known = |linear: Linear| !is_loaded(linear.of) && step(&behind, linear.of).is_some();
-    if !behind.iter().all(|&(_, linear)| is_known(linear)) {
+    // Where a loaded value is kept there is nothing else.
+    let is_loaded = |reg: Reg| round.loads.iter().any(|&(_, dst, _)| dst == reg);
+    let step = |linear: Linear| step(&behind, linear).filter(|_| !linear.registers().any(is_loaded));
+    if behind.iter().any(|&(_, linear)| step(linear).is_none()) {
         return None;
     }
 
     let goes_on = if target == Target::Block(start) { cond } else { cond.negated() };
+    let lhs = round.linear(lhs)?;
     let bound = match rhs {
-        Operand::Reg(reg) => Ok(linear(&forms, reg, 0)?),
+        Operand::Reg(reg) => Ok(round.linear(reg)?),
         Operand::Imm(imm) => Err(imm),
     };
-    let lhs = linear(&forms, lhs, 0)?;
-    let moved = |linear: Linear| is_known(linear).then(|| step(&behind, linear.of)).flatten();
-    let (cond, moves, bound, by) = match (moved(lhs)?, bound.map(moved)) {
+    let (cond, moves, bound, by) = match (step(lhs)?, bound.map(step)) {
         (by, Err(_) | Ok(Some(0))) => (goes_on, lhs, bound, by),
         (0, Ok(Some(by))) => (swapped(goes_on), bound.ok()?, Ok(lhs), by),
         _ => return None,
@@ -161,14 +241,15 @@ pub(super) fn find(insts: &[(u32, Inst)], start: u32, width: Width) -> Option<Bu
         Cond::GtU | Cond::GtS | Cond::GeU | Cond::GeS => by < 0,
         Cond::Eq => false,
     };
-    let walks = |linear: Linear| is_known(linear) && step(&behind, linear.of) == Some(i64::from(size.bytes()));
+    let count = round.stores.len();
+    let walks = |linear: Linear| step(linear) == Some(i64::from(size.bytes()) * count as i64);
     let is_bulk = can_be_foreseen
         && walks(to)
         && match stored {
             Stored::Copy { from, .. } => walks(from),
             Stored::Fill(_) => true,
         };
-    is_bulk.then_some(Bulk { size, stored, to, behind, cond, moves, bound })
+    is_bulk.then_some(Bulk { size, count, stored, to, behind, cond, moves, bound })
 }
 
 /// The condition of exchanged operands.
@@ -230,8 +311,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Whether the loop goes on for so many rounds as are made at once, some rounds ahead.
     fn goes_on(&mut self, bulk: &Bulk, ahead: i64) -> Value {
-        let step = bulk.step(bulk.moves.of);
-        let moves = self.linear(Linear { plus: bulk.moves.plus.wrapping_add(ahead * step), ..bulk.moves });
+        let step = bulk.step(bulk.moves);
+        let moves = self.linear(bulk.moves.plus(ahead * step));
         let bound = match bulk.bound {
             Ok(linear) => self.linear(linear),
             Err(imm) if self.is_narrow => self.builder.ins().iconst(I32, i64::from(imm as u32)),
@@ -251,19 +332,37 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.ins().band(is_far, holds)
     }
 
-    /// A register plus a constant, as wide as registers are.
+    /// Registers plus a constant, as wide as registers are.
     fn linear(&mut self, linear: Linear) -> Value {
         if self.is_narrow {
             return self.linear_half(linear);
         }
-        let value = self.read(linear.of);
+        let value = self.base(linear);
         self.plus(value, linear.plus)
     }
 
     /// The low half of that.
     fn linear_half(&mut self, linear: Linear) -> Value {
-        let value = self.read_half(linear.of);
+        let value = match linear.and {
+            None => self.read_half(linear.of),
+            Some(and) => {
+                let [of, and] = [linear.of, and].map(|reg| self.read_half(reg));
+                self.builder.ins().iadd(of, and)
+            }
+        };
         self.plus(value, i64::from(linear.plus as i32))
+    }
+
+    /// The sum of the registers. Addresses are that modulo 2^32.
+    fn base(&mut self, linear: Linear) -> Value {
+        let of = self.read(linear.of);
+        match linear.and {
+            None => of,
+            Some(and) => {
+                let and = self.read(and);
+                self.builder.ins().iadd(of, and)
+            }
+        }
     }
 
     fn plus(&mut self, value: Value, plus: i64) -> Value {
@@ -272,19 +371,34 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// What a loop that fills stores, eight bytes of it.
     fn pattern(&mut self, bulk: &Bulk) -> Option<Value> {
-        let Stored::Fill(value) = bulk.stored else { return None };
-        let value = match value {
-            Operand::Reg(reg) => self.read(reg),
-            Operand::Imm(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
-        };
-        let bits = 8 * bulk.size.bytes();
-        if bits == 64 {
-            return Some(value);
+        let Stored::Fill(pieces) = &bulk.stored else { return None };
+        let bits = 8 * i64::from(bulk.size.bytes());
+        let mut pattern = None;
+        for (at, &piece) in (0..).zip(pieces) {
+            let value = match piece {
+                Operand::Reg(reg) => self.read(reg),
+                Operand::Imm(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
+            };
+            if bits == 64 {
+                return Some(value);
+            }
+            let low = self.builder.ins().band_imm_u(value, (1 << bits) - 1);
+            pattern = Some(match pattern {
+                None => low,
+                Some(pattern) => {
+                    let high = self.builder.ins().ishl_imm_u(low, at * bits);
+                    self.builder.ins().bor(pattern, high)
+                }
+            });
         }
-        let low = self.builder.ins().band_imm_u(value, (1 << bits) - 1);
+        let pattern = pattern?;
+        let bits = 8 * bulk.bytes();
+        if bits == 64 {
+            return Some(pattern);
+        }
         let repeated = u64::MAX / ((1 << bits) - 1);
         let factor = self.builder.ins().iconst(I64, repeated as i64);
-        Some(self.builder.ins().imul(low, factor))
+        Some(self.builder.ins().imul(pattern, factor))
     }
 
     /// Moves memory; returns the last word that was loaded, if any is.
@@ -293,23 +407,23 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         for at in (0..BYTES).step_by(WORD.bytes() as usize) {
             let value = match bulk.stored {
                 Stored::Copy { from, .. } => {
-                    let place = self.word(block, Linear { plus: from.plus + at, ..from }, READABLE);
+                    let place = self.word(block, from.plus(at), READABLE);
                     let value = self.memory.load(self.builder, LoadKind { size: WORD, signed: false }, place);
                     last = Some(value);
                     value
                 }
                 Stored::Fill(_) => pattern.expect("it was made for that"),
             };
-            let place = self.word(block, Linear { plus: bulk.to.plus + at, ..bulk.to }, WRITABLE);
+            let place = self.word(block, bulk.to.plus(at), WRITABLE);
             self.memory.store(self.builder, WORD, value, place);
         }
         last
     }
 
     /// Where an access to a word is made, with a way out to where the rounds begin.
-    fn word(&mut self, block: &Block, Linear { of, plus }: Linear, right: u8) -> Place {
+    fn word(&mut self, block: &Block, linear: Linear, right: u8) -> Place {
         let leave = |this: &mut Self| this.exit(Exit::Interpret, block.start);
-        let (base, offset) = (self.read(of), plus as i32);
+        let (base, offset) = (self.base(linear), linear.plus as i32);
         let number = (self.faults.detection == FaultDetection::Signals).then(|| self.next_access());
         match number.filter(|number| !self.faults.checked.contains(number)) {
             Some(number) => {
@@ -329,18 +443,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     fn pass_rounds(&mut self, bulk: &Bulk, last: Option<Value>) {
         let before = bulk.rounds() - 1;
         let mut values = Vec::new();
-        for &(reg, Linear { of, plus }) in &bulk.behind {
+        for &(reg, linear) in &bulk.behind {
             // As the last of the rounds makes it.
-            let plus = plus.wrapping_add(before * bulk.step(of));
-            values.push((reg, self.linear(Linear { of, plus })));
+            values.push((reg, self.linear(linear.plus(before * bulk.step(linear)))));
         }
-        if let (Stored::Copy { dst, kind, .. }, Some(word)) = (bulk.stored, last) {
-            let above = i64::from(64 - 8 * kind.size.bytes());
-            let value = match kind.signed {
-                true => self.builder.ins().sshr_imm_u(word, above),
-                false => self.builder.ins().ushr_imm_u(word, above),
-            };
-            values.push((dst, if self.is_narrow { self.builder.ins().ireduce(I32, value) } else { value }));
+        if let (Stored::Copy { pieces, .. }, Some(word)) = (&bulk.stored, last) {
+            let bits = 8 * i64::from(bulk.size.bytes());
+            for (behind, &(dst, kind)) in (0..).zip(pieces.iter().rev()) {
+                let high = if behind == 0 { word } else { self.builder.ins().ishl_imm_u(word, behind * bits) };
+                let value = match kind.signed {
+                    true => self.builder.ins().sshr_imm_u(high, 64 - bits),
+                    false => self.builder.ins().ushr_imm_u(high, 64 - bits),
+                };
+                values.push((dst, if self.is_narrow { self.builder.ins().ireduce(I32, value) } else { value }));
+            }
         }
         self.parking_now = u32::MAX;
         for (reg, value) in values {
@@ -378,9 +494,13 @@ mod tests {
         ]
     }
 
-    fn is_found(insts: Vec<Inst>) -> bool {
+    fn found(insts: Vec<Inst>, width: Width) -> Option<Bulk> {
         let insts: Vec<_> = (START..).zip(insts).collect();
-        find(&insts, START, Width::W64).is_some()
+        find(&insts, START, width)
+    }
+
+    fn is_found(insts: Vec<Inst>) -> bool {
+        found(insts, Width::W64).is_some()
     }
 
     #[test]
@@ -400,5 +520,41 @@ mod tests {
         assert!(is_found(fill.clone()), "always the same is stored");
         fill.insert(0, add(r7, r7, 1));
         assert!(!is_found(fill), "something else is stored in each round");
+    }
+
+    #[test]
+    fn guests_of_32_bits_add_an_index_and_move_several_pieces() {
+        let [r1, r2, r3, r4, r5, r6] = [1, 2, 3, 4, 5, 6].map(|index| Reg::ALL[index]);
+        let add =
+            |dst, lhs, rhs| Inst::Binary { op: BinaryOp::Add, width: Width::W32, dst, lhs: Operand::Reg(lhs), rhs };
+        let at = |base, offset| Address { base: Some(base), offset };
+        let kind = LoadKind { size: Size::B4, signed: true };
+        let store = |value, address| Inst::Store { size: Size::B4, value: Operand::Reg(value), address };
+        let ends = |lhs, rhs| {
+            let (cond, rhs, target) = (Cond::LtS, Operand::Reg(rhs), Target::Block(START));
+            Inst::Branch { cond, lhs, rhs, target }
+        };
+        let indexed = vec![
+            add(r5, r1, Operand::Reg(r3)),
+            Inst::Load { kind, dst: r6, address: at(r5, 0) },
+            add(r5, r2, Operand::Reg(r3)),
+            store(r6, at(r5, 8)),
+            add(r3, r3, Operand::Imm(4)),
+            ends(r3, r4),
+        ];
+        assert!(found(indexed.clone(), Width::W32).is_some_and(|bulk| bulk.rounds() == 8));
+        let mut apart = indexed;
+        apart[2] = add(r5, r2, Operand::Reg(r2));
+        assert!(found(apart, Width::W32).is_none(), "it does not walk");
+
+        let pairs = |second| {
+            let loads = [(r5, 0), (r6, 4)].map(|(dst, offset)| Inst::Load { kind, dst, address: at(r1, offset) });
+            let stores = [store(r5, at(r2, 0)), store(r6, at(r2, second))];
+            let steps = [add(r1, r1, Operand::Imm(8)), add(r2, r2, Operand::Imm(8)), ends(r2, r4)];
+            loads.into_iter().chain(stores).chain(steps).collect::<Vec<_>>()
+        };
+        assert!(found(pairs(4), Width::W32).is_some_and(|bulk| bulk.rounds() == 4));
+        assert!(found(pairs(8), Width::W32).is_none(), "there is a gap");
+        assert!(found(pairs(0), Width::W32).is_none());
     }
 }

@@ -67,36 +67,56 @@ impl Writer<'_> {
         }
     }
 
-    /// A loop that copies or fills memory, as compilers write it.
+    /// A loop that copies or fills memory, as compilers write it: by pointers or an index, one piece per round or two.
     fn moves(&mut self) {
-        let [from, to, next, end, value] = std::array::from_fn(|_| self.some_register());
-        let registers = [from, to, next, end, value];
-        if (1..5).any(|at| registers[..at].contains(&registers[at])) {
+        let registers: [u8; 6] = std::array::from_fn(|_| self.some_register());
+        if (1..6).any(|at| registers[..at].contains(&registers[at])) {
             return self.arithmetic();
         }
+        let [from, to, end, next, x, y] = registers;
         let size = self.rng.usize(0..3);
-        let step = 1 << size;
+        let load = [["lb", "lbu"], ["lh", "lhu"], ["lw", "lw"]][size][self.rng.usize(0..2)];
+        let store = ["sb", "sh", "sw"][size];
+        let piece = 1 << size;
+        let [is_copy, has_next] = [0, 1].map(|_| self.rng.bool());
         let pointer = self.roles.pointers[self.rng.usize(0..4)];
         self.out.op("addi", from, pointer, 0, self.rng.i32(-200..200));
         let distance = if self.rng.bool() { self.rng.i32(-70..70) } else { self.rng.i32(-300..300) };
         self.out.op("addi", to, from, 0, distance);
-        self.out.op("addi", end, to, 0, self.rng.i32(1..100) * step);
+        let offsets = [0, 1].map(|_| self.rng.i32(-8..9));
+        let branch = ["bne", "bltu", "blt"][self.rng.usize(0..3)];
+        if self.rng.u8(0..3) == 0 {
+            let index = end;
+            self.out.op("addi", y, 0, 0, self.rng.i32(1..100) * piece);
+            self.out.op("addi", index, 0, 0, 0);
+            let head = self.out.here();
+            if is_copy {
+                self.out.op("add", next, from, index, 0);
+                self.out.op(load, x, next, 0, offsets[0]);
+            }
+            self.out.op("add", next, to, index, 0);
+            self.out.op("addi", index, index, 0, piece);
+            self.out.op(store, 0, next, x, offsets[1]);
+            let hole = self.out.hole(4);
+            self.out.patch_to(hole, instruction(branch, 0, index, y, 0), head);
+            return;
+        }
+        let count = self.rng.i32(1..3);
+        self.out.op("addi", end, to, 0, self.rng.i32(1..50) * piece * count);
         let head = self.out.here();
-        let [is_copy, has_next] = [0, 1].map(|_| self.rng.bool());
+        let pieces = || (0..count).zip([x, y]);
         if is_copy {
-            let load = [["lb", "lbu"], ["lh", "lhu"], ["lw", "lw"]][size][self.rng.usize(0..2)];
-            self.out.op(load, value, from, 0, self.rng.i32(-8..9));
+            pieces().for_each(|(at, value)| self.out.op(load, value, from, 0, offsets[0] + at * piece));
         }
         if has_next {
-            self.out.op("addi", next, to, 0, step);
+            self.out.op("addi", next, to, 0, piece * count);
         }
-        self.out.op(["sb", "sh", "sw"][size], 0, to, value, self.rng.i32(-8..9));
-        self.out.op("addi", from, from, 0, step);
+        pieces().for_each(|(at, value)| self.out.op(store, 0, to, value, offsets[1] + at * piece));
+        self.out.op("addi", from, from, 0, piece * count);
         match has_next {
             true => self.out.op("addi", to, next, 0, 0),
-            false => self.out.op("addi", to, to, 0, step),
+            false => self.out.op("addi", to, to, 0, piece * count),
         }
-        let branch = ["bne", "bltu", "blt"][self.rng.usize(0..3)];
         let hole = self.out.hole(4);
         self.out.patch_to(hole, instruction(branch, 0, to, end, 0), head);
     }
