@@ -88,9 +88,13 @@ impl Guest {
     }
 
     fn observe(&mut self, values: [u32; 2], writes: bool) -> (Exit, u32, u64, [u64; 32], Vec<u8>) {
+        self.observe_until(8, values, writes)
+    }
+
+    fn observe_until(&mut self, gas: u64, values: [u32; 2], writes: bool) -> (Exit, u32, u64, [u64; 32], Vec<u8>) {
         let Guest(instance) = self;
         instance.set_pc(AT);
-        instance.set_gas(8);
+        instance.set_gas(gas);
         let registers = instance.all_registers_mut();
         for (number, register) in registers.iter_mut().enumerate() {
             *register = number as u64 * 0x0101_0101;
@@ -177,19 +181,20 @@ const SEQUENCES: [&[Line]; 17] = [
     &[("lui", 13, 0, 0, 0x1_f000), ("addi", 13, 13, 0, 0x7fc), ("lbu", 14, 11, 0, 0), ("lh", 15, 12, 0, 0)],
 ];
 
+fn encode(&(name, rd, rs1, rs2, imm): &Line) -> [u8; 4] {
+    let spec = SPECS.iter().find(|spec| spec.mnemonic == name).expect("a name in the table");
+    let [rd, rs1, rs2] = [rd, rs1, rs2].map(Reg::wrapping);
+    let place = |place, reg| if place == Place::Absent { Reg::R0 } else { reg };
+    let (rd, rs1, rs2) = (place(spec.format.rd, rd), place(spec.format.rs1, rs1), place(spec.format.rs2, rs2));
+    Instruction { spec, rd, rs1, rs2, imm }.encode().expect("operands that fit").to_le_bytes()
+}
+
 #[test]
 fn sequences_do_the_same_on_both_tiers() {
     let (reference, others) = engines();
     for sequence in SEQUENCES {
         let last = ("lw", 17, 13, 0, 0);
-        let code = sequence.iter().chain([&last]).flat_map(|&(name, rd, rs1, rs2, imm)| {
-            let spec = SPECS.iter().find(|spec| spec.mnemonic == name).expect("a name in the table");
-            let [rd, rs1, rs2] = [rd, rs1, rs2].map(Reg::wrapping);
-            let place = |place, reg| if place == Place::Absent { Reg::R0 } else { reg };
-            let (rd, rs1, rs2) = (place(spec.format.rd, rd), place(spec.format.rs1, rs1), place(spec.format.rs2, rs2));
-            Instruction { spec, rd, rs1, rs2, imm }.encode().expect("operands that fit").to_le_bytes()
-        });
-        let code: Vec<u8> = code.collect();
+        let code: Vec<u8> = sequence.iter().chain([&last]).flat_map(encode).collect();
         let mut expected = Guest::with_code(&reference, &code);
         let mut found = others.each_ref().map(|engine| Guest::with_code(engine, &code));
         for (rs1, rs2) in VALUES.into_iter().flat_map(|rs1| VALUES.map(|rs2| (rs1, rs2))) {
@@ -201,5 +206,70 @@ fn sequences_do_the_same_on_both_tiers() {
         }
         let compiled: u64 = found.iter().map(|guest| guest.0.module().compile_stats().instructions).sum();
         assert!(compiled > 0, "{sequence:?} was not compiled");
+    }
+}
+
+/// Loops that copy from where x11 points to where x12 does, or fill memory there, in ways that compilers for 32 bits have: with an
+/// index, with more than one access per round.
+const MOVES: [&[Line]; 4] = [
+    &[
+        ("addi", 14, 12, 0, 152),
+        ("lw", 15, 11, 0, 0),
+        ("lw", 16, 11, 0, 4),
+        ("sw", 0, 12, 15, 0),
+        ("sw", 0, 12, 16, 4),
+        ("addi", 11, 11, 0, 8),
+        ("addi", 12, 12, 0, 8),
+        ("bne", 0, 12, 14, -24),
+    ],
+    &[
+        ("addi", 14, 12, 0, 150),
+        ("lh", 15, 11, 0, 0),
+        ("sh", 0, 12, 15, 0),
+        ("lhu", 16, 11, 0, 2),
+        ("addi", 11, 11, 0, 4),
+        ("sh", 0, 12, 16, 2),
+        ("addi", 12, 12, 0, 4),
+        ("bltu", 0, 12, 14, -24),
+    ],
+    &[
+        ("addi", 14, 0, 0, 101),
+        ("addi", 15, 0, 0, 0),
+        ("add", 16, 11, 15, 0),
+        ("lb", 17, 16, 0, 0),
+        ("add", 16, 15, 12, 0),
+        ("addi", 15, 15, 0, 1),
+        ("sb", 0, 16, 17, 3),
+        ("blt", 0, 15, 14, -20),
+    ],
+    &[
+        ("addi", 14, 12, 0, 160),
+        ("sh", 0, 12, 10, 0),
+        ("sh", 0, 12, 13, 2),
+        ("sh", 0, 12, 11, 4),
+        ("sh", 0, 12, 0, 6),
+        ("addi", 12, 12, 0, 8),
+        ("bne", 0, 12, 14, -20),
+    ],
+];
+
+#[test]
+fn loops_that_move_memory_do_the_same_on_both_tiers() {
+    let (reference, others) = engines();
+    let places = [0x10, 0x30, 0x31, 0x4e, 0x100, 0xf71, 0xf80, 0xfe0, 0x0fff, 0x1f60, 0x1fc0, 0x1fd0, 0x1ffe]
+        .map(|at| DATA + at);
+    for sequence in MOVES {
+        let code: Vec<u8> = sequence.iter().flat_map(encode).collect();
+        let mut expected = Guest::with_code(&reference, &code);
+        let mut found = others.each_ref().map(|engine| Guest::with_code(engine, &code));
+        for (from, to) in places.into_iter().flat_map(|from| places.map(|to| (from, to))) {
+            for gas in [0, 1, 29, 57, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 111, 150, 194, 10_000] {
+                let expected = expected.observe_until(gas, [from, to], true);
+                for found in &mut found {
+                    let found = found.observe_until(gas, [from, to], true);
+                    assert!(expected == found, "{sequence:?} from {from:#x} to {to:#x}, gas {gas}");
+                }
+            }
+        }
     }
 }
