@@ -3,7 +3,8 @@
 //! Guests have no instruction for that; their `memcpy` and `memset` are loops of one block that move a byte or a word per round.
 //! Where it is certain that such a loop goes on for so many rounds, and that what it copies does not overlap within so many bytes,
 //! these rounds are made at once, with words of eight bytes ([`BYTES`] in all). If an access is refused, the guest is where the
-//! first of the rounds begins, and the interpreter makes them one by one: what has been stored by then it stores again.
+//! first of the rounds begins, and the interpreter makes them one by one: what has been stored by then it stores again. One round
+//! at least is left to the loop itself, which ends it.
 
 use super::Translator;
 use crate::Exit;
