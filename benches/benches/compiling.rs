@@ -1,6 +1,7 @@
 //! Compiling, for each guest instruction: a small region, and one as large as regions get.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use pvm_benches::contender::Guest;
 use pvm_benches::generator::{generate, parse};
 use pvm_benches::kernel::{self, Kernel};
 use pvm_runtime::{Config, Engine, Module, Options, Program};
@@ -10,7 +11,8 @@ const SIZE: usize = 3_000;
 
 fn compiling(criterion: &mut Criterion) {
     let engine = Engine::new(&Config::default()).expect("there is a compiler for this host");
-    let kernels = kernel::load(None, &["sieve".to_owned(), "sha256".to_owned()]).expect("our kernels are there");
+    let kernels =
+        kernel::load(None, &["sieve".to_owned(), "sha256".to_owned()], Guest::Pvm).expect("our kernels are there");
     let small = kernels.into_iter().map(|Kernel { name, pvm, .. }| (name, pvm.expect("a PVM program").program));
     let generated = generate(SIZE).expect("programs of this size can be made");
     let (large, _) = parse(&generated.file).expect("generated programs are valid");

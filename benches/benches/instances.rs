@@ -1,6 +1,7 @@
 //! Instances from the host's side: making and dropping one, reading and writing its memory.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pvm_benches::contender::Guest;
 use pvm_benches::kernel;
 use pvm_runtime::{Access, Config, Engine, Exit, GasModel, Instance, Jit, Linker, Module, Options, Store};
 use std::hint::black_box;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 const SIZES: [usize; 3] = [8, 4096, 65536];
 
 fn module(kernel: &str) -> Module {
-    let mut kernels = kernel::load(None, &[kernel.to_owned()]).expect("our kernels are there");
+    let mut kernels = kernel::load(None, &[kernel.to_owned()], Guest::Pvm).expect("our kernels are there");
     let kernel = kernels.remove(0).pvm.expect("a PVM program");
     let engine = Engine::new(&Config::default()).expect("there is a compiler for this host");
     Module::from_program(&engine, kernel.program, Options::default())

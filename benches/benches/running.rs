@@ -1,6 +1,7 @@
 //! Running: instructions interpreted and compiled, and the way from compiled code to the host and back.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pvm_benches::contender::Guest;
 use pvm_benches::kernel;
 use pvm_benches::ours::ARGUMENT;
 use pvm_runtime::{Config, Engine, Exit, Instance, Jit, Module, Options};
@@ -21,7 +22,7 @@ loop:   ecalli 1
 ";
 
 fn kernel_instance(config: Config) -> (Instance, u32) {
-    let mut kernels = kernel::load(None, &["sieve".to_owned()]).expect("our kernels are there");
+    let mut kernels = kernel::load(None, &["sieve".to_owned()], Guest::Pvm).expect("our kernels are there");
     let kernel = kernels.remove(0).pvm.expect("a PVM program");
     let engine = Engine::new(&config).expect("there is a compiler for this host");
     let module = Module::from_program(&engine, kernel.program, Options::default());
