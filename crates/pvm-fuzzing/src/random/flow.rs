@@ -160,6 +160,7 @@ impl Flow<'_, '_> {
         }
     }
 
+    /// What a branch leads around.
     fn skipped(&mut self) {
         let len = self.emitter.rng.usize(1..4);
         self.emitter.body(self.pages, len);
