@@ -1,13 +1,15 @@
 //! Loops that copy or fill memory end as single rounds do, wherever they are stopped: by their end, by what they may not access, by
 //! the gas.
 
+mod common;
+
+use common::{MODELS, engines};
 use pvm_asm::assemble;
-use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, GasModel, Instance, Jit, Module, Options};
+use pvm_runtime::{Access, Exit, GasModel, Instance, Module, Options};
 
 const PAGE: u64 = 4096;
 /// A page that may be read and written, one that may only be read, and one more of the first kind; nothing around them.
 const FIRST: u64 = 0x20000;
-const MODELS: [GasModel; 4] = [GasModel::Instruction, GasModel::Block, GasModel::Pipeline, GasModel::None];
 
 /// From r1 to r2, until r3 is reached or r4 used up.
 const LOOPS: [&str; 10] = [
@@ -23,17 +25,6 @@ const LOOPS: [&str; 10] = [
     "store_ind_u64 r5, [r2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 8\n branch_ne_imm r4, 1, round",
 ];
 
-/// An interpreter, and what compiles everything before it runs.
-fn engines() -> [Engine; 3] {
-    let config = |jit, fault_detection| Config { jit, jit_threshold: 0, fault_detection, ..Config::default() };
-    [
-        config(Jit::Off, FaultDetection::best()),
-        config(Jit::Cranelift, FaultDetection::best()),
-        config(Jit::Cranelift, FaultDetection::Checks),
-    ]
-    .map(|config| Engine::new(&Config { count_instructions: true, ..config }).unwrap())
-}
-
 #[derive(Debug, PartialEq)]
 struct End {
     exit: Exit,
@@ -41,7 +32,7 @@ struct End {
     registers: Vec<u64>,
     gas: u64,
     instructions: u64,
-    /// The first byte that differs from what it was, and all from there on.
+    /// The three pages.
     memory: Vec<u8>,
 }
 

@@ -1,21 +1,11 @@
 //! What compiled code leaves out on its way is there where it stops: gas of a branch that is part of another one or leads around
 //! something, registers whose values only an access needs.
 
+mod common;
+
+use common::{MODELS, engines};
 use pvm_asm::assemble;
-use pvm_runtime::{Access, Config, Engine, Exit, FaultDetection, GasModel, Instance, Jit, Module, Options};
-
-const MODELS: [GasModel; 4] = [GasModel::Instruction, GasModel::Block, GasModel::Pipeline, GasModel::None];
-
-/// An interpreter, and what compiles everything before it runs.
-fn engines() -> [Engine; 3] {
-    let config = |jit, fault_detection| Config { jit, jit_threshold: 0, fault_detection, ..Config::default() };
-    [
-        config(Jit::Off, FaultDetection::best()),
-        config(Jit::Cranelift, FaultDetection::best()),
-        config(Jit::Cranelift, FaultDetection::Checks),
-    ]
-    .map(|config| Engine::new(&Config { count_instructions: true, ..config }).unwrap())
-}
+use pvm_runtime::{Access, Exit, Instance, Module, Options};
 
 /// How a run ends: the exit, where, the registers, the gas, and how many instructions it took.
 fn end(mut instance: Instance, registers: &[(usize, u64)], gas: u64) -> (Exit, u32, [u64; 13], u64, u64) {

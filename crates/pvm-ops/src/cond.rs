@@ -48,6 +48,21 @@ impl Cond {
         }
     }
 
+    /// The condition that `b` and `a` meet where `a` and `b` meet this one.
+    pub const fn mirrored(self) -> Cond {
+        match self {
+            Cond::Eq | Cond::Ne => self,
+            Cond::LtU => Cond::GtU,
+            Cond::LeU => Cond::GeU,
+            Cond::GeU => Cond::LeU,
+            Cond::GtU => Cond::LtU,
+            Cond::LtS => Cond::GtS,
+            Cond::LeS => Cond::GeS,
+            Cond::GeS => Cond::LeS,
+            Cond::GtS => Cond::LtS,
+        }
+    }
+
     /// Whether `a` stands in this relation to `b`.
     #[inline(always)]
     pub const fn eval(self, a: u64, b: u64) -> bool {
@@ -62,6 +77,22 @@ impl Cond {
             Cond::LeS => a as i64 <= b as i64,
             Cond::GeS => a as i64 >= b as i64,
             Cond::GtS => a as i64 > b as i64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_negated_and_mirrored() {
+        let values = [0, 1, u64::MAX, 1 << 63, (1 << 63) - 1];
+        for (a, b) in values.into_iter().flat_map(|a| values.map(|b| (a, b))) {
+            for cond in Cond::ALL {
+                assert_eq!(cond.negated().eval(a, b), !cond.eval(a, b), "{cond:?} of {a:#x} and {b:#x}");
+                assert_eq!(cond.mirrored().eval(b, a), cond.eval(a, b), "{cond:?} of {a:#x} and {b:#x}");
+            }
         }
     }
 }

@@ -86,24 +86,9 @@ fn branch(cond: Cond, rs1: Reg, rs2: Reg, target: u32) -> Inst {
     let target = Target::Block(target);
     match (some(rs1), some(rs2)) {
         (Some(lhs), _) => Inst::Branch { cond, lhs, rhs: operand(rs2), target },
-        (None, Some(lhs)) => Inst::Branch { cond: mirrored(cond), lhs, rhs: Operand::Imm(0), target },
+        (None, Some(lhs)) => Inst::Branch { cond: cond.mirrored(), lhs, rhs: Operand::Imm(0), target },
         (None, None) if cond.eval(0, 0) => Inst::Jump { link: None, target },
         (None, None) => Inst::Fallthrough,
-    }
-}
-
-/// The condition that `b` and `a` meet where `a` and `b` meet this one.
-fn mirrored(cond: Cond) -> Cond {
-    match cond {
-        Cond::LtU => Cond::GtU,
-        Cond::LeU => Cond::GeU,
-        Cond::GeU => Cond::LeU,
-        Cond::GtU => Cond::LtU,
-        Cond::LtS => Cond::GtS,
-        Cond::LeS => Cond::GeS,
-        Cond::GeS => Cond::LeS,
-        Cond::GtS => Cond::LtS,
-        Cond::Eq | Cond::Ne => cond,
     }
 }
 

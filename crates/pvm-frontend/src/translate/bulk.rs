@@ -233,7 +233,7 @@ pub(super) fn find(insts: &[(u32, Inst)], start: u32, width: Width) -> Option<Bu
     };
     let (cond, moves, bound, by) = match (step(lhs)?, bound.map(step)) {
         (by, Err(_) | Ok(Some(0))) => (goes_on, lhs, bound, by),
-        (0, Ok(Some(by))) => (swapped(goes_on), bound.ok()?, Ok(lhs), by),
+        (0, Ok(Some(by))) => (goes_on.mirrored(), bound.ok()?, Ok(lhs), by),
         _ => return None,
     };
     let can_be_foreseen = match cond {
@@ -251,21 +251,6 @@ pub(super) fn find(insts: &[(u32, Inst)], start: u32, width: Width) -> Option<Bu
             Stored::Fill(_) => true,
         };
     is_bulk.then_some(Bulk { size, count, stored, to, behind, cond, moves, bound })
-}
-
-/// The condition of exchanged operands.
-fn swapped(cond: Cond) -> Cond {
-    match cond {
-        Cond::Eq | Cond::Ne => cond,
-        Cond::LtU => Cond::GtU,
-        Cond::LeU => Cond::GeU,
-        Cond::GeU => Cond::LeU,
-        Cond::GtU => Cond::LtU,
-        Cond::LtS => Cond::GtS,
-        Cond::LeS => Cond::GeS,
-        Cond::GeS => Cond::LeS,
-        Cond::GtS => Cond::LtS,
-    }
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {

@@ -98,6 +98,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.ins().jump(self.bodies[join], &[]);
     }
 
+    /// As the registers, by a conditional move: the comparison is made for it anew, and need not be made a value as that of a branch
+    /// that is folded.
     fn add_unless_skipped(&mut self, variable: Variable, amount: i64, is_skipped: Value) {
         if amount == 0 {
             return;

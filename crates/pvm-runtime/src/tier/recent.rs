@@ -5,7 +5,7 @@ use pvm_frontend::Exit;
 use pvm_vm::{Context, Memory};
 
 /// So many places at first, and at most: 48 bytes each. Most runs go back and forth between a few regions, large programs
-/// between some hundred.
+/// between some hundred, with many entries each.
 const FIRST: usize = 64;
 const MOST: usize = 8192;
 /// There is to be more room once each place, on the average, has given way to others so often.
