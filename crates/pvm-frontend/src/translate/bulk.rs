@@ -7,16 +7,16 @@
 //! at least is left to the loop itself, which ends it.
 
 use super::Translator;
+use super::rounds::{Foreseen, Linear, Steps};
 use crate::Exit;
 use crate::blocks::Block;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
-use pvm_clif::{Place, Rights, alu};
+use pvm_clif::{Place, Rights};
 use pvm_gas::GasModel;
-use pvm_ops::{Address, BinaryOp, Cond, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
+use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::{FaultDetection, READABLE, WRITABLE};
-use std::iter;
 
 /// So many bytes are moved at once. (With a second loop for eight it took as long, with 64 bytes 0.96 of the time.)
 const BYTES: i64 = 32;
@@ -24,26 +24,6 @@ const BYTES: i64 = 32;
 const WORD: Size = Size::B8;
 /// A round moves no more pieces.
 const MOST_PIECES: usize = 4;
-/// No register changes by more in a round.
-const MOST_STEP: i64 = 1 << 16;
-
-/// One or two registers as they were where a round begins, plus a constant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Linear {
-    of: Reg,
-    and: Option<Reg>,
-    plus: i64,
-}
-
-impl Linear {
-    fn plus(self, plus: i64) -> Linear {
-        Linear { plus: self.plus.wrapping_add(plus), ..self }
-    }
-
-    fn registers(self) -> impl Iterator<Item = Reg> {
-        iter::once(self.of).chain(self.and)
-    }
-}
 
 /// What a register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +52,8 @@ pub(super) struct Bulk {
     to: Linear,
     /// What registers hold behind a round that are written in it.
     behind: Vec<(Reg, Linear)>,
-    /// The loop goes on while this holds of what moves and the bound.
-    cond: Cond,
-    moves: Linear,
-    bound: Result<Linear, i32>,
+    steps: Steps,
+    foreseen: Foreseen,
 }
 
 impl Bulk {
@@ -88,21 +66,6 @@ impl Bulk {
     fn rounds(&self) -> i64 {
         BYTES / self.bytes()
     }
-
-    /// By how much something changes in a round.
-    fn step(&self, linear: Linear) -> i64 {
-        step(&self.behind, linear).expect("what changes otherwise was sorted out")
-    }
-}
-
-/// By how much something changes in a round, if it does so by a constant.
-fn step(behind: &[(Reg, Linear)], linear: Linear) -> Option<i64> {
-    let of = |reg: Reg| match behind.iter().find(|&&(written, _)| written == reg) {
-        Some(&(_, Linear { of, and: None, plus })) if of == reg && plus.abs() <= MOST_STEP => Some(plus),
-        Some(_) => None,
-        None => Some(0),
-    };
-    linear.registers().map(of).sum()
 }
 
 /// What a round does with memory and registers.
@@ -116,7 +79,7 @@ struct Round {
 impl Round {
     /// Follows the instructions of a round, up to the branch. `None` if there are any that moving memory does not take.
     fn follow(body: &[(u32, Inst)], width: Width) -> Option<Round> {
-        let own = |index| Form::Linear(Linear { of: Reg::ALL[index], and: None, plus: 0 });
+        let own = |index| Form::Linear(Linear::register(Reg::ALL[index]));
         let mut round = Round { forms: std::array::from_fn(own), written: 0, loads: Vec::new(), stores: Vec::new() };
         for &(_, inst) in body {
             match inst {
@@ -218,10 +181,11 @@ pub(super) fn find(insts: &[(u32, Inst)], start: u32, width: Width) -> Option<Bu
         .filter(|&reg| round.is_written(reg))
         .filter_map(|reg| Some((reg, round.linear(reg)?)))
         .collect();
-    // Where a loaded value is kept there is nothing else.
-    let is_loaded = |reg: Reg| round.loads.iter().any(|&(_, dst, _)| dst == reg);
-    let step = |linear: Linear| step(&behind, linear).filter(|_| !linear.registers().any(is_loaded));
-    if behind.iter().any(|&(_, linear)| step(linear).is_none()) {
+    let steps = Steps::new(|reg| match round.forms[reg.index()] {
+        Form::Linear(Linear { of, and: None, plus }) if of == reg => Some(plus),
+        _ => None,
+    });
+    if behind.iter().any(|&(_, linear)| steps.of(linear).is_none()) {
         return None;
     }
 
@@ -231,26 +195,15 @@ pub(super) fn find(insts: &[(u32, Inst)], start: u32, width: Width) -> Option<Bu
         Operand::Reg(reg) => Ok(round.linear(reg)?),
         Operand::Imm(imm) => Err(imm),
     };
-    let (cond, moves, bound, by) = match (step(lhs)?, bound.map(step)) {
-        (by, Err(_) | Ok(Some(0))) => (goes_on, lhs, bound, by),
-        (0, Ok(Some(by))) => (goes_on.mirrored(), bound.ok()?, Ok(lhs), by),
-        _ => return None,
-    };
-    let can_be_foreseen = match cond {
-        Cond::Ne => by != 0,
-        Cond::LtU | Cond::LtS | Cond::LeU | Cond::LeS => by > 0,
-        Cond::GtU | Cond::GtS | Cond::GeU | Cond::GeS => by < 0,
-        Cond::Eq => false,
-    };
+    let foreseen = Foreseen::new(goes_on, lhs, bound, &steps)?;
     let count = round.stores.len();
-    let walks = |linear: Linear| step(linear) == Some(i64::from(size.bytes()) * count as i64);
-    let is_bulk = can_be_foreseen
-        && walks(to)
+    let walks = |linear: Linear| steps.of(linear) == Some(i64::from(size.bytes()) * count as i64);
+    let is_bulk = walks(to)
         && match stored {
             Stored::Copy { from, .. } => walks(from),
             Stored::Fill(_) => true,
         };
-    is_bulk.then_some(Bulk { size, count, stored, to, behind, cond, moves, bound })
+    is_bulk.then_some(Bulk { size, count, stored, to, behind, steps, foreseen })
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -260,16 +213,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let [first, many, single] =
             [self.bodies[self.position], self.builder.create_block(), self.builder.create_block()];
         self.builder.switch_to_block(first);
-        let mut fits = self.goes_on(bulk, 0);
+        let mut conditions = self.may_end(&bulk.foreseen, bulk.rounds(), 0);
         if let Stored::Copy { from, .. } = bulk.stored {
             let [from, to] = [from, bulk.to].map(|linear| self.linear_half(linear));
             let apart = self.builder.ins().isub(to, from);
             let apart = self.builder.ins().iadd_imm_s(apart, -BYTES);
-            let apart = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, apart, (1 << 32) - 2 * BYTES);
-            fits = self.builder.ins().band(fits, apart);
+            conditions.push(self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, apart, (1 << 32) - 2 * BYTES));
         }
         let pattern = self.pattern(bulk);
-        self.builder.ins().brif(fits, many, &[], single, &[]);
+        self.turn_off_if_any(&conditions, single);
+        self.builder.ins().jump(many, &[]);
 
         self.builder.switch_to_block(many);
         self.known = Default::default();
@@ -277,82 +230,19 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if self.metering.model == GasModel::None {
             self.checkpoint(block, 0);
         } else {
-            let value = self.builder.use_var(self.gas);
-            let is_short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, value, self.pending + gas);
-            let enough = self.builder.create_block();
-            self.builder.ins().brif(is_short, single, &[], enough, &[]);
-            self.builder.switch_to_block(enough);
+            self.turn_off_without_gas(self.pending + gas, single);
         }
         let last = self.make_rounds(block, bulk, pattern);
         self.add(self.gas, -gas);
         if self.metering.count_instructions {
             self.add(self.instructions, bulk.rounds() * i64::from(block.len));
         }
-        let fits = self.goes_on(bulk, bulk.rounds());
+        let conditions = self.may_end(&bulk.foreseen, bulk.rounds(), bulk.rounds());
         self.pass_rounds(bulk, last);
-        self.builder.ins().brif(fits, many, &[], single, &[]);
+        self.turn_off_if_any(&conditions, single);
+        self.builder.ins().jump(many, &[]);
         self.known = Default::default();
         single
-    }
-
-    /// Whether the loop goes on for so many rounds as are made at once, some rounds ahead.
-    fn goes_on(&mut self, bulk: &Bulk, ahead: i64) -> Value {
-        let step = bulk.step(bulk.moves);
-        let moves = self.linear(bulk.moves.plus(ahead * step));
-        let bound = match bulk.bound {
-            Ok(linear) => self.linear(linear),
-            Err(imm) if self.is_narrow => self.builder.ins().iconst(I32, i64::from(imm as u32)),
-            Err(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
-        };
-        let (high, low) = if step > 0 { (bound, moves) } else { (moves, bound) };
-        let distance = self.builder.ins().isub(high, low);
-        // The last of the rounds compares what so many steps before it have made.
-        let most = (bulk.rounds() - 1) * step.abs();
-        let is_strict = !matches!(bulk.cond, Cond::LeU | Cond::LeS | Cond::GeU | Cond::GeS);
-        let cc = if is_strict { IntCC::UnsignedGreaterThan } else { IntCC::UnsignedGreaterThanOrEqual };
-        let is_far = self.builder.ins().icmp_imm_u(cc, distance, most);
-        if bulk.cond == Cond::Ne {
-            return is_far;
-        }
-        let holds = alu::condition(self.builder, bulk.cond, moves, bound);
-        self.builder.ins().band(is_far, holds)
-    }
-
-    /// Registers plus a constant, as wide as registers are.
-    fn linear(&mut self, linear: Linear) -> Value {
-        if self.is_narrow {
-            return self.linear_half(linear);
-        }
-        let value = self.base(linear);
-        self.plus(value, linear.plus)
-    }
-
-    /// The low half of that.
-    fn linear_half(&mut self, linear: Linear) -> Value {
-        let value = match linear.and {
-            None => self.read_half(linear.of),
-            Some(and) => {
-                let [of, and] = [linear.of, and].map(|reg| self.read_half(reg));
-                self.builder.ins().iadd(of, and)
-            }
-        };
-        self.plus(value, i64::from(linear.plus as i32))
-    }
-
-    /// The sum of the registers. Addresses are that modulo 2^32.
-    fn base(&mut self, linear: Linear) -> Value {
-        let of = self.read(linear.of);
-        match linear.and {
-            None => of,
-            Some(and) => {
-                let and = self.read(and);
-                self.builder.ins().iadd(of, and)
-            }
-        }
-    }
-
-    fn plus(&mut self, value: Value, plus: i64) -> Value {
-        if plus == 0 { value } else { self.builder.ins().iadd_imm_s(value, plus) }
     }
 
     /// What a loop that fills stores, eight bytes of it.
@@ -409,7 +299,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Where an access to a word is made, with a way out to where the rounds begin.
     fn word(&mut self, block: &Block, linear: Linear, right: u8) -> Place {
         let leave = |this: &mut Self| this.exit(Exit::Interpret, block.start);
-        let (base, offset) = (self.base(linear), linear.plus as i32);
+        let (base, offset) = (self.sum_of(linear), linear.plus as i32);
         let number = (self.faults.detection == FaultDetection::Signals).then(|| self.next_access());
         match number.filter(|number| !self.faults.checked.contains(number)) {
             Some(number) => {
@@ -431,7 +321,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let mut values = Vec::new();
         for &(reg, linear) in &bulk.behind {
             // As the last of the rounds makes it.
-            values.push((reg, self.linear(linear.plus(before * bulk.step(linear)))));
+            let step = bulk.steps.of(linear).expect("what changes otherwise was sorted out");
+            values.push((reg, self.linear(linear.plus(before * step))));
         }
         if let (Stored::Copy { pieces, .. }, Some(word)) = (&bulk.stored, last) {
             let bits = 8 * i64::from(bulk.size.bytes());
@@ -458,6 +349,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pvm_ops::Cond;
 
     const START: u32 = 100;
 

@@ -1,6 +1,6 @@
 //! Gas: charging, comparing at checkpoints, paying back at exits.
 
-use super::{Current, Translator};
+use super::{Current, Next, Translator};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -109,7 +109,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Deducts what is pending, but for what is to be pending behind the block.
     pub(super) fn settle(&mut self, current: &Current) {
-        if current.next_copy.is_none() {
+        if matches!(current.next, Next::Anywhere) {
             let behind = self.pending_behind();
             self.add(self.gas, behind - self.pending);
             self.pending = behind;

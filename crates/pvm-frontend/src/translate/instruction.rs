@@ -2,7 +2,7 @@
 
 use super::parts::Part;
 use super::registers::Known;
-use super::{Current, Translator};
+use super::{Current, Next, Translator};
 use crate::{Exit, Mark, groups};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -21,6 +21,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
         match inst {
             Inst::Nop => {}
+            Inst::Binary { op: BinaryOp::Add, dst, lhs, rhs: Operand::Imm(imm), .. }
+                if lhs == Operand::Reg(dst) && self.step(current, dst, imm) => {}
             Inst::LoadImm { dst, value } => {
                 let value = self.constant(value as i64);
                 self.write(dst, value);
@@ -117,7 +119,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 {
                     return self.branch_folded(current, cond, lhs, rhs, second);
                 }
-                if let (Target::Block(target), None, true) = (target, current.next_copy, self.parking.is_crowded()) {
+                if let (Target::Block(target), Next::Anywhere, true) = (target, current.next, self.parking.is_crowded())
+                {
                     self.pass_before([next, target]);
                 }
                 let not_taken = self.way_to(current, next);
@@ -126,7 +129,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     Target::Invalid => self.way_out(Exit::Panic, pc),
                 };
                 // What leaves comes first: see `leave_if`.
-                let loops_back = current.next_copy == Some(taken);
+                let loops_back = current.next == Next::Copy(taken);
                 if self.member(next).is_none() || loops_back {
                     let condition = alu::condition(self.builder, cond.negated(), lhs, rhs);
                     self.builder.ins().brif(condition, not_taken, &[], taken, &[]);
@@ -259,7 +262,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return access(self, place);
         }
         let number = self.next_access();
-        let Address { base, offset } = address;
+        let Address { base, mut offset } = address;
         if self.faults.checked.contains(&number) {
             let base = base.map(|reg| self.read(reg));
             let at = self.memory.address(self.builder, base, offset);
@@ -271,6 +274,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let (at, tested) = match base.map(|base| (base, self.known(base).part)) {
             // The access itself makes the sum.
             Some((sum, Some(Part::Sum { base, .. }))) => (self.read(sum), base),
+            Some((_, Some(Part::Stepped { from, by }))) => {
+                offset = offset.wrapping_add(by as i32);
+                (from, from)
+            }
             Some((base, _)) => (self.read(base), self.read(base)),
             None => {
                 let zero = self.builder.ins().iconst(I64, 0);

@@ -1,6 +1,6 @@
 //! Ways from block to block: within the region, out of it, and through the jump table.
 
-use super::{Current, End, SharedDispatch, Translator, Way, WayOut, context_flags};
+use super::{Current, End, Next, SharedDispatch, Translator, Way, WayOut, context_flags};
 use crate::Exit;
 use crate::blocks::BlockId;
 use crate::parking::Passage;
@@ -59,7 +59,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn way_to(&mut self, current: &Current, pc: u32) -> ir::Block {
         let Some(to) = self.member(pc) else {
             // What is owed is known here only.
-            if self.owed() == 0 {
+            if self.owed() == 0 && !self.is_stepping() {
                 return self.way_out(Exit::Enter, pc);
             }
             let block = self.builder.create_block();
@@ -68,9 +68,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return block;
         };
         let mut spent = 0;
-        if let Some(next_copy) = current.next_copy {
+        if let Next::Copy(next) = current.next {
             if to == self.position {
-                return next_copy;
+                return next;
             }
             spent = self.pending - self.pending_behind();
         }
@@ -79,7 +79,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         passage.stores &= !self.passed;
         // Out of a loop that is written several times a block leads in any case: what the register allocator moves on the way
         // would else lie between the copies.
-        if spent == 0 && passage == Passage::default() && current.next_copy.is_none() {
+        if spent == 0 && passage == Passage::default() && matches!(current.next, Next::Anywhere) {
             return self.body(to);
         }
         let block = self.builder.create_block();
@@ -98,6 +98,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.seal_block(block);
             self.builder.switch_to_block(block);
             self.add(self.gas, -spent);
+            self.make_stepped();
             self.pass(passage);
             match to {
                 End::Inside(to) => _ = self.builder.ins().jump(to, &[]),

@@ -23,6 +23,7 @@ mod jumps;
 mod parts;
 mod products;
 mod registers;
+mod rounds;
 mod words;
 
 use crate::blocks::{BlockId, Ending, instructions};
@@ -48,13 +49,6 @@ use pvm_vm::{Context, FaultDetection};
 use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use words::Words;
-
-/// Loops of one block are written several times up to this length in all, in guest instructions.
-const UNROLLED_LEN: u32 = 32;
-/// The same for guests of 32 bits, which have many registers: what has to be stored once per round is stored once for all.
-const UNROLLED_LEN_NARROW: u32 = 80;
-/// No loop is written more often than this.
-const MOST_COPIES: u32 = 8;
 
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +137,8 @@ struct Translator<'a, 'b, C> {
     position: usize,
     /// Where it goes to when it leads to itself.
     round: ir::Block,
+    /// Registers that rounds of a loop written one after the other do not compute each.
+    stepped: u32,
     /// The registers that are parked in it.
     parked: u32,
     /// Those that the instruction that is being translated puts where they are parked. Guests of 32 bits have many, and write
@@ -203,11 +199,21 @@ struct WayOut {
     zone: u32,
 }
 
+/// Where a block goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Where its last instruction says.
+    Anywhere,
+    /// In a loop that is written several times, if it leads to itself: here.
+    Copy(ir::Block),
+    /// It leads to itself for certain, and is written once more.
+    Certain,
+}
+
 /// The block that is being translated.
 struct Current {
     id: BlockId,
-    /// In a loop that is written several times, where it goes on.
-    next_copy: Option<ir::Block>,
+    next: Next,
     insts: Vec<(u32, Inst)>,
     groups: Groups,
     /// The address of each group, once checked.
@@ -221,12 +227,12 @@ struct Current {
 }
 
 impl Current {
-    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next_copy: Option<ir::Block>) -> Current {
+    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next) -> Current {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
         let (products, sums, words) = (Vec::new(), Vec::new(), Words::default());
-        Current { id, next_copy, insts, groups, addresses, products, sums, words }
+        Current { id, next, insts, groups, addresses, products, sums, words }
     }
 }
 
@@ -304,6 +310,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             checkpoints,
             position: 0,
             round: entry,
+            stepped: 0,
             parked: 0,
             parking_now: 0,
             passed: 0,
@@ -466,7 +473,6 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn block(&mut self, position: usize, id: BlockId, cost: u32) {
         let block = *self.blocks.get(id);
         let insts: Vec<_> = instructions(self.code, &block).collect();
-        let copies = self.copies(id, &insts);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.position = position;
         self.parked = self.parking.parked(position);
@@ -476,45 +482,31 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.pending = checkpoint.pending as i64;
         let is_loop = block.successors.contains(&Some(id));
         let bulk = if is_loop { bulk::find(&insts, block.start, self.code.width()) } else { None };
-        self.round = match bulk {
-            Some(bulk) => self.move_in_bulk(&block, cost, &bulk),
+        self.round = match &bulk {
+            Some(bulk) => self.move_in_bulk(&block, cost, bulk),
             None => self.bodies[position],
         };
         self.builder.switch_to_block(self.round);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
+        if is_loop {
+            return self.rounds(id, &insts, cost, bulk.is_none());
+        }
         if checkpoint.compares {
-            let bound = checkpoint.bound + u64::from(copies - 1) * u64::from(cost);
-            self.checkpoint(&block, checkpoint.pending + bound);
+            self.checkpoint(&block, checkpoint.pending + checkpoint.bound);
         }
-        for copy in 1..=copies {
-            self.pending += i64::from(cost);
-            let next_copy = (copy < copies).then(|| self.builder.create_block());
-            self.instructions(id, &insts, next_copy);
-            if let Some(next) = next_copy {
-                self.builder.seal_block(next);
-                self.builder.switch_to_block(next);
-            }
-        }
+        self.pending += i64::from(cost);
+        self.instructions(id, &insts, Next::Anywhere);
     }
 
-    /// How many times a block is written one after the other. Tiny loops of one block compare the gas and jump back only
-    /// once for several rounds.
-    fn copies(&self, id: BlockId, insts: &[(u32, Inst)]) -> u32 {
-        let block = self.blocks.get(id);
-        let is_loop = matches!(insts.last(), Some((_, Inst::Branch { .. }))) && block.successors.contains(&Some(id));
-        let most = if self.is_narrow { UNROLLED_LEN_NARROW } else { UNROLLED_LEN };
-        if is_loop { (most / block.len).clamp(1, MOST_COPIES) } else { 1 }
-    }
-
-    /// Writes the instructions of a block. In a loop of one block that is written several times, `next_copy` is where the
-    /// loop goes on.
-    fn instructions(&mut self, id: BlockId, insts: &[(u32, Inst)], next_copy: Option<ir::Block>) {
+    /// Writes the instructions of a block.
+    fn instructions(&mut self, id: BlockId, insts: &[(u32, Inst)], next: Next) {
         let block = *self.blocks.get(id);
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
         }
-        let mut current = Current::new(id, insts.to_vec(), next_copy);
-        for (index, parking_now) in self.parking_at(&current).into_iter().enumerate() {
+        let mut current = Current::new(id, insts.to_vec(), next);
+        let written = if next == Next::Certain { insts.len() - 1 } else { insts.len() };
+        for (index, parking_now) in self.parking_at(&current).into_iter().enumerate().take(written) {
             self.parking_now = parking_now;
             self.instruction(&mut current, index);
         }
@@ -532,10 +524,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         if !self.is_narrow {
             return parking_at_exits(current);
         }
-        let mut lasting = match current.next_copy {
+        let mut lasting = match current.next {
+            Next::Anywhere => self.parking.lasting(self.position),
             // What the loop leads to stores it.
-            Some(_) => 0,
-            None => self.parking.lasting(self.position),
+            Next::Copy(_) | Next::Certain => 0,
         };
         let mut at = vec![0; current.insts.len()];
         for (now, (_, inst)) in at.iter_mut().zip(&current.insts).rev() {

@@ -21,6 +21,8 @@ pub(super) enum Part {
     Shifted { op: BinaryOp, of: Reg, value: Value, by: i32 },
     /// A value shifted to the left.
     Scaled { index: Value, by: i32 },
+    /// A value that a register had some rounds of a loop before, plus a constant.
+    Stepped { from: Value, by: i64 },
     /// A sum of two values, of which one is shifted to the left.
     Sum { base: Value, index: Value, by: i32 },
 }
@@ -72,7 +74,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    fn make(&mut self, part: Part) -> Option<Value> {
+    pub(super) fn make(&mut self, part: Part) -> Option<Value> {
         match part {
             Part::Shifted { op, of, value, by } => {
                 let is_kept = self.parked & of.bit() == 0 || self.known(of).is_owed;
@@ -85,6 +87,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 Some(alu::zero_extend(self.builder, half).0)
             }
             Part::Scaled { index, by } => Some(self.builder.ins().ishl_imm_u(index, i64::from(by))),
+            Part::Stepped { from, by } => Some(self.builder.ins().iadd_imm_s(from, by)),
             Part::Sum { base, index, by } => {
                 let index = if by == 0 { index } else { self.builder.ins().ishl_imm_u(index, i64::from(by)) };
                 Some(self.builder.ins().iadd(base, index))

@@ -102,7 +102,8 @@ impl Flow<'_, '_> {
         match self.emitter.rng.u32(..24) {
             0..9 => self.branch(index),
             9..12 if depth < 2 => self.counted_loop(index, depth),
-            12 if depth < 2 => self.moving_loop(depth),
+            12 if depth < 2 && one_in(self.emitter.rng, 2) => self.moving_loop(depth),
+            12 if depth < 2 => self.stepping_loop(depth),
             13..16 => self.call(),
             16..18 => self.dynamic_jump(index),
             18..20 => self.jump(index),
@@ -239,17 +240,81 @@ impl Flow<'_, '_> {
             true => op(self, Opcode::MoveReg, to, next, 0),
             false => op(self, Opcode::AddImm64, to, to, step),
         }
-        let branches = match is_counted {
-            true => [Opcode::BranchNeImm, Opcode::BranchGtUImm, Opcode::BranchGtSImm, Opcode::BranchGeSImm],
-            false => [Opcode::BranchNe, Opcode::BranchLtU, Opcode::BranchLtS, Opcode::BranchGeU],
+        self.end_of_loop(head, is_counted.then_some(counter), [to, end]);
+    }
+
+    /// Goes on until a counter is used up, or the first of two registers has come to the second.
+    fn end_of_loop(&mut self, head: Label, counter: Option<u8>, [at, end]: [u8; 2]) {
+        let branches = match counter {
+            Some(_) => [Opcode::BranchNeImm, Opcode::BranchGtUImm, Opcode::BranchGtSImm, Opcode::BranchGeSImm],
+            None => [Opcode::BranchNe, Opcode::BranchLtU, Opcode::BranchLtS, Opcode::BranchGeU],
         };
         let opcode = branches[self.emitter.rng.usize(..4)];
-        let [a, b] = if opcode == Opcode::BranchGeU { [end, to] } else { [to, end] };
+        let [a, b] = if opcode == Opcode::BranchGeU { [end, at] } else { [at, end] };
         let parts = Parts { target: Some(head), ..Parts::default() };
         let x = self.emitter.rng.i32(0..9);
-        match is_counted {
-            true => self.emitter.op(opcode, Parts { a: counter, x: if x < 6 { 0 } else { x }, ..parts }),
-            false => self.emitter.op(opcode, Parts { a, b, ..parts }),
+        match counter {
+            Some(a) => self.emitter.op(opcode, Parts { a, x: if x < 6 { 0 } else { x }, ..parts }),
+            None => self.emitter.op(opcode, Parts { a, b, ..parts }),
+        }
+    }
+
+    /// A loop of one block in which registers change by constants, and are accessed off, compared, and used otherwise.
+    fn stepping_loop(&mut self, depth: usize) {
+        let counter = COUNTERS[depth % COUNTERS.len()];
+        let [at, other, end] = [BASES[0], BASES[1], BASES[2]];
+        let rng = &mut *self.emitter.rng;
+        let from = [at, other].map(|reg| (reg, address(rng, self.pages) as i32));
+        let step = [1, 2, 4, 8, 8, 24, 640, -8][rng.usize(..8)];
+        let rounds = rng.i32(1..40);
+        // Mostly it comes to the end exactly.
+        let beside = if one_in(rng, 8) { rng.i32(-3..4) } else { 0 };
+        let is_counted = one_in(rng, 2);
+        let op = |this: &mut Self, opcode, a, b, x| this.emitter.op(opcode, Parts { a, b, x, ..Parts::default() });
+        for (reg, from) in from {
+            op(self, Opcode::LoadImm, reg, 0, from);
+        }
+        op(self, Opcode::AddImm64, end, at, rounds * step + beside);
+        op(self, Opcode::LoadImm, counter, 0, rounds);
+        op(self, Opcode::Fallthrough, 0, 0, 0);
+        let head = self.emitter.label();
+        self.emitter.place(head);
+        let mut steps = vec![(at, step), (counter, -1)];
+        if one_in(self.emitter.rng, 2) {
+            steps.push((other, immediate(self.emitter.rng)));
+        }
+        self.emitter.rng.shuffle(&mut steps);
+        let pieces = self.emitter.rng.usize(1..6);
+        for left in (0..pieces).rev() {
+            use Opcode::{Add64, LoadIndI32, LoadIndU8, LoadIndU64, Mul64, StoreIndU16, StoreIndU64};
+            let rng = &mut *self.emitter.rng;
+            let (base, value, x) = ([at, other][rng.usize(..2)], rng.u8(7..13), rng.i32(-16..17));
+            let load = [LoadIndU64, LoadIndU8, LoadIndI32][rng.usize(..3)];
+            let (store, stored) = ([StoreIndU64, StoreIndU16][rng.usize(..2)], [value, base][rng.usize(..2)]);
+            let (sum, d) = ([Add64, Mul64][rng.usize(..2)], rng.u8(7..13));
+            match rng.u32(..10) {
+                0..4 => op(self, load, value, base, x),
+                4..7 => op(self, store, stored, base, x),
+                7 => self.emitter.op(sum, Parts { a: value, b: base, d, ..Parts::default() }),
+                _ => self.emitter.body(self.pages, 1),
+            }
+            // Steps come anywhere.
+            if one_in(self.emitter.rng, left as u32 + 1)
+                && let Some((reg, step)) = steps.pop()
+            {
+                op(self, Opcode::AddImm64, reg, reg, step);
+            }
+        }
+        for (reg, step) in steps {
+            op(self, Opcode::AddImm64, reg, reg, step);
+        }
+        // Whether it goes on may depend on what no one can foresee.
+        match one_in(self.emitter.rng, 5) {
+            true => {
+                let a = self.emitter.rng.u8(7..13);
+                self.emitter.op(Opcode::BranchNeImm, Parts { a, target: Some(head), ..Parts::default() });
+            }
+            false => self.end_of_loop(head, is_counted.then_some(counter), [at, end]),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Loops that copy or fill memory end as single rounds do, wherever they are stopped: by their end, by what they may not access, by
-//! the gas.
+//! Loops of one block, of which many rounds are made at once or written one after the other, end as single rounds do, wherever they
+//! are stopped: by their end, by what they may not access, by the gas.
 
 mod common;
 
@@ -11,8 +11,8 @@ const PAGE: u64 = 4096;
 /// A page that may be read and written, one that may only be read, and one more of the first kind; nothing around them.
 const FIRST: u64 = 0x20000;
 
-/// From r1 to r2, until r3 is reached or r4 used up.
-const LOOPS: [&str; 10] = [
+/// From r1 to r2, until r3 is reached or r4 used up. The first ten copy or fill.
+const LOOPS: [&str; 19] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -23,6 +23,18 @@ const LOOPS: [&str; 10] = [
     "store_ind_u16 r5, [r2 + 1]\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_ne_imm r4, 0, round",
     "store_imm_ind_u32 [r2], 0x1234567\n add_imm_64 r2, r2, 4\n branch_lt_s r2, r3, round",
     "store_ind_u64 r5, [r2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 8\n branch_ne_imm r4, 1, round",
+    // It goes on for certain; registers step that are accessed off, stored, and added.
+    "load_ind_u64 r7, [r1]\n add_imm_64 r1, r1, 8\n load_ind_u32 r8, [r2 + 4]\n mul_64 r8, r8, r7\n add_64 r6, r6, r8\n add_imm_64 r2, r2, 3\n branch_ne r2, r3, round",
+    "store_ind_u16 r2, [r2]\n add_imm_64 r2, r2, 2\n add_64 r6, r6, r2\n branch_lt_u r2, r3, round",
+    "store_ind_u8 r4, [r2 + 1]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 4\n xor r6, r6, r4\n branch_gt_s_imm r4, 0, round",
+    "add_imm_64 r2, r2, -16\n load_ind_i8 r7, [r2 + 20]\n add_64 r6, r6, r7\n add_imm_64 r2, r2, 17\n branch_ge_s r3, r2, round",
+    "add_imm_64 r3, r3, -4\n store_ind_u32 r3, [r3 - 2]\n add_64 r6, r6, r3\n branch_lt_u r2, r3, round",
+    "add_imm_64 r2, r2, 1\n add_imm_64 r4, r4, -2\n load_ind_u8 r7, [r2]\n add_64 r6, r6, r7\n branch_ge_u_imm r4, 5, round",
+    // Nobody knows beforehand whether it goes on.
+    "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n store_ind_u8 r1, [r2 + 9]\n add_imm_64 r2, r2, 5\n branch_ne_imm r7, 3, round",
+    "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 7\n sub_64 r4, r4, r7\n branch_gt_s_imm r4, 0, round",
+    // It steps the wrong way, and comes to its end by going around.
+    "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, -1\n add_64 r6, r6, r7\n add_imm_64 r4, r4, 1\n branch_ne_imm r4, 200, round",
 ];
 
 #[derive(Debug, PartialEq)]

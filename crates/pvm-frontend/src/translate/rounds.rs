@@ -1,0 +1,369 @@
+//! Loops of one block that are written several times, round after round.
+//!
+//! Registers that change by a constant per round are *stepped*: within the rounds they are what they were before the first, plus
+//! a constant, which accesses add themselves. Only the last round computes them, and exits do.
+//!
+//! Of many such loops it is certain at the beginning of a round that they go on for some more ([`Foreseen`]): these rounds have
+//! no branches between them.
+
+use super::parts::Part;
+use super::{Current, Next, Translator};
+use crate::Mark;
+use crate::blocks::{Block, BlockId};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{self, InstBuilder, Value};
+use pvm_clif::{alu, constant};
+use pvm_gas::GasModel;
+use pvm_ops::{BinaryOp, Cond, GuestCode, Inst, Operand, Reg, Target, Width};
+use std::iter;
+
+/// Loops are written several times up to this length in all, in guest instructions.
+const UNROLLED_LEN: u32 = 32;
+/// The same for guests of 32 bits, which have many registers: what has to be stored once per round is stored once for all.
+const UNROLLED_LEN_NARROW: u32 = 80;
+/// No loop is written more often than this.
+const MOST_COPIES: u32 = 8;
+/// The same for loops that can be foreseen. They are smaller, and what is left of them is done round by round.
+const FORESEEN_LEN: u32 = 64;
+const MOST_FORESEEN: u32 = 4;
+/// No register changes by more in a round, or is compared with more added to it.
+const MOST_STEP: i64 = 1 << 16;
+
+/// One or two registers as they were where a round begins, plus a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Linear {
+    pub of: Reg,
+    pub and: Option<Reg>,
+    pub plus: i64,
+}
+
+impl Linear {
+    /// A register as it was.
+    pub fn register(of: Reg) -> Linear {
+        Linear { of, and: None, plus: 0 }
+    }
+
+    pub fn plus(self, plus: i64) -> Linear {
+        Linear { plus: self.plus.wrapping_add(plus), ..self }
+    }
+
+    pub fn registers(self) -> impl Iterator<Item = Reg> {
+        iter::once(self.of).chain(self.and)
+    }
+}
+
+/// By how much each register changes in a round, if it does so by a constant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steps([Option<i64>; 32]);
+
+impl Steps {
+    /// What it is for each register.
+    pub fn new(of: impl Fn(Reg) -> Option<i64>) -> Steps {
+        let mut steps = [None; 32];
+        Reg::ALL.into_iter().for_each(|reg| steps[reg.index()] = of(reg).filter(|step| step.abs() <= MOST_STEP));
+        Steps(steps)
+    }
+
+    /// Of a round with these instructions: what one addition does to a register.
+    fn of_additions(insts: &[(u32, Inst)], width: Width) -> Steps {
+        let mut steps = [Some(0); 32];
+        for (_, inst) in insts {
+            let written = inst.registers().writes;
+            for reg in Reg::ALL.into_iter().filter(|reg| written & reg.bit() != 0) {
+                let step = &mut steps[reg.index()];
+                *step = match *inst {
+                    Inst::Binary { op: BinaryOp::Add, width: its, lhs, rhs: Operand::Imm(imm), .. }
+                        if its == width && lhs == Operand::Reg(reg) && *step == Some(0) =>
+                    {
+                        Some(i64::from(imm))
+                    }
+                    _ => None,
+                };
+            }
+        }
+        Steps::new(|reg| steps[reg.index()])
+    }
+
+    pub fn of(&self, linear: Linear) -> Option<i64> {
+        linear.registers().map(|reg| self.0[reg.index()]).sum()
+    }
+
+    /// The registers that do change.
+    fn stepped(&self) -> u32 {
+        let is_stepped = |reg: &Reg| self.0[reg.index()].is_some_and(|step| step != 0);
+        Reg::ALL.into_iter().filter(is_stepped).fold(0, |all, reg| all | reg.bit())
+    }
+}
+
+/// When a loop goes on for more rounds for certain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Foreseen {
+    /// The loop goes on while this holds of what moves and the bound.
+    cond: Cond,
+    moves: Linear,
+    step: i64,
+    bound: Result<Linear, i32>,
+}
+
+impl Foreseen {
+    /// Of a loop that goes on while `cond` holds of these, as they are at the end of a round.
+    pub fn new(cond: Cond, lhs: Linear, rhs: Result<Linear, i32>, steps: &Steps) -> Option<Foreseen> {
+        let (cond, moves, bound, step) = match (steps.of(lhs)?, rhs.map(|rhs| steps.of(rhs))) {
+            (step, Err(_) | Ok(Some(0))) => (cond, lhs, rhs, step),
+            (0, Ok(Some(step))) => (cond.mirrored(), rhs.ok()?, Ok(lhs), step),
+            _ => return None,
+        };
+        let can_be_foreseen = match cond {
+            Cond::Ne => step != 0,
+            Cond::LtU | Cond::LtS | Cond::LeU | Cond::LeS => step > 0,
+            Cond::GtU | Cond::GtS | Cond::GeU | Cond::GeS => step < 0,
+            Cond::Eq => false,
+        };
+        let is_small = |linear: Linear| linear.plus.abs() <= MOST_STEP;
+        let are_small = is_small(moves) && bound.ok().is_none_or(is_small);
+        (can_be_foreseen && are_small).then_some(Foreseen { cond, moves, step, bound })
+    }
+
+    /// Of a loop of one block at `start`.
+    fn of_block(insts: &[(u32, Inst)], start: u32, steps: &Steps) -> Option<Foreseen> {
+        let (_, Inst::Branch { cond, lhs, rhs, target }) = *insts.last()? else { return None };
+        let behind = |reg| -> Option<Linear> {
+            let linear = Linear::register(reg);
+            Some(linear.plus(steps.of(linear)?))
+        };
+        let rhs = match rhs {
+            Operand::Reg(reg) => Ok(behind(reg)?),
+            Operand::Imm(imm) => Err(imm),
+        };
+        let goes_on = if target == Target::Block(start) { cond } else { cond.negated() };
+        Foreseen::new(goes_on, behind(lhs)?, rhs, steps)
+    }
+}
+
+impl<C: GuestCode> Translator<'_, '_, C> {
+    /// Writes a loop of one block, from the present IR block on, which costs so much a round.
+    pub(super) fn rounds(&mut self, id: BlockId, insts: &[(u32, Inst)], cost: u32, is_foreseen: bool) {
+        let block = *self.blocks.get(id);
+        let copies = |len: u32, most: u32| match insts.last() {
+            Some((_, Inst::Branch { .. })) => (len / block.len).clamp(1, most),
+            _ => 1,
+        };
+        let steps = Steps::of_additions(insts, self.code.width());
+        // Guests of 32 bits do not gain by it.
+        let stepped = if self.is_narrow { 0 } else { steps.stepped() & !self.parked };
+        let is_foreseen = is_foreseen && !self.is_narrow && copies(FORESEEN_LEN, MOST_FORESEEN) > 1;
+        let Some(foreseen) = Foreseen::of_block(insts, block.start, &steps).filter(|_| is_foreseen) else {
+            let copies = copies(if self.is_narrow { UNROLLED_LEN_NARROW } else { UNROLLED_LEN }, MOST_COPIES);
+            self.begin_round(&block, u64::from(copies - 1) * u64::from(cost));
+            self.stepped = stepped;
+            for copy in 1..=copies {
+                let next = if copy < copies { Next::Copy(self.builder.create_block()) } else { Next::Anywhere };
+                self.round_of(id, insts, cost, next);
+            }
+            self.stepped = 0;
+            return;
+        };
+
+        let copies = copies(FORESEEN_LEN, MOST_FORESEEN);
+        let single = self.builder.create_block();
+        let may_end = self.may_end(&foreseen, i64::from(copies) - 1, 0);
+        self.turn_off_if_any(&may_end, single);
+        let more = u64::from(copies - 1) * u64::from(cost);
+        let checkpoint = self.checkpoints[self.position];
+        if self.metering.model == GasModel::None {
+            self.begin_round(&block, more);
+        } else {
+            self.turn_off_without_gas((checkpoint.pending + checkpoint.bound + more) as i64, single);
+        }
+        self.stepped = stepped;
+        for copy in 1..=copies {
+            let next = if copy < copies { Next::Certain } else { Next::Anywhere };
+            self.round_of(id, insts, cost, next);
+        }
+        self.stepped = 0;
+
+        self.round = single;
+        self.builder.switch_to_block(single);
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
+        self.known = Default::default();
+        self.pending = checkpoint.pending as i64;
+        self.begin_round(&block, 0);
+        self.round_of(id, insts, cost, Next::Anywhere);
+    }
+
+    /// What comes first: a comparison of the gas, with so much more than is needed for one round.
+    fn begin_round(&mut self, block: &Block, more: u64) {
+        let checkpoint = self.checkpoints[self.position];
+        if checkpoint.compares {
+            self.checkpoint(block, checkpoint.pending + checkpoint.bound + more);
+        }
+    }
+
+    fn round_of(&mut self, id: BlockId, insts: &[(u32, Inst)], cost: u32, next: Next) {
+        self.pending += i64::from(cost);
+        self.instructions(id, insts, next);
+        if let Next::Copy(next) = next {
+            self.builder.seal_block(next);
+            self.builder.switch_to_block(next);
+        }
+    }
+
+    /// Conditions of which one holds unless it is certain, some rounds ahead, that a loop goes on for so many rounds.
+    pub(super) fn may_end(&mut self, foreseen: &Foreseen, rounds: i64, ahead: i64) -> Vec<Value> {
+        let Foreseen { cond, mut moves, step, bound } = *foreseen;
+        // How far what is compared is from the registers, towards the bound.
+        let mut plus = step.signum() * (moves.plus + ahead * step - bound.map_or(0, |bound| bound.plus));
+        moves.plus = plus.min(0) * step.signum();
+        plus = plus.max(0);
+        let moves = self.linear(moves);
+        let bound = match bound {
+            Ok(bound) => self.linear(Linear { plus: 0, ..bound }),
+            Err(imm) if self.is_narrow => self.builder.ins().iconst(I32, i64::from(imm as u32)),
+            Err(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
+        };
+        let (high, low) = if step > 0 { (bound, moves) } else { (moves, bound) };
+        let distance = match constant(self.builder, low) {
+            Some(0) => high,
+            _ => self.builder.ins().isub(high, low),
+        };
+        // The last of the rounds compares what so many steps before it have made. A distance below what is to be added would
+        // wrap; it does not suffice either.
+        let required = plus + (rounds - 1) * step.abs();
+        let is_strict = !matches!(cond, Cond::LeU | Cond::LeS | Cond::GeU | Cond::GeS);
+        let is_near = if is_strict { IntCC::UnsignedLessThanOrEqual } else { IntCC::UnsignedLessThan };
+        let mut conditions = vec![self.builder.ins().icmp_imm_u(is_near, distance, required)];
+        if cond != Cond::Ne {
+            conditions.push(alu::condition(self.builder, cond.negated(), moves, bound));
+        }
+        conditions
+    }
+
+    /// Goes elsewhere if any of these holds, else on. As in `leave_if`, what comes first is laid out last.
+    pub(super) fn turn_off_if_any(&mut self, conditions: &[Value], elsewhere: ir::Block) {
+        for &condition in conditions {
+            let go_on = self.builder.create_block();
+            self.builder.ins().brif(condition, elsewhere, &[], go_on, &[]);
+            self.builder.seal_block(go_on);
+            self.builder.switch_to_block(go_on);
+        }
+    }
+
+    /// Goes elsewhere if there is less gas than that, else on.
+    pub(super) fn turn_off_without_gas(&mut self, needed: i64, elsewhere: ir::Block) {
+        let gas = self.builder.use_var(self.gas);
+        let is_short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, gas, needed);
+        self.turn_off_if_any(&[is_short], elsewhere);
+    }
+
+    /// Registers plus a constant, as wide as registers are.
+    pub(super) fn linear(&mut self, linear: Linear) -> Value {
+        if self.is_narrow {
+            return self.linear_half(linear);
+        }
+        let value = self.sum_of(linear);
+        self.plus(value, linear.plus)
+    }
+
+    /// The low half of that.
+    pub(super) fn linear_half(&mut self, linear: Linear) -> Value {
+        let value = match linear.and {
+            None => self.read_half(linear.of),
+            Some(and) => {
+                let [of, and] = [linear.of, and].map(|reg| self.read_half(reg));
+                self.builder.ins().iadd(of, and)
+            }
+        };
+        self.plus(value, i64::from(linear.plus as i32))
+    }
+
+    /// The sum of the registers. Addresses are that modulo 2^32.
+    pub(super) fn sum_of(&mut self, linear: Linear) -> Value {
+        let of = self.read(linear.of);
+        match linear.and {
+            None => of,
+            Some(and) => {
+                let and = self.read(and);
+                self.builder.ins().iadd(of, and)
+            }
+        }
+    }
+
+    fn plus(&mut self, value: Value, plus: i64) -> Value {
+        if plus == 0 { value } else { self.builder.ins().iadd_imm_s(value, plus) }
+    }
+
+    /// Adds a constant to a register that is stepped; `false` if it is not.
+    pub(super) fn step(&mut self, current: &Current, reg: Reg, step: i32) -> bool {
+        if self.stepped & reg.bit() == 0 {
+            return false;
+        }
+        let (from, by) = match self.known(reg).part {
+            Some(Part::Stepped { from, by }) => (from, by + i64::from(step)),
+            _ => (self.read(reg), i64::from(step)),
+        };
+        if current.next == Next::Anywhere {
+            // In place, as everywhere.
+            let by = self.builder.ins().iconst(I64, -by);
+            let value = self.builder.ins().isub(from, by);
+            self.write(reg, value);
+        } else {
+            let value = self.builder.ins().iadd_imm_s(from, by);
+            self.write(reg, value);
+            self.is_part(reg, Some(Part::Stepped { from, by }));
+        }
+        true
+    }
+
+    /// Whether there are registers that have not been computed in the present round.
+    pub(super) fn is_stepping(&self) -> bool {
+        Reg::ALL.into_iter().any(|reg| matches!(self.known(reg).part, Some(Part::Stepped { .. })))
+    }
+
+    /// Computes them, on a way out of the loop.
+    pub(super) fn make_stepped(&mut self) {
+        for reg in Reg::ALL {
+            if let Some(part @ Part::Stepped { .. }) = self.known(reg).part
+                && let Some(made) = self.make(part)
+            {
+                self.builder.def_var(self.variable(reg), made);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u32 = 100;
+
+    fn add(dst: Reg, of: Reg, plus: i32) -> Inst {
+        let (lhs, rhs) = (Operand::Reg(of), Operand::Imm(plus));
+        Inst::Binary { op: BinaryOp::Add, width: Width::W64, dst, lhs, rhs }
+    }
+
+    /// What is foreseen of a loop with these additions that goes on while this holds of a register and another one, or zero.
+    fn foreseen(additions: &[Inst], cond: Cond, lhs: Reg, rhs: Option<Reg>) -> Option<Foreseen> {
+        let rhs = rhs.map_or(Operand::Imm(0), Operand::Reg);
+        let branch = Inst::Branch { cond, lhs, rhs, target: Target::Block(START) };
+        let insts: Vec<_> = (START..).zip(additions.iter().copied().chain([branch])).collect();
+        Foreseen::of_block(&insts, START, &Steps::of_additions(&insts, Width::W64))
+    }
+
+    #[test]
+    fn what_steps_towards_a_bound_is_foreseen() {
+        let [r1, r2, r3] = [1, 2, 3].map(|index| Reg::ALL[index]);
+        let walks = [add(r1, r1, 8), add(r2, r2, -1)];
+        assert!(foreseen(&walks, Cond::LtU, r1, Some(r3)).is_some_and(|foreseen| foreseen.moves.plus == 8));
+        assert!(foreseen(&walks, Cond::GtU, r3, Some(r1)).is_some_and(|foreseen| foreseen.cond == Cond::LtU));
+        assert!(foreseen(&walks, Cond::Ne, r2, None).is_some());
+        assert!(foreseen(&walks, Cond::GtS, r2, None).is_some());
+        assert!(foreseen(&walks, Cond::LtS, r2, None).is_none(), "it ends at once, or goes around");
+        assert!(foreseen(&walks, Cond::Ne, r3, None).is_none(), "it stays where it is");
+        assert!(foreseen(&walks, Cond::Ne, r1, Some(r2)).is_none(), "both move");
+        assert!(foreseen(&[add(r1, r1, 8), add(r1, r1, 8)], Cond::Ne, r1, Some(r3)).is_none(), "two steps");
+        assert!(foreseen(&[add(r1, r2, 8)], Cond::Ne, r1, Some(r3)).is_none(), "that is no step");
+        assert!(foreseen(&[add(r1, r1, 1 << 17)], Cond::Ne, r1, Some(r3)).is_none(), "too far");
+    }
+}
