@@ -348,15 +348,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rounds::tests::{START, add};
     use super::*;
     use pvm_ops::Cond;
-
-    const START: u32 = 100;
-
-    fn add(dst: Reg, of: Reg, plus: i32) -> Inst {
-        let (lhs, rhs) = (Operand::Reg(of), Operand::Imm(plus));
-        Inst::Binary { op: BinaryOp::Add, width: Width::W64, dst, lhs, rhs }
-    }
 
     /// A loop that copies bytes from r1 to r2, of which the last instruction before the branch is given.
     fn copy(last: Inst, cond: Cond) -> Vec<Inst> {

@@ -333,12 +333,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const START: u32 = 100;
+    /// Where the loops of tests begin.
+    pub const START: u32 = 100;
 
-    fn add(dst: Reg, of: Reg, plus: i32) -> Inst {
+    /// An addition of a constant to a register of 64 bits.
+    pub fn add(dst: Reg, of: Reg, plus: i32) -> Inst {
         let (lhs, rhs) = (Operand::Reg(of), Operand::Imm(plus));
         Inst::Binary { op: BinaryOp::Add, width: Width::W64, dst, lhs, rhs }
     }
