@@ -143,6 +143,7 @@ impl Foreseen {
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Writes a loop of one block, from the present IR block on, which costs so much a round.
+    /// `is_foreseen` says whether it is to be foreseen; loops that move memory have been before.
     pub(super) fn rounds(&mut self, id: BlockId, insts: &[(u32, Inst)], cost: u32, is_foreseen: bool) {
         let block = *self.blocks.get(id);
         let copies = |len: u32, most: u32| match insts.last() {
