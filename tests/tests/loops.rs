@@ -11,8 +11,8 @@ const PAGE: u64 = 4096;
 /// A page that may be read and written, one that may only be read, and one more of the first kind; nothing around them.
 const FIRST: u64 = 0x20000;
 
-/// From r1 to r2, until r3 is reached or r4 used up. The first ten copy or fill.
-const LOOPS: [&str; 19] = [
+/// From r1 to r2, until r3 is reached or r4 used up. The first eleven copy or fill.
+const LOOPS: [&str; 20] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -23,6 +23,8 @@ const LOOPS: [&str; 19] = [
     "store_ind_u16 r5, [r2 + 1]\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_ne_imm r4, 0, round",
     "store_imm_ind_u32 [r2], 0x1234567\n add_imm_64 r2, r2, 4\n branch_lt_s r2, r3, round",
     "store_ind_u64 r5, [r2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 8\n branch_ne_imm r4, 1, round",
+    // A bound that may go around.
+    "add_imm_64 r8, r3, 8\n store_ind_u8 r5, [r2]\n add_imm_64 r2, r2, 1\n branch_lt_u r2, r8, round",
     // It goes on for certain; registers step that are accessed off, stored, and added.
     "load_ind_u64 r7, [r1]\n add_imm_64 r1, r1, 8\n load_ind_u32 r8, [r2 + 4]\n mul_64 r8, r8, r7\n add_64 r6, r6, r8\n add_imm_64 r2, r2, 3\n branch_ne r2, r3, round",
     "store_ind_u16 r2, [r2]\n add_imm_64 r2, r2, 2\n add_64 r6, r6, r2\n branch_lt_u r2, r3, round",
@@ -115,7 +117,8 @@ fn loops_of_any_length_end() {
             assert_alike(&modules, body, FIRST + 100, FIRST + 1001, len, 3000);
         }
         // Ends that are not reached, or by going around, with nothing accessible on the way.
-        for len in [u64::MAX, 1 << 63, (1 << 63) - 1, u64::MAX - 7, 1 << 32] {
+        let around = (FIRST + 1001 + 4).wrapping_neg();
+        for len in [around, u64::MAX, 1 << 63, (1 << 63) - 1, u64::MAX - 7, 1 << 32] {
             assert_alike(&modules, body, FIRST + 100, FIRST + 1001, len, PLENTY);
         }
     }

@@ -120,9 +120,11 @@ impl Foreseen {
             Cond::GtU | Cond::GtS | Cond::GeU | Cond::GeS => step < 0,
             Cond::Eq => false,
         };
-        let is_small = |linear: Linear| linear.plus.abs() <= MOST_STEP;
-        let are_small = is_small(moves) && bound.ok().is_none_or(is_small);
-        (can_be_foreseen && are_small).then_some(Foreseen { cond, moves, step, bound })
+        // Only registers are compared before the rounds. What is compared in them is on from there, so that it does not go around
+        // before it is at the bound; and the bound does not at all.
+        let is_on = (0..=MOST_STEP).contains(&(moves.plus * step.signum()));
+        let is_register = bound.ok().is_none_or(|bound| bound.plus == 0);
+        (can_be_foreseen && is_on && is_register).then_some(Foreseen { cond, moves, step, bound })
     }
 
     /// Of a loop of one block at `start`.
@@ -212,14 +214,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Conditions of which one holds unless it is certain, some rounds ahead, that a loop goes on for so many rounds.
     pub(super) fn may_end(&mut self, foreseen: &Foreseen, rounds: i64, ahead: i64) -> Vec<Value> {
-        let Foreseen { cond, mut moves, step, bound } = *foreseen;
+        let Foreseen { cond, moves, step, bound } = *foreseen;
         // How far what is compared is from the registers, towards the bound.
-        let mut plus = step.signum() * (moves.plus + ahead * step - bound.map_or(0, |bound| bound.plus));
-        moves.plus = plus.min(0) * step.signum();
-        plus = plus.max(0);
-        let moves = self.linear(moves);
+        let plus = step.signum() * (moves.plus + ahead * step);
+        let moves = self.linear(Linear { plus: 0, ..moves });
         let bound = match bound {
-            Ok(bound) => self.linear(Linear { plus: 0, ..bound }),
+            Ok(bound) => self.linear(bound),
             Err(imm) if self.is_narrow => self.builder.ins().iconst(I32, i64::from(imm as u32)),
             Err(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
         };
