@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How many instructions can start in a page: one at each even address.
-const STARTS: usize = PAGE_SIZE as usize / 2;
+/// How many instructions can start in a line of 256 bytes: one at each even address. Much of the code in a page is never come to.
+const STARTS: usize = 128;
+const LINES: usize = PAGE_SIZE as usize / 2 / STARTS;
 /// Pages are found in two steps, so that a guest with little code takes little memory, and is gone as fast.
 const GROUPS: usize = 1 << 10;
 const PAGES_IN_GROUP: usize = 1 << 10;
@@ -36,10 +37,10 @@ fn one_jump(from: u32, pc: u32) -> (u64, usize) {
 type Group = [Option<Box<Page>>; PAGES_IN_GROUP];
 
 /// A page in which instructions are known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Page {
     /// The cell of each, plus one; zero for none.
-    cells: [u32; STARTS],
+    lines: [Option<Box<[u32; STARTS]>>; LINES],
     /// The runs that have bytes in the page.
     runs: Vec<Run>,
 }
@@ -76,7 +77,7 @@ impl Places {
         if !pc.is_multiple_of(2) {
             return None;
         }
-        self.known(page)?.cells[at].checked_sub(1)
+        self.known(page)?.lines[at / STARTS].as_ref()?[at % STARTS].checked_sub(1)
     }
 
     /// The cell at `pc`, where the dynamic jump at `from` goes, which is remembered.
@@ -112,7 +113,8 @@ impl Places {
     /// Sets the cell at `pc`, which is even.
     pub(crate) fn set(&mut self, pc: u32, cell: u32) {
         let (page, at) = split(pc);
-        self.page(page).cells[at] = cell + 1;
+        let line = self.page(page).lines[at / STARTS].get_or_insert_with(|| Box::new([0; STARTS]));
+        line[at % STARTS] = cell + 1;
     }
 
     /// Enters a run in the pages that it has bytes in: they follow one another, around 2^32.
@@ -155,6 +157,6 @@ impl Places {
     fn page(&mut self, page: usize) -> &mut Page {
         let group =
             self.groups[page / PAGES_IN_GROUP].get_or_insert_with(|| Box::new([const { None }; PAGES_IN_GROUP]));
-        group[page % PAGES_IN_GROUP].get_or_insert_with(|| Box::new(Page { cells: [0; STARTS], runs: Vec::new() }))
+        group[page % PAGES_IN_GROUP].get_or_insert_default()
     }
 }

@@ -1,5 +1,6 @@
 //! What guest memory holds before the first instruction.
 
+use bytes::Bytes;
 use pvm_ops::{Access, PAGE_SIZE};
 
 /// The pages that a program starts with.
@@ -22,14 +23,14 @@ pub struct Segment {
     pub size: u32,
     /// What the guest may do there.
     pub access: Access,
-    /// The first bytes; zeros follow.
-    pub data: Vec<u8>,
+    /// The first bytes; zeros follow. Shared, as large programs should not be in the host's memory twice.
+    pub data: Bytes,
 }
 
 impl Segment {
     /// A segment of `size` bytes, rounded up to pages. The caller has checked that it fits below 2^32.
     pub(crate) fn new(name: &'static str, address: u32, size: u32, access: Access, data: &[u8]) -> Segment {
-        Segment { name, address, size: page_round(size), access, data: data.to_vec() }
+        Segment { name, address, size: page_round(size), access, data: Bytes::copy_from_slice(data) }
     }
 }
 

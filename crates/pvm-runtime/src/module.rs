@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub engine: Engine,
     pub guest: Guest,
     pub gas_model: GasModel,
-    /// What guests begin with, once there was one.
+    /// What guests begin with, once there was one; for RISC-V from the beginning.
     template: OnceLock<Arc<Template>>,
     /// What guests that are gone have counted.
     #[cfg(feature = "cranelift")]
@@ -132,10 +132,20 @@ impl Module {
     /// # Errors
     ///
     /// If it cannot be metered as the options say.
-    pub fn from_executable(engine: &Engine, executable: Executable, options: Options) -> Result<Module, ModuleError> {
+    pub fn from_executable(
+        engine: &Engine,
+        mut executable: Executable,
+        options: Options,
+    ) -> Result<Module, ModuleError> {
         let gas_model = options.gas_model.unwrap_or(GasModel::None);
         if gas_model.charges_blocks() {
             return Err(ModuleError::GasModel { model: gas_model });
+        }
+        // What cannot be made now cannot be made for the first guest either, which says so.
+        let template = template_of(&executable.image).ok();
+        for segment in executable.image.segments.iter_mut().filter(|segment| !segment.data.is_empty()) {
+            let shared = template.as_ref().and_then(|template| template.bytes(segment.address, segment.data.len()));
+            segment.data = shared.unwrap_or_else(|| std::mem::take(&mut segment.data));
         }
         #[cfg(feature = "cranelift")]
         let cache = crate::tier::riscv_cache(engine, &executable, gas_model).map(Arc::new);
@@ -143,7 +153,7 @@ impl Module {
             engine: engine.clone(),
             guest: Guest::Riscv(Box::new(Riscv { executable })),
             gas_model,
-            template: OnceLock::new(),
+            template: template.map(Arc::new).map_or_else(OnceLock::new, OnceLock::from),
             #[cfg(feature = "cranelift")]
             tiers: Mutex::default(),
             #[cfg(feature = "cranelift")]
@@ -173,10 +183,7 @@ impl Module {
         if let Some(template) = self.shared.template.get() {
             return Ok(template);
         }
-        let segments = &self.shared.guest.image().segments;
-        let areas = segments.iter().map(|segment| (segment.address, u64::from(segment.size), segment.access));
-        let contents = segments.iter().map(|segment| (segment.address, &segment.data[..]));
-        let template = Template::new(areas, contents)?;
+        let template = template_of(self.shared.guest.image())?;
         Ok(self.shared.template.get_or_init(|| Arc::new(template)))
     }
 
@@ -273,6 +280,13 @@ impl Module {
             }
         }
     }
+}
+
+/// What guests begin with that have these pages.
+fn template_of(image: &MemoryImage) -> Result<Template, MemoryError> {
+    let areas = image.segments.iter().map(|segment| (segment.address, u64::from(segment.size), segment.access));
+    let contents = image.segments.iter().map(|segment| (segment.address, &segment.data[..]));
+    Template::new(areas, contents)
 }
 
 /// What has been compiled of a module.

@@ -3,7 +3,9 @@
 //! On Linux they lie in a file in memory that nobody can change any more (memfd_create(2), sealed), and a guest maps it: that
 //! takes as long for many pages as for few. Elsewhere there are no images, and pages are copied.
 
+use bytes::Bytes;
 use std::io;
+use std::ops::Range;
 
 /// Pages to begin with, one after the other.
 #[derive(Debug)]
@@ -33,6 +35,30 @@ impl Image {
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
         fcntl_add_seals(&file, seals)?;
         Ok(Image { file, size })
+    }
+
+    /// What is there, in whole pages that begin at a page. It takes no memory until somebody looks at it.
+    ///
+    /// # Errors
+    ///
+    /// If the host cannot map it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn bytes(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let mut options = memmap2::MmapOptions::new();
+        let len = usize::try_from(range.end.min(self.size).saturating_sub(range.start)).map_err(io::Error::other)?;
+        options.offset(range.start).len(len);
+        // SAFETY: the file is sealed: nobody can write to it or cut it off.
+        Ok(Bytes::from_owner(unsafe { options.map(&self.file)? }))
+    }
+
+    /// There are none here.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn bytes(&self, _: Range<u64>) -> io::Result<Bytes> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// There are none here.

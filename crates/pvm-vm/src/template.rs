@@ -7,6 +7,7 @@
 use crate::image::Image;
 use crate::reservation::SPACE;
 use crate::{MemoryError, Pool};
+use bytes::Bytes;
 use pvm_ops::{Access, PAGE_SIZE};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,6 +97,18 @@ impl Template {
     /// What they hold.
     pub(crate) fn contents(&self) -> &Contents {
         &self.contents
+    }
+
+    /// So many bytes of what is at an address when guests begin, without a copy: they are mapped, and take memory once somebody
+    /// looks at them. `None` if they are not in the image.
+    pub fn bytes(&self, address: u32, len: usize) -> Option<Bytes> {
+        let Contents::Image(image) = &self.contents else { return None };
+        let (start, end) = (u64::from(address), u64::from(address) + len as u64);
+        let area = self.areas.iter().find(|area| area.filled.start <= start && end <= area.filled.end)?;
+        let skipped = start % PAGE;
+        let at = area.offset + start - area.filled.start;
+        let bytes = image.bytes(at - skipped..at + len as u64).ok()?;
+        Some(bytes.slice(skipped as usize..))
     }
 
     /// Bytes that a guest can access in any way when it begins.
@@ -193,6 +206,14 @@ mod tests {
         let parts: Vec<_> = template.areas().iter().map(|area| (area.filled.clone(), area.offset)).collect();
         assert_eq!(parts, [(0x10000..0x10000, 0), (0x31000..0x33000, 0)]);
         assert_eq!(template.size(), 0x6000);
+        if cfg!(target_os = "linux") {
+            assert_eq!(template.bytes(0x31ffd, 8).unwrap()[..], [0, 1, 2, 3, 4, 0, 0, 0]);
+            assert_eq!(template.bytes(0x32fef, 0x11).unwrap()[..3], [0, 5, 0]);
+        }
+        assert_eq!(
+            (template.bytes(0x32fff, 2), template.bytes(0x10000, 1), template.bytes(0x7000, 1)),
+            (None, None, None)
+        );
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn segment(address: u32, access: Access, mut data: Vec<u8>, size: u32
         // QEMU would write the zeros behind the content, and may not.
         data.resize(size as usize, 0);
     }
-    Segment { name: "generated", address, size, access, data }
+    Segment { name: "generated", address, size, access, data: data.into() }
 }
 
 /// Registers by chance, with values at which arithmetic turns among them, and those that have roles.

@@ -137,7 +137,7 @@ impl Case {
             address: area.address,
             size: area.size(),
             access: area.access,
-            data: area.bytes.clone(),
+            data: area.bytes.clone().into(),
         };
         let image = MemoryImage { segments: self.areas.iter().map(segment).collect(), heap: None };
         Executable { image, entry: self.pc, end: 0, symbols: Vec::new(), program_headers: None, flags: 1 }

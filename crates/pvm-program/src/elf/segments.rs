@@ -6,6 +6,7 @@
 use super::ProgramHeaders;
 use super::header::{self, Header, Table};
 use crate::{LoadError, MemoryImage, Problem, Segment};
+use bytes::BytesMut;
 use object::LittleEndian as LE;
 use object::elf::{self, ProgramHeader32};
 use pvm_ops::{Access, PAGE_SIZE};
@@ -217,7 +218,11 @@ fn add_rights(area: &mut Segment, load: &Load<'_>) {
 /// Puts bytes behind those that an area has.
 fn put(area: &mut Segment, at: usize, bytes: &[u8]) {
     if !bytes.is_empty() {
-        area.data.resize(at, 0);
-        area.data.extend(bytes);
+        // Copied only if it is a page that was split off: nobody else has them yet.
+        let mut data = BytesMut::from(std::mem::take(&mut area.data));
+        data.reserve(at + bytes.len() - data.len());
+        data.resize(at, 0);
+        data.extend_from_slice(bytes);
+        area.data = data.freeze();
     }
 }

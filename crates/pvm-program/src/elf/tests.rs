@@ -152,7 +152,7 @@ fn a_page_that_two_segments_share_has_the_rights_of_both() {
         [("code", 0x10000, 0x1000, 8), ("rwx", 0x11000, 0x1000, 0x1000), ("rw-data", 0x12000, 0x3000, 1)]
     );
     assert_eq!(program.image.segments[1].data[0xffd..], [0, 1, 2]);
-    assert_eq!(program.image.segments[2].data, [3]);
+    assert_eq!(program.image.segments[2].data[..], [3]);
     assert_eq!(program.end, 0x14ffe);
 }
 
