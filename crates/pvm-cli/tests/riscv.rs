@@ -26,7 +26,8 @@ fn example(name: &str, libc: &str) -> String {
 /// A program from words, that starts with the first and has a page of data behind it.
 fn program(words: &[u32], symbols: &[(&str, u32)]) -> Vec<u8> {
     let data: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let segment = |address, access, data| Segment { name: "", address, size: 0x1000, access, data: data.into() };
+    let segment =
+        |address, access, data: Vec<u8>| Segment { name: "", address, size: 0x1000, access, data: data.into() };
     let segments =
         vec![segment(CODE, Access::ReadExecute, data), segment(DATA, Access::ReadWrite, vec![1, 2, 3, 4, 5, 6, 7, 8])];
     let symbol = |&(name, address): &(&str, u32)| Symbol {

@@ -6,9 +6,11 @@
 //! such stubs, so that nobody who leads there needs to be found.
 //!
 //! ```text
-//! run:  [first] [operands, second] [operands, third] ... [operands of the last, Continue or Unknown] [its operands]
-//! stub: [Unknown, later Continue] [its operands]
+//! run:  [first] [operands, second] [operands, third] ... [operands of the last, Continue or Unknown] [its operands, ...
+//! stub: [Unknown, later Continue] [its operands, ...
 //! ```
+//!
+//! The cell with the last operands is also the first of what is added next.
 
 use crate::Cells;
 use crate::build::{Starts, ends_segment};
@@ -83,7 +85,8 @@ impl Cells {
         let (insts, last) = self.fetch_run(code, pc);
         let first = self.pcs.len();
         let end = insts.last().map_or(pc, |&(_, Fetched { next, .. })| next);
-        self.pcs.extend(insts.iter().map(|&(pc, _)| pc).chain([end; 2]));
+        let leads_on = insts.last().is_some_and(|(_, Fetched { inst, .. })| goes_on(inst));
+        self.pcs.extend(insts.iter().map(|&(pc, _)| pc).chain(leads_on.then_some(end)));
         self.cells.resize(self.pcs.len() + WINDOW + 1, Cell::TRAP);
         for (at, &(pc, _)) in (first as u32..).zip(&insts) {
             self.lead_on(pc, at);
@@ -101,7 +104,9 @@ impl Cells {
             .enumerate()
             .map(|(at, (_, Fetched { inst, .. }))| {
                 let decoded = self.decode(inst);
-                self.cells[first + at + 1] = decoded.operands;
+                // Behind a run there may be the code of a stub already.
+                let cell = &mut self.cells[first + at + 1];
+                *cell = Cell { code: cell.code, gas: cell.gas, ..decoded.operands };
                 decoded.op
             })
             .collect();
@@ -114,7 +119,7 @@ impl Cells {
             self.cells[first + at].gas = rest;
         }
         for_each_code(&ops, |at, code| self.cells[first + at].code = code);
-        if insts.last().is_some_and(|(_, Fetched { inst, .. })| goes_on(inst)) {
+        if leads_on {
             self.end_run(first + insts.len(), end);
         }
     }
@@ -162,7 +167,7 @@ impl Cells {
     fn place(&mut self, pc: u32) {
         if self.find(pc).is_none() {
             let stub = self.pcs.len();
-            self.pcs.extend([pc; 2]);
+            self.pcs.push(pc);
             self.cells.resize(self.pcs.len() + WINDOW + 1, Cell::TRAP);
             self.cells[stub].code = UNKNOWN;
             self.places().set(pc, stub as u32);
