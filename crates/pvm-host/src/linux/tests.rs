@@ -10,7 +10,7 @@ const CODE: u32 = 0x1_0000;
 const DATA: u32 = 0x2_0000;
 
 fn executable() -> Executable {
-    let segment = |address, access| Segment { name: "", address, size: 0x1000, access, data: Vec::new() };
+    let segment = |address, access| Segment { name: "", address, size: 0x1000, access, data: Default::default() };
     let segments = vec![segment(CODE, Access::ReadExecute), segment(DATA, Access::ReadWrite)];
     let image = MemoryImage { segments, heap: None };
     Executable { image, entry: CODE, end: DATA + 0x800, symbols: Vec::new(), program_headers: None, flags: 0 }
