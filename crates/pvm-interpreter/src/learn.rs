@@ -6,11 +6,11 @@
 //! such stubs, so that nobody who leads there needs to be found.
 //!
 //! ```text
-//! run:  [first] [operands, second] [operands, third] ... [operands of the last, Continue or Unknown] [its operands, ...
-//! stub: [Unknown, later Continue] [its operands, ...
+//! run:  [first] [operands, second] [operands, third] ... [operands of the last, Continue or Unknown] [its operands, free]
+//! stub: [Unknown, later Continue] [its operands, free]
 //! ```
 //!
-//! The cell with the last operands is also the first of what is added next.
+//! What is free is taken by what is added next: its first cell is the one with the last operands.
 
 use crate::Cells;
 use crate::build::{Starts, ends_segment};

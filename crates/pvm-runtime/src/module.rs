@@ -144,8 +144,11 @@ impl Module {
         // What cannot be made now cannot be made for the first guest either, which says so.
         let template = template_of(&executable.image).ok();
         for segment in executable.image.segments.iter_mut().filter(|segment| !segment.data.is_empty()) {
-            let shared = template.as_ref().and_then(|template| template.bytes(segment.address, segment.data.len()));
-            segment.data = shared.unwrap_or_else(|| std::mem::take(&mut segment.data));
+            if let Some(shared) =
+                template.as_ref().and_then(|template| template.bytes(segment.address, segment.data.len()))
+            {
+                segment.data = shared;
+            }
         }
         #[cfg(feature = "cranelift")]
         let cache = crate::tier::riscv_cache(engine, &executable, gas_model).map(Arc::new);
