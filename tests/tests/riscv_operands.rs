@@ -155,7 +155,7 @@ type Line = (&'static str, u8, u8, u8, i32);
 
 /// What compilers write with several instructions and the translator makes one of, or puts off, as (mnemonic, rd, rs1, rs2,
 /// immediate). Each ends with a load by x13 that may be refused, and what it finds there.
-const SEQUENCES: [&[Line]; 17] = [
+const SEQUENCES: [&[Line]; 20] = [
     &[("add", 13, 11, 12, 0), ("sltu", 14, 13, 11, 0)],
     &[("add", 11, 11, 12, 0), ("sltu", 14, 11, 12, 0)],
     &[("add", 13, 11, 12, 0), ("add", 11, 13, 0, 0), ("sltu", 12, 11, 12, 0)],
@@ -166,6 +166,9 @@ const SEQUENCES: [&[Line]; 17] = [
     &[("sltiu", 13, 11, 0, 31), ("sltiu", 14, 11, 0, -1), ("sltiu", 15, 11, 0, 0)],
     &[("mul", 14, 11, 12, 0), ("mulhu", 13, 11, 12, 0), ("mulh", 15, 12, 11, 0), ("mulhsu", 16, 11, 12, 0)],
     &[("mulhsu", 14, 11, 12, 0), ("mul", 13, 12, 11, 0), ("mulhsu", 15, 12, 11, 0)],
+    &[("divu", 14, 11, 12, 0), ("remu", 13, 11, 12, 0), ("rem", 15, 11, 12, 0), ("div", 16, 11, 12, 0)],
+    &[("rem", 14, 11, 12, 0), ("remu", 15, 12, 11, 0), ("div", 13, 11, 12, 0), ("divu", 16, 11, 12, 0)],
+    &[("div", 11, 11, 12, 0), ("rem", 13, 11, 12, 0), ("divu", 14, 12, 12, 0), ("remu", 12, 12, 12, 0)],
     &[("slli", 13, 11, 0, 16), ("srli", 14, 13, 0, 16), ("srai", 15, 13, 0, 16)],
     &[("slli", 13, 11, 0, 24), ("srai", 13, 13, 0, 24), ("slli", 14, 12, 0, 24), ("srli", 14, 14, 0, 24)],
     &[("slli", 14, 11, 0, 7), ("srli", 15, 11, 0, 25), ("or", 13, 14, 15, 0)],

@@ -212,6 +212,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.write(dst, whole);
             return;
         }
+        if let Some(half) = self.divided(current, index, op, [lhs, rhs]) {
+            self.write_half(dst, half);
+            return;
+        }
         let addends = self.addends(op, lhs, rhs);
         let half = match (op, rhs) {
             // As above: in place.

@@ -22,6 +22,7 @@ mod instruction;
 mod jumps;
 mod parts;
 mod products;
+mod quotients;
 mod registers;
 mod rounds;
 mod words;
@@ -46,6 +47,7 @@ use pvm_clif::{GuestMemory, HOST, Host};
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Reg, Width};
 use pvm_vm::{Context, FaultDetection};
+use quotients::Quotient;
 use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use words::Words;
@@ -220,6 +222,8 @@ struct Current {
     addresses: Vec<Option<Value>>,
     /// Products of which both halves are wanted, or were.
     products: Vec<Product>,
+    /// Quotients of registers of 32 bits.
+    quotients: Vec<Quotient>,
     /// Sums of registers of 32 bits.
     sums: Vec<Sum>,
     /// Words of memory that are known.
@@ -231,8 +235,8 @@ impl Current {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        let (products, sums, words) = (Vec::new(), Vec::new(), Words::default());
-        Current { id, next, insts, groups, addresses, products, sums, words }
+        let (products, quotients, sums, words) = (Vec::new(), Vec::new(), Vec::new(), Words::default());
+        Current { id, next, insts, groups, addresses, products, quotients, sums, words }
     }
 }
 

@@ -99,19 +99,32 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
 /// The other half, if an instruction behind this one computes it of the same values.
 fn other_half(current: &Current, index: usize) -> Option<Half> {
-    let Inst::Binary { op, width, lhs, rhs, .. } = current.insts[index].1 else { return None };
+    let Inst::Binary { op, width, .. } = current.insts[index].1 else { return None };
     let half = Half::of(op, width)?;
-    let factors = [lhs, rhs].into_iter().filter_map(Operand::reg).fold(0, |all, reg| all | reg.bit());
+    of_the_same(current, index, |op, _| {
+        Half::of(op, width).filter(|&other| (half == Half::Low) != (other == Half::Low))
+    })
+}
+
+/// What is found among the operations behind the one at this index, of its width and on what its registers hold, until one of these is
+/// written. `find` is told whether they are operands in the same order.
+pub(super) fn of_the_same<T>(current: &Current, index: usize, find: impl Fn(BinaryOp, bool) -> Option<T>) -> Option<T> {
+    let Inst::Binary { width, lhs, rhs, .. } = current.insts[index].1 else { return None };
+    let operands = [lhs, rhs].into_iter().filter_map(Operand::reg).fold(0, |all, reg| all | reg.bit());
     let mut written = current.insts[index].1.registers().writes;
     for (_, inst) in &current.insts[index + 1..] {
-        if written & factors != 0 {
+        if written & operands != 0 {
             return None;
         }
         written |= inst.registers().writes;
         let Inst::Binary { op, width: w, lhs: l, rhs: r, .. } = *inst else { continue };
-        let other = Half::of(op, w).filter(|&other| w == width && (half == Half::Low) != (other == Half::Low));
-        if other.is_some() && ([l, r] == [lhs, rhs] || [r, l] == [lhs, rhs]) {
-            return other;
+        let in_order = [l, r] == [lhs, rhs];
+        if w != width || !in_order && [r, l] != [lhs, rhs] {
+            continue;
+        }
+        let found = find(op, in_order);
+        if found.is_some() {
+            return found;
         }
     }
     None

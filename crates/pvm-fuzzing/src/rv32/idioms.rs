@@ -9,7 +9,7 @@ impl Writer<'_> {
         let [x, y] = [0, 1].map(|_| self.roles.destination(self.rng));
         match self.rng.u8(0..6) {
             0 => self.carry(x, y, a, b),
-            1 => self.product(x, y, a, b),
+            1 => self.pair(x, y, a, b),
             2 => self.rotation(x, y, a),
             3 => {
                 let by = [16, 24, 16, 24, self.rng.i32(0..32)][self.rng.usize(0..5)];
@@ -57,14 +57,16 @@ impl Writer<'_> {
         }
     }
 
-    /// Both halves of a product, in either order.
-    fn product(&mut self, x: u8, y: u8, a: u8, b: u8) {
-        let high = ["mulh", "mulhu", "mulhsu"][self.rng.usize(0..3)];
-        let halves = if self.rng.bool() { ["mul", high] } else { [high, "mul"] };
-        self.out.op(halves[0], x, a, b, 0);
+    /// Both halves of a product, or quotient and remainder, in either order.
+    fn pair(&mut self, x: u8, y: u8, a: u8, b: u8) {
+        let pairs =
+            [("mul", "mulh"), ("mul", "mulhu"), ("mul", "mulhsu"), ("div", "rem"), ("divu", "remu"), ("div", "remu")];
+        let (one, other) = pairs[self.rng.usize(0..pairs.len())];
+        let (first, second) = if self.rng.bool() { (one, other) } else { (other, one) };
+        self.out.op(first, x, a, b, 0);
         self.between();
         let (a, b) = if self.rng.u8(0..4) == 0 { (b, a) } else { (a, b) };
-        self.out.op(halves[1], y, a, b, 0);
+        self.out.op(second, y, a, b, 0);
     }
 
     /// A rotation, with or without something in between that may be refused.
