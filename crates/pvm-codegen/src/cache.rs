@@ -32,6 +32,16 @@ pub struct Settings {
     pub code_limit: usize,
 }
 
+/// How much is compiled together.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The greatest number of guest instructions in a region, at least 1.
+    pub instructions: usize,
+    /// Where regions may overlap, so many have the same block, if it can be entered. With one, a loop and a way through it that
+    /// is found later would stay apart, and each round would go from region to region.
+    pub sharing: usize,
+}
+
 /// Compiled regions of one program.
 pub struct CodeCache {
     compiler: Arc<Compiler>,
@@ -107,11 +117,16 @@ impl CodeCache {
         CodeCache { base: Some(base), ..self }
     }
 
+    /// How much of code that is known ahead is compiled together.
+    pub fn reach(&self) -> Reach {
+        Reach { instructions: self.settings.region_limit, sharing: 1 }
+    }
+
     /// The blocks of code that is known ahead, found when the first region is compiled.
     fn blocks(&self, code: &impl GuestCode, starts: impl FnOnce() -> Vec<u32>) -> &Blocks {
         let (blocks, _) = self.blocks.get_or_init(|| {
             let started = Instant::now();
-            let blocks = Blocks::new(code, starts().into_iter(), self.settings.region_limit.max(1));
+            let blocks = Blocks::new(code, starts().into_iter(), self.settings.region_limit);
             (blocks, started.elapsed())
         });
         blocks
@@ -170,15 +185,16 @@ impl CodeCache {
         pc: u32,
         starts: impl FnOnce() -> Vec<u32>,
         warm: impl Fn(u32) -> bool,
+        reach: Reach,
         instead_of: Option<RegionId>,
     ) -> Attempt {
-        let limit = self.settings.region_limit.max(1);
+        let limit = reach.instructions;
         let around;
         let (blocks, is_known_ahead) = match code.dynamic_jumps() {
             DynamicJumps::Table { .. } => (self.blocks(code, starts), true),
             DynamicJumps::Direct => {
                 let table = self.read();
-                let takes = |pc| code.is_likely(pc) && (instead_of.is_some() || table.may_share(pc));
+                let takes = |pc| code.is_likely(pc) && (instead_of.is_some() || table.may_share(pc, reach.sharing));
                 around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes, &warm);
                 (&around, false)
             }
@@ -206,8 +222,9 @@ impl CodeCache {
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
+        let len = region.blocks.iter().map(|&id| blocks.get(id).len).sum();
         let placed = machine_code.and_then(|code| {
-            self.place(&mut table, RegionId { id: region.id, head: pc }, &code).map(|compiled| (code, compiled))
+            self.place(&mut table, RegionId { id: region.id, head: pc, len }, &code).map(|compiled| (code, compiled))
         });
         match placed {
             Ok((machine_code, Some(compiled))) => {
@@ -325,7 +342,6 @@ impl CodeCache {
         }
         Row {
             compiled,
-            len: region.blocks.iter().map(|&id| blocks.get(id).len).sum(),
             id: region.id,
             entries: region.entries.iter().map(|&id| blocks.get(id).start).collect(),
             owned,
@@ -342,7 +358,7 @@ impl CodeCache {
                 self.jump_entry(index).store(word, Ordering::Relaxed);
             }
         }
-        let (compiled, region_len) = (Arc::clone(&row.compiled), row.len);
+        let (compiled, region_len) = (Arc::clone(&row.compiled), row.compiled.region.len);
         let place = |(entry, &id): (usize, &BlockId)| Place {
             compiled: Arc::downgrade(&compiled),
             entry: entry as u32,

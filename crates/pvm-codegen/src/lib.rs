@@ -19,7 +19,7 @@ mod segment;
 mod spared;
 mod table;
 
-pub use cache::{Attempt, CodeCache, Costs, Settings};
+pub use cache::{Attempt, CodeCache, Costs, Reach, Settings};
 pub use compiler::{CompileError, Compiler, OptLevel};
 pub use profile::{Profiler, Profiling};
 pub use table::{CacheStats, HeldPlace, Place, RegionId};

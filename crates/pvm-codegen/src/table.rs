@@ -27,6 +27,8 @@ pub struct RegionId {
     pub(crate) id: u32,
     /// The program counter that was asked for.
     pub head: u32,
+    /// How many instructions it has.
+    pub len: u32,
 }
 
 /// Executable memory that counts as in use until it is dropped.
@@ -149,8 +151,6 @@ pub(crate) struct Row {
     pub compiled: Arc<Compiled>,
     /// The number of the region.
     pub id: u32,
-    /// How many instructions it has.
-    pub len: u32,
     /// The program counters at which it can be entered.
     pub entries: Vec<u32>,
     /// The program counters of the blocks that no other region may have.
@@ -307,15 +307,15 @@ impl Table {
         !self.changed.is_empty() && self.changed.contains(&(pc / PAGE_SIZE))
     }
 
-    /// Whether a region may take in the block at `pc`, where regions may overlap: unless it can be entered already, and as
-    /// many have it as may.
-    pub(crate) fn may_share(&self, pc: u32) -> bool {
+    /// Whether a region may take in the block at `pc`, where regions may overlap: unless it can be entered already, and `most`
+    /// have it.
+    pub(crate) fn may_share(&self, pc: u32, most: usize) -> bool {
         if !self.entries.contains_key(&pc) {
             return true;
         }
         let ids = self.pages.get(&(pc / PAGE_SIZE)).into_iter().flatten();
         let have = ids.filter(|id| self.rows.get(id).is_some_and(|row| row.has(pc)));
-        have.take(MOST_SHARING).count() < MOST_SHARING
+        have.take(most).count() < most
     }
 
     /// Takes out the regions that have bytes in the range, below 2^32, whose code has changed.
@@ -337,7 +337,7 @@ impl Table {
     }
 
     /// Takes out a region that another one replaces, unless it is not one of these: regions of other caches have numbers, too.
-    pub(crate) fn retire(&mut self, RegionId { id, head }: RegionId) -> Option<Row> {
+    pub(crate) fn retire(&mut self, RegionId { id, head, .. }: RegionId) -> Option<Row> {
         self.rows.get(&id).filter(|row| row.compiled.region.head == head)?;
         let row = self.remove(id)?;
         for pc in &row.entries {
@@ -367,11 +367,6 @@ impl Table {
         Some(row)
     }
 }
-
-/// So many regions may have the same block, if it can be entered. With one, a loop and a way through it that is found later
-/// would stay apart, and each round would go from region to region; without a bound, a large program compiles the same code
-/// again and again.
-const MOST_SHARING: usize = 2;
 
 /// More regions that are gone are not kept in the order than this, and twice as many as there are.
 const MOST_GONE: usize = 64;

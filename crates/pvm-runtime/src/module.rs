@@ -279,7 +279,7 @@ impl Module {
         #[cfg(feature = "cranelift")]
         if let (Some(cache), Some(code)) = (&self.shared.cache, self.code()) {
             for pc in code.block_starts() {
-                cache.compile(code, pc, || code.block_starts().collect(), |_| false, None);
+                cache.compile(code, pc, || code.block_starts().collect(), |_| false, cache.reach(), None);
             }
         }
     }

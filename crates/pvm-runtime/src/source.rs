@@ -1,7 +1,7 @@
 //! Where an instance's code comes from: the program, or the guest's memory.
 
 #[cfg(feature = "cranelift")]
-use pvm_codegen::{Attempt, CodeCache, RegionId};
+use pvm_codegen::{Attempt, CodeCache, Reach, RegionId};
 use pvm_interpreter::Cells;
 #[cfg(feature = "cranelift")]
 use pvm_ops::{DynamicJumps, Width};
@@ -27,6 +27,27 @@ impl Source<'_> {
         }
     }
 
+    /// Whether what is hot should be in one region: of small RISC-V programs, which go to and fro. (What is hot in large ones does
+    /// not fit; to compile their regions again when they are often left took 1.6 times as long.) Programs for the PVM are known
+    /// ahead, so regions have what belongs to them from the beginning.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn should_be_whole(self) -> bool {
+        matches!(self, Source::Memory(cells) if cells.len() <= LARGE)
+    }
+
+    /// How much is compiled together.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn reach(self, cache: &CodeCache) -> Reach {
+        let reach = cache.reach();
+        match self {
+            Source::Program(_) => reach,
+            Source::Memory(_) if self.should_be_whole() => {
+                Reach { instructions: reach.instructions.saturating_add(reach.instructions / 2), sharing: 4 }
+            }
+            Source::Memory(_) => Reach { instructions: reach.instructions.div_ceil(4), sharing: 2 },
+        }
+    }
+
     /// Has the block at `pc` compiled, and what goes with it; machine code of that region is to go then. `is_ahead` says that
     /// code is compiled before it has been executed.
     #[cfg(feature = "cranelift")]
@@ -40,14 +61,23 @@ impl Source<'_> {
         is_ahead: bool,
     ) -> Attempt {
         match self {
-            Source::Program(code) => cache.compile(code, pc, || code.block_starts().collect(), warm, None),
+            Source::Program(code) => {
+                cache.compile(code, pc, || code.block_starts().collect(), warm, self.reach(cache), None)
+            }
             Source::Memory(cells) => {
                 let code = Executed { code: pvm_rv32::Code::new(memory), cells, is_ahead };
-                cache.compile(&code, pc, Vec::new, |pc| is_ahead || warm(pc), instead_of)
+                cache.compile(&code, pc, Vec::new, |pc| is_ahead || warm(pc), self.reach(cache), instead_of)
             }
         }
     }
 }
+
+/// A RISC-V program with more cells than this is large. What is hot in a smaller one should be in one region: guests without instructions
+/// for floating point have functions for that, which are called from everywhere. Large ones have their time in many places,
+/// each of which they leave soon: small regions take less memory, and less time for each instruction; and without a tight bound
+/// for what is shared, the same code is compiled again and again.
+#[cfg(feature = "cranelift")]
+const LARGE: usize = 8192;
 
 /// Code in memory, and what the interpreter has seen of it.
 #[cfg(feature = "cranelift")]

@@ -29,8 +29,7 @@ pub(crate) fn cache(engine: &Engine, program: &Program, code: &Arc<Code>, model:
 /// The code cache of a RISC-V module, or of an instance whose code has changed, if the engine compiles.
 pub(crate) fn riscv_cache(engine: &Engine, executable: &Executable, model: GasModel) -> Option<CodeCache> {
     let symbols = || executable.symbols.iter().map(|symbol| (symbol.address, symbol.name.clone())).collect();
-    // They are translated to more than those of the PVM are, as there are more registers than the host has.
-    let limit = engine.config().region_limit.div_ceil(2);
+    let limit = engine.config().region_limit;
     // Instructions cost one each, which nobody needs to be asked for.
     new_cache(engine, DynamicJumps::Direct, |_| true, Box::new(|_| 0), model, limit, symbols)
 }
@@ -106,11 +105,10 @@ pub(crate) struct Tier {
     /// Which of them have their places held, a bit for each.
     held_calls: u64,
     budget: Budget,
-    /// How often regions, by their heads, were left by dynamic jumps to places that they did not know, and how often is too
-    /// often.
+    /// How often regions, by their heads, were left for places that they might have, and how often is too often.
     misses: HashMap<u32, (u32, u32)>,
-    /// How many such jumps were made since one was counted for all of them.
-    jumps: u32,
+    /// How often that was since one was counted for all of them.
+    ways: u32,
 }
 
 /// A host call of a PVM program, whose code does not change.
@@ -138,10 +136,10 @@ fn slot(pc: u32) -> usize {
 const CALLS: usize = u64::BITS as usize;
 /// Whoever asks for a lower threshold wants code compiled whatever it takes; at 0, before it runs.
 const PATIENT: u32 = 100;
-/// At least so often a region is left by dynamic jumps before it is compiled again.
+/// At least so often a region is left for what it might have before it is compiled again.
 const FIRST_MISSES: u32 = 16;
-/// How many jumps to places that are at hand count as one that is counted, where nobody is in a hurry.
-const SAMPLED_JUMPS: u32 = 16;
+/// How many ways to places that are at hand count as one that is counted, where nobody is in a hurry.
+const SAMPLED: u32 = 16;
 
 impl Tier {
     pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
@@ -153,7 +151,7 @@ impl Tier {
             held_calls: 0,
             budget: Budget::default(),
             misses: HashMap::new(),
-            jumps: 0,
+            ways: 0,
         }
     }
 
@@ -178,16 +176,18 @@ impl Tier {
             let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
             self.recent.note(pc, paid, place)?;
         }
-        let sampled = self.sampled_jumps();
-        let jumps = &mut self.jumps;
+        let (sampled, is_whole) = (self.sampled(), source.should_be_whole());
+        let ways = &mut self.ways;
         let leads_on = |exit, context: &Context| match exit {
-            Exit::Enter => Some(false),
+            Exit::Enter if !is_whole => Some(false),
             Exit::EnterPaid => Some(true),
             Exit::EnterByJump if context.jump == Context::NO_JUMP => Some(false),
-            Exit::EnterByJump => {
-                cells.note_jump(context.jump, context.state.pc);
-                *jumps += 1;
-                (*jumps < sampled).then_some(false)
+            Exit::Enter | Exit::EnterByJump => {
+                if exit == Exit::EnterByJump {
+                    cells.note_jump(context.jump, context.state.pc);
+                }
+                *ways += 1;
+                (*ways < sampled).then_some(false)
             }
             _ => None,
         };
@@ -246,27 +246,37 @@ impl Tier {
         }
     }
 
-    /// Of jumps to places that are at hand one in so many is counted, for all of them.
-    fn sampled_jumps(&self) -> u32 {
-        if self.threshold < PATIENT { 1 } else { SAMPLED_JUMPS }
+    /// Of ways to places that are at hand one in so many is counted, for all of them.
+    fn sampled(&self) -> u32 {
+        if self.threshold < PATIENT { 1 } else { SAMPLED }
     }
 
-    /// Notes that the region that has run last was left by the dynamic jump at `from`, to `pc`. If that happens often, it is
-    /// compiled again, with what is known by then of where its jumps go.
+    /// Notes that the region that has run last was left for another place: by the dynamic jump from one program counter to
+    /// another, or by a way that was known when it was compiled. If that happens often, it is compiled again, with what is known
+    /// by then of where its jumps go and of what is warm.
     pub(crate) fn miss(
         &mut self,
         cache: &CodeCache,
         cells: &Cells,
         source: Source<'_>,
         memory: &Memory,
-        [from, pc]: [u32; 2],
+        jump: Option<[u32; 2]>,
     ) {
-        let last = self.recent.last().filter(|_| from != Context::NO_JUMP);
-        let Some(region) = last.map(HeldPlace::region) else { return };
-        cells.note_jump(from, pc);
-        let sampled = self.sampled_jumps();
-        let is_sample = self.jumps >= sampled;
-        self.jumps = if is_sample { 0 } else { self.jumps };
+        let Some(region) = self.recent.last().map(HeldPlace::region) else { return };
+        let is_of_interest = match jump {
+            Some([from, _]) => from != Context::NO_JUMP,
+            // What is full would be the same again.
+            None => source.should_be_whole() && (region.len as usize) < source.reach(cache).instructions,
+        };
+        if !is_of_interest {
+            return;
+        }
+        if let Some([from, pc]) = jump {
+            cells.note_jump(from, pc);
+        }
+        let sampled = self.sampled();
+        let is_sample = self.ways >= sampled;
+        self.ways = if is_sample { 0 } else { self.ways };
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
         *count += if is_sample { sampled } else { 1 };
         if *count < *limit {

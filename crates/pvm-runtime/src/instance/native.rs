@@ -68,10 +68,11 @@ impl Instance {
             };
             context.state.paid = matches!(exit, Native::InterpretPaid | Native::EnterPaid);
             match exit {
-                Native::Enter | Native::EnterPaid => {}
+                Native::EnterPaid => {}
+                Native::Enter => tier.miss(cache, cells, source, memory, None),
                 Native::EnterByJump => {
                     let jump = [context.jump, context.state.pc];
-                    tier.miss(cache, cells, source, memory, jump);
+                    tier.miss(cache, cells, source, memory, Some(jump));
                 }
                 Native::Sbrk => sbrk(source, context, memory, module.gas_model()),
                 Native::Interpret | Native::InterpretPaid => return End::Interpret,
