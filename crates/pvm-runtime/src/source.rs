@@ -42,7 +42,7 @@ impl Source<'_> {
         match self {
             Source::Program(_) => reach,
             Source::Memory(_) if self.should_be_whole() => {
-                Reach { instructions: reach.instructions.saturating_add(reach.instructions / 2), sharing: 4 }
+                Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4 }
             }
             Source::Memory(_) => Reach { instructions: reach.instructions.div_ceil(4), sharing: 2 },
         }
