@@ -72,10 +72,10 @@ impl Source<'_> {
     }
 }
 
-/// A RISC-V program with more cells than this is large. What is hot in a smaller one should be in one region: guests without instructions
-/// for floating point have functions for that, which are called from everywhere. Large ones have their time in many places,
-/// each of which they leave soon: small regions take less memory, and less time for each instruction; and without a tight bound
-/// for what is shared, the same code is compiled again and again.
+/// A RISC-V program with more cells than this is large. What is hot in a smaller one should be in one region: guests without
+/// instructions for floating point have functions for that, which are called from everywhere. Large ones have their time in
+/// many places, each of which they leave soon: small regions take less memory, and less time for each instruction; and without
+/// a tight bound for what is shared, the same code is compiled again and again.
 #[cfg(feature = "cranelift")]
 const LARGE: usize = 8192;
 

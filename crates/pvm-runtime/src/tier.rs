@@ -262,6 +262,9 @@ impl Tier {
         memory: &Memory,
         jump: Option<[u32; 2]>,
     ) {
+        let sampled = self.sampled();
+        let is_sample = self.ways >= sampled;
+        self.ways = if is_sample { 0 } else { self.ways };
         let Some(region) = self.recent.last().map(HeldPlace::region) else { return };
         let is_of_interest = match jump {
             Some([from, _]) => from != Context::NO_JUMP,
@@ -274,9 +277,6 @@ impl Tier {
         if let Some([from, pc]) = jump {
             cells.note_jump(from, pc);
         }
-        let sampled = self.sampled();
-        let is_sample = self.ways >= sampled;
-        self.ways = if is_sample { 0 } else { self.ways };
         let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
         *count += if is_sample { sampled } else { 1 };
         if *count < *limit {

@@ -106,8 +106,8 @@ fn other_half(current: &Current, index: usize) -> Option<Half> {
     })
 }
 
-/// What is found among the operations behind the one at this index, of its width and on what its registers hold, until one of these is
-/// written. `find` is told whether they are operands in the same order.
+/// What is found among the operations behind the one at this index, of its width and on what its registers hold, until one of
+/// these is written. `find` is told whether they are operands in the same order.
 pub(super) fn of_the_same<T>(current: &Current, index: usize, find: impl Fn(BinaryOp, bool) -> Option<T>) -> Option<T> {
     let Inst::Binary { width, lhs, rhs, .. } = current.insts[index].1 else { return None };
     let operands = [lhs, rhs].into_iter().filter_map(Operand::reg).fold(0, |all, reg| all | reg.bit());

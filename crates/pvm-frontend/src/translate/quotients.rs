@@ -1,8 +1,8 @@
 //! Remainders by the quotient of the same two numbers.
 //!
-//! Guests have an instruction for each, and compilers use both, one soon after the other: division of 64 bits by a guest of 32 is made of
-//! that. Hosts take long for either. A product and a difference take less: `a - (a / b) * b` is what guests have for a remainder, by
-//! zero, too, of which the quotient does not matter then, and of the least number by minus one, where nothing remains.
+//! Guests have an instruction for each, and compilers use both, one soon after the other: division of 64 bits by a guest of 32
+//! is made of that. Hosts take long for either. A product and a difference take less: `a - (a / b) * b` is what guests have for
+//! a remainder; by zero, too, when the quotient does not matter, and of the least number by minus one, where nothing remains.
 
 use super::products::of_the_same;
 use super::{Current, Translator};
@@ -20,8 +20,8 @@ pub(super) struct Quotient {
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// The result of the division at this index, of registers of 32 bits, if it is a quotient, or a remainder of numbers of which the
-    /// quotient is made in this block.
+    /// The result of the division at this index, of registers of 32 bits, if it is a quotient, or a remainder of numbers of which
+    /// the quotient is made in this block.
     pub(super) fn divided(
         &mut self,
         current: &mut Current,
