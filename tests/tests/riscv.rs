@@ -238,15 +238,17 @@ fn instructions_are_counted_and_paid_for() {
     }
 }
 
-/// A loop that calls a function only in the second half of its rounds, when it is compiled already.
-const CALLS_LATER: [u32; 9] = [
+/// A loop that calls a function only in the second half of its rounds, when it is compiled already. A jump keeps the function from
+/// being decoded before, together with what stands in front of it.
+const CALLS_LATER: [u32; 10] = [
     0x0006_2937, // lui s2, 0x62
     0x0003_19b7, // lui s3, 0x31
     0x0139_7463, // loop: bgeu s2, s3, skip
-    0x0100_00ef, // jal f
+    0x0140_00ef, // jal f
     0xfff9_0913, // skip: addi s2, s2, -1
     0xfe09_1ae3, // bnez s2, loop
     0x0000_0073, // ecall
+    0x0000_006f, // j .
     0x0015_0513, // f: addi a0, a0, 1
     0x0000_8067, // ret
 ];
@@ -257,8 +259,8 @@ fn what_gets_warm_later_is_taken_into_the_region_that_leads_there() {
     let mut guest = instance(engine, &CALLS_LATER);
     assert_eq!((guest.run(), guest.all_registers()[10]), (Exit::Ecall, 0x3_1000 - 1));
     let stats = guest.stats();
-    // With two regions, each call would be two of them.
-    assert!(stats.native_entries < 20_000, "{stats:?}");
+    // With two regions, each call would be two of them. The function was not in the first one, or this tests nothing.
+    assert!((100..20_000).contains(&stats.native_entries), "{stats:?}");
 }
 
 #[test]
