@@ -1,7 +1,7 @@
 //! What of a RISC-V program is compiled, and how often.
 
 use pvm_program::Executable;
-use pvm_runtime::{Config, Engine, Exit, Instance, Module, Options};
+use pvm_runtime::{CompileStats, Config, Engine, Exit, Instance, Module, Options};
 
 const BASE: u32 = 0x1_0000;
 const ZERO: u32 = 0;
@@ -15,17 +15,9 @@ fn addi(to: u32, from: u32, immediate: i32) -> u32 {
     (immediate as u32) << 20 | from << 15 | to << 7 | 0x13
 }
 
-/// A branch, `offset` in words, if two registers differ.
-fn bne(left: u32, right: u32, offset: i32) -> u32 {
-    let at = (4 * offset) as u32;
-    (at >> 12 & 1) << 31
-        | (at >> 5 & 0x3f) << 25
-        | right << 20
-        | left << 15
-        | 1 << 12
-        | (at >> 1 & 0xf) << 8
-        | (at >> 11 & 1) << 7
-        | 0x63
+/// A way `offset` words on, if two registers differ: a branch around a jump.
+fn go_if_differ(left: u32, right: u32, offset: i32) -> [u32; 2] {
+    [4 << 8 | right << 20 | left << 15 | 0x63 /* beq left, right, 8 */, jump(offset - 1)]
 }
 
 /// A jump, `offset` in words.
@@ -37,55 +29,107 @@ fn jump(offset: i32) -> u32 {
 /// Ways through the loop, each of which is hot in a phase of its own.
 const WAYS: i32 = 16;
 const ROUNDS: u64 = 3000;
-/// What stands on each way, and what between two.
-const STRETCH: usize = 8;
 /// What the loop could lead to, and never does.
-const NEVER: usize = 120;
+const NEVER: usize = 1200;
 
-/// A loop that is run once for each of its ways, and the number of its instructions that are ever executed.
-fn phases() -> (Vec<u32>, usize) {
-    // Two words before the loop, and for each way a comparison, a branch, a jump, and a stretch.
+/// What stands on each way, and between two.
+const STRETCH: usize = 8;
+
+/// A loop that is run once for each of its ways, after other instructions, which are executed once; and how many of the loop
+/// are ever executed.
+fn phases(once: usize) -> (Vec<u32>, usize) {
+    // Before the loop three words, at its beginning two, and for each way a comparison, a way there, and a stretch; at its end
+    // two times a comparison and a way back, and the end of the program.
     let piece = 3 + STRETCH as i32;
-    let (start, end) = (3, 3 + 1 + WAYS * piece);
-    let side = |way| end + 6 + NEVER as i32 + 1 + way * (STRETCH as i32 + 1);
-    let mut words =
-        vec![addi(S1, ZERO, 0), 0x0000_1937 /* outer: lui s2, 1 */, addi(S2, S2, ROUNDS as i32 - 0x1000)];
-    words.push(bne(ZERO, ZERO, end + 6 - start));
+    let (start, end) = (3, 5 + WAYS * piece);
+    let never = end + 8;
+    let side = |way| never + NEVER as i32 + 1 + way * (STRETCH as i32 + 1);
+    let mut words = vec![addi(S1, ZERO, 0), 0x0000_1937 /* lui s2, 1 */, addi(S2, S2, ROUNDS as i32 - 0x1000)];
+    words.extend(go_if_differ(ZERO, ZERO, never - start));
     for way in 0..WAYS {
-        let at = words.len() as i32;
-        words.extend([addi(T0, ZERO, way), bne(S1, T0, 2), jump(side(way) - (at + 2))]);
+        words.push(addi(T0, ZERO, way));
+        words.extend([0x0050_1463 | S1 << 15 /* bne s1, t0, 8 */, jump(side(way) - (words.len() as i32 + 1))]);
         words.extend([addi(A0, A0, 1); STRETCH]);
     }
     assert_eq!(words.len(), end as usize);
-    words.extend([addi(S2, S2, -1), bne(S2, ZERO, start - (end + 1))]);
-    words.extend([addi(S1, S1, 1), addi(T0, ZERO, WAYS), bne(S1, T0, 1 - (end + 4)), 0x73 /* ecall */]);
+    words.push(addi(S2, S2, -1));
+    words.extend(go_if_differ(S2, ZERO, start - (end + 1)));
+    words.extend([addi(S1, S1, 1), addi(T0, ZERO, WAYS)]);
+    words.extend(go_if_differ(S1, T0, 1 - (end + 5)));
+    words.push(0x73 /* ecall */);
+    assert_eq!(words.len(), never as usize);
     words.extend([addi(A1, A1, 3); NEVER]);
-    words.push(jump(start + 1 - words.len() as i32));
+    words.push(jump(start - words.len() as i32));
     for way in 0..WAYS {
         assert_eq!(words.len(), side(way) as usize);
         words.extend([addi(A1, A1, 1); STRETCH]);
-        words.push(jump(start + 1 + way * piece + 3 - words.len() as i32));
+        words.push(jump(5 + way * piece + 3 - words.len() as i32));
     }
     let executed = words.len() - NEVER - 1;
+    // The ways are relative.
+    words.splice(0..0, (0..once).map(|_| addi(T0, T0, 1)));
     (words, executed)
 }
 
-#[test]
-fn regions_end_where_others_begin_and_take_in_only_what_the_guest_has_come_to() {
-    let (words, executed) = phases();
+/// Runs a program until it ends, and returns its registers and what was compiled of it.
+fn run(words: &[u32]) -> (Vec<u64>, CompileStats) {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let executable = Executable::flat(&bytes, BASE).expect("it is small");
-    let engine = Engine::new(&Config::default()).expect("there is a compiler");
+    let config = Config { jit_threshold: THRESHOLD, ..Config::default() };
+    let engine = Engine::new(&config).expect("there is a compiler");
     let module = Module::from_executable(&engine, executable, Options::default()).expect("it is not metered");
     let mut guest = Instance::new(&module, &[]).expect("there is memory");
     assert_eq!(guest.run(), Exit::Ecall);
+    (guest.all_registers().to_vec(), guest.compile_stats())
+}
+
+/// Runs the phases, and returns what was compiled of how many instructions.
+fn compiled(once: usize) -> (CompileStats, u64) {
+    let (words, executed) = phases(once);
+    let (registers, stats) = run(&words);
     let (ways, stretch) = (WAYS as u64, STRETCH as u64);
-    let registers = guest.all_registers();
     assert_eq!(registers[A0 as usize], ways * ROUNDS * ways * stretch);
     assert_eq!(registers[A1 as usize], ways * ROUNDS * stretch);
-    let compiled = module.compile_stats().instructions as usize;
-    assert!(compiled >= executed / 2, "{compiled} instructions compiled, {executed} executed often");
-    // Each way has a region, which takes in the loop from where the way comes back to up to the next place at which a region can
-    // be entered: half of the loop, in the mean. All of it would be twice as much.
-    assert!(compiled < WAYS as usize / 2 * executed, "{compiled} instructions compiled, {executed} executed");
+    (stats, executed as u64)
+}
+
+/// Compiling may take any time where code is hot so soon: what is compiled does not depend on how fast that is.
+const THRESHOLD: u32 = 50;
+
+#[test]
+fn what_is_hot_in_a_small_program_is_one_region_and_compiled_again_only_for_what_is_new() {
+    let (stats, executed) = compiled(0);
+    assert!(stats.instructions >= executed, "{stats:?}, {executed} executed");
+    // In each phase a way gets hot, which has a region of its own with all that was executed so far, and perhaps the region
+    // that led there takes it in. What the guest has not come to is in none.
+    assert!(stats.regions <= 2 * WAYS as u64, "{stats:?}");
+    assert!(stats.instructions <= stats.regions * executed, "{stats:?}, {executed} executed");
+}
+
+#[test]
+fn regions_of_a_large_program_end_where_others_begin() {
+    let (stats, executed) = compiled(10_000);
+    assert!(stats.instructions >= executed, "{stats:?}, {executed} executed");
+    // Each way has a region, which takes in the loop from where the way comes back to up to the next place that others have: less
+    // than half of the loop. Without such an end it is five times as much.
+    assert!(stats.instructions <= WAYS as u64 / 2 * executed, "{stats:?}, {executed} executed");
+}
+
+#[test]
+fn a_region_that_would_be_the_same_is_not_compiled_again() {
+    // A loop over two pages, one of which changes after the loop has run; and the loop once more. What has changed is kept apart
+    // from what has not, so that each half is left for the other in each round.
+    let mut words = vec![addi(S1, ZERO, 2), 0x0000_1937 /* lui s2, 1 */, addi(S2, S2, ROUNDS as i32 - 0x1000)];
+    words.extend([jump(1024 - 3), addi(S2, S2, -1)]);
+    words.extend(go_if_differ(S2, ZERO, 3 - 5));
+    words.extend([0x0001_12b7 /* lui t0, 0x11 */, 0x0002_a303 /* lw t1, (t0) */]);
+    words.extend([0x0010_03b7 /* lui t2, 0x100 */, 0x0073_0333 /* add t1, t1, t2: what is added to a0, and one */]);
+    words.extend([0x0062_a023 /* sw t1, (t0) */, 0x0000_100f /* fence.i */, addi(S1, S1, -1)]);
+    words.extend(go_if_differ(S1, ZERO, 1 - 14));
+    words.push(0x73 /* ecall */);
+    words.resize(1024, 0);
+    words.extend([addi(A0, A0, 1), jump(4 - 1025)]);
+    let (registers, stats) = run(&words);
+    assert_eq!(registers[A0 as usize], ROUNDS + 2 * ROUNDS);
+    assert_eq!((stats.regions, stats.evicted), (3, 1), "{stats:?}");
 }

@@ -178,7 +178,7 @@ impl CodeCache {
     /// Compiles the region of the block at `pc`, unless that was done or tried before. `starts` says where blocks start,
     /// ascending; it is asked once, for code that is known ahead. `warm` says whether the block at a program counter has run
     /// before, so that it is worth compiling with what it leads to, or with what leads to it. The region `instead_of` goes, if
-    /// there is machine code to replace it.
+    /// there is machine code to replace it, which there is not where it would be the same.
     pub fn compile(
         &self,
         code: &impl GuestCode,
@@ -200,6 +200,9 @@ impl CodeCache {
             }
         };
         let Some(head) = blocks.find(pc) else { return Attempt::Never };
+        if instead_of.is_some_and(|region| region.covers(blocks)) {
+            return Attempt::Never;
+        }
         let plan = self.write().plan(pc, |id, is_taken| {
             if !is_known_ahead {
                 return (Region::whole(id, blocks, head), vec![pc]);
@@ -222,9 +225,8 @@ impl CodeCache {
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
-        let len = region.blocks.iter().map(|&id| blocks.get(id).len).sum();
         let placed = machine_code.and_then(|code| {
-            self.place(&mut table, RegionId { id: region.id, head: pc, len }, &code).map(|compiled| (code, compiled))
+            self.place(&mut table, RegionId::new(blocks, &region, pc), &code).map(|compiled| (code, compiled))
         });
         match placed {
             Ok((machine_code, Some(compiled))) => {

@@ -1,7 +1,7 @@
 //! Which regions there are, where they can be entered, and which go when there is no room for more.
 
 use crate::backoff::Backoff;
-use pvm_frontend::{Exit, Region};
+use pvm_frontend::{BlockId, Blocks, Exit, Region};
 use pvm_ops::PAGE_SIZE;
 use pvm_vm::{Answers, CompiledFunction, Context, Ended, Host, LastAnswer, Memory};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -29,6 +29,28 @@ pub struct RegionId {
     pub head: u32,
     /// How many instructions it has.
     pub len: u32,
+    /// How many of its blocks dynamic jumps lead to.
+    jump_targets: u32,
+}
+
+impl RegionId {
+    /// That of a region of `blocks` around the block at `head`.
+    pub(crate) fn new(blocks: &Blocks, region: &Region, head: u32) -> RegionId {
+        let (len, jump_targets) = size(blocks, region.blocks.iter().copied());
+        RegionId { id: region.id, head, len, jump_targets }
+    }
+
+    /// Whether a region of all these blocks, around the same head, would have nothing that this one has not. What is known of code
+    /// that is found from a place on only grows, as long as it does not change.
+    pub(crate) fn covers(&self, blocks: &Blocks) -> bool {
+        let (len, jump_targets) = size(blocks, 0..blocks.len() as BlockId);
+        len <= self.len && jump_targets <= self.jump_targets
+    }
+}
+
+/// How many instructions these blocks have, and to how many of them dynamic jumps lead.
+fn size(blocks: &Blocks, ids: impl Iterator<Item = BlockId>) -> (u32, u32) {
+    ids.map(|id| blocks.get(id)).fold((0, 0), |(len, targets), block| (len + block.len, targets + u32::from(block.is_jump_target)))
 }
 
 /// Executable memory that counts as in use until it is dropped.

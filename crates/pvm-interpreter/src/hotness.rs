@@ -36,11 +36,10 @@ impl Hotness {
         })
     }
 
-    /// Whether the block at `pc` has been entered a small part of the times that make it hot. Never where that is often at
-    /// once.
+    /// Whether the block at `pc` has been entered a small part of the times that make it hot, once at least.
     pub fn is_warm(&self, cells: &Cells, pc: u32) -> bool {
-        let part = self.threshold / WARM;
-        part > 0 && cells.find(pc).is_some_and(|index| self.entered[index as usize] >= part)
+        let part = (self.threshold / WARM).max(1);
+        cells.find(pc).is_some_and(|index| self.entered[index as usize] >= part)
     }
 
     /// Counts the block at `pc` from zero again.
