@@ -255,12 +255,13 @@ const CALLS_LATER: [u32; 10] = [
 
 #[test]
 fn what_gets_warm_later_is_taken_into_the_region_that_leads_there() {
-    let engine = &engines()[2];
-    let mut guest = instance(engine, &CALLS_LATER);
+    // Compiling may take any time with so low a threshold, so that how fast it is does not matter here.
+    let engine = Engine::new(&Config { jit_threshold: 99, ..Config::default() }).expect("the host has a compiler");
+    let mut guest = instance(&engine, &CALLS_LATER);
     assert_eq!((guest.run(), guest.all_registers()[10]), (Exit::Ecall, 0x3_1000 - 1));
     let stats = guest.stats();
     // With two regions, each call would be two of them. The function was not in the first one, or this tests nothing.
-    assert!((100..20_000).contains(&stats.native_entries), "{stats:?}");
+    assert!((20..20_000).contains(&stats.native_entries), "{stats:?}");
 }
 
 #[test]
