@@ -123,7 +123,10 @@ fn a_region_that_would_be_the_same_is_not_compiled_again() {
     words.extend([jump(1024 - 3), addi(S2, S2, -1)]);
     words.extend(go_if_differ(S2, ZERO, 3 - 5));
     words.extend([0x0001_12b7 /* lui t0, 0x11 */, 0x0002_a303 /* lw t1, (t0) */]);
-    words.extend([0x0010_03b7 /* lui t2, 0x100 */, 0x0073_0333 /* add t1, t1, t2: what is added to a0, and one */]);
+    words.extend([
+        0x0010_03b7, /* lui t2, 0x100 */
+        0x0073_0333, /* add t1, t1, t2: what is added to a0, and one */
+    ]);
     words.extend([0x0062_a023 /* sw t1, (t0) */, 0x0000_100f /* fence.i */, addi(S1, S1, -1)]);
     words.extend(go_if_differ(S1, ZERO, 1 - 14));
     words.push(0x73 /* ecall */);

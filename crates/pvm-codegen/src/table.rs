@@ -50,7 +50,8 @@ impl RegionId {
 
 /// How many instructions these blocks have, and to how many of them dynamic jumps lead.
 fn size(blocks: &Blocks, ids: impl Iterator<Item = BlockId>) -> (u32, u32) {
-    ids.map(|id| blocks.get(id)).fold((0, 0), |(len, targets), block| (len + block.len, targets + u32::from(block.is_jump_target)))
+    ids.map(|id| blocks.get(id))
+        .fold((0, 0), |(len, targets), block| (len + block.len, targets + u32::from(block.is_jump_target)))
 }
 
 /// Executable memory that counts as in use until it is dropped.
