@@ -218,7 +218,7 @@ impl CodeCache {
             Plan::Never => return Attempt::Never,
         };
         let started = Instant::now();
-        let machine_code = self.compiler.compile(code.width(), |func, builder_context, config, faults| {
+        let machine_code = self.compiler.compile(|func, builder_context, config, faults| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
             translate(func, builder_context, config, code, blocks, &region, metering, faults, cost);

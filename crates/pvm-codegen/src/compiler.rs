@@ -13,7 +13,7 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
 use iced_x86::Instruction;
 use pvm_frontend::Faults;
-use pvm_ops::{PAGE_SIZE, Width};
+use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -153,24 +153,22 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it. The guest has
-    /// registers of this width.
+    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it.
     ///
     /// # Errors
     ///
     /// If Cranelift refuses the IR.
     pub(crate) fn compile(
         &self,
-        width: Width,
         translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, Faults<'_>),
     ) -> Result<MachineCode, CompileError> {
         let mut builder_context = FunctionBuilderContext::new();
-        let (mut detection, mut checked, mut is_roomy) = (self.faults, BTreeSet::new(), false);
+        let (mut detection, mut checked) = (self.faults, BTreeSet::new());
         // Each round but one checks more accesses, so that there is a last one. Nearly always the first one is.
         loop {
             let mut context = Context::new();
             context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
-            let faults = Faults { detection, checked: &checked, is_roomy };
+            let faults = Faults { detection, checked: &checked };
             translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), faults);
             let compiled = context
                 .compile(&*self.isa, &mut ControlPlane::default())
@@ -195,8 +193,6 @@ impl Compiler {
                         }
                     }
                 }
-                // With fewer registers in use there may be none that has to be loaded in between.
-                Extracted::Missing(_) if width == Width::W32 && !is_roomy => is_roomy = true,
                 Extracted::Missing(more) if more.is_subset(&checked) => detection = FaultDetection::Checks,
                 Extracted::Missing(more) => checked.extend(more),
             }
@@ -209,18 +205,27 @@ impl Compiler {
             return None;
         }
         let (code, traps) = (compiled.code_buffer(), compiled.buffer.traps());
-        let Landings { landings, idle, rewritten } = found;
+        let Landings { landings, saved, idle, rewritten } = found;
         let cold = landings::cold(compiled.buffer.get_srclocs_sorted(), landings).map_or(code.len(), |at| at as usize);
         let mut audit = (detection == FaultDetection::Signals).then(|| Audit::new(traps));
         let is_expected = |one: &Instruction| audit.as_mut().is_none_or(|audit| audit.allows(one));
         let changes = Changes { gone: idle, rewritten, prefixes: &segment::prefixes(traps), cold };
         let compacted = compact(code, &compiled.bb_starts, changes, is_expected)?;
+        let mut restoring = Vec::new();
+        let mut saved = saved.iter().peekable();
         let moved = landings.iter().map(|&Landing { access, landing }| {
-            Some(Landing { access: compacted.offset(access)?, landing: compacted.offset(landing)? })
+            let (access_moved, landing) = (compacted.offset(access)?, compacted.offset(landing)?);
+            let Some(saved) = saved.next_if(|saved| saved.access == access) else {
+                return Some(Landing { access: access_moved, landing });
+            };
+            let at = compacted.code.len() + restoring.len();
+            restoring.extend(saved.restore(at, landing)?);
+            Some(Landing { access: access_moved, landing: u32::try_from(at).ok()? })
         });
         let landings = moved.collect::<Option<Vec<_>>>()?.into();
         let cold = compacted.offset(u32::try_from(cold).ok()?)? as usize;
-        Some(MachineCode { bytes: compacted.code, align: u64::from(compiled.buffer.alignment), landings, cold })
+        let bytes = [compacted.code, restoring].concat();
+        Some(MachineCode { bytes, align: u64::from(compiled.buffer.alignment), landings, cold })
     }
 
     /// Puts machine code into executable memory of its own. It finds the words of its jump table in `jump_entries`. The name

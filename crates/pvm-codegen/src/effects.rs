@@ -42,7 +42,18 @@ impl Effects {
 
     /// Whether the two have a register or slot in common.
     pub(crate) fn overlap(&self, other: &Effects) -> bool {
-        self.registers & other.registers != 0 || self.slots.iter().any(|slot| other.slots.contains(slot))
+        self.registers & other.registers != 0 || self.slots_overlap(other)
+    }
+
+    fn slots_overlap(&self, other: &Effects) -> bool {
+        self.slots.iter().any(|slot| other.slots.contains(slot))
+    }
+
+    /// The registers that the two have in common; `None` if they have slots in common.
+    pub(crate) fn common_registers(&self, other: &Effects) -> Option<Vec<Register>> {
+        let common = self.registers & other.registers;
+        let is_common = |register: &Register| register.is_gpr64() && common & bit(*register) != 0;
+        (!self.slots_overlap(other)).then(|| Register::values().filter(is_common).collect())
     }
 }
 

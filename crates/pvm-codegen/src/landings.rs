@@ -12,11 +12,13 @@
 //!
 //! The landing wants to find everything as it is at the branch. Instructions in between may only change what the landing
 //! does not read, which [`Effects`] tells. If one of them only loads an address that the branch has had in another register, the
-//! access [uses that register](crate::spared). Where they change more, the region is translated again with that access checked
-//! before it is made, like all of them are where the host does not watch.
+//! access [uses that register](crate::spared). Other registers that the landing wants are [saved](crate::saved). Where they change
+//! more, the region is translated again with that access checked before it is made, like all of them are where the host does not
+//! watch.
 
 use crate::compact::Rewritten;
 use crate::effects::{Effects, read_by};
+use crate::saved::{Saved, save};
 use crate::spared::spare;
 use cranelift_codegen::{Final, MachSrcLoc, MachTrap};
 use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register};
@@ -39,6 +41,8 @@ pub(crate) enum Extracted {
 pub(crate) struct Landings {
     /// By ascending access.
     pub landings: Vec<Landing>,
+    /// Registers to restore on the way to landings, by ascending access.
+    pub saved: Vec<Saved>,
     /// Instructions that are of no use any more, ascending.
     pub idle: Vec<Range<usize>>,
     /// Accesses that are written otherwise, ascending.
@@ -74,8 +78,12 @@ pub(crate) fn extract(code: &[u8], blocks: &[u32], traps: &[MachTrap], marks: &[
         return Extracted::Missing(missing);
     }
     found.landings.sort_unstable_by_key(|landing| landing.access);
-    found.rewritten.sort_unstable_by_key(|access| access.at.start);
-    found.idle.extend(branches.into_values().flat_map(|branch| idle(code, branch)));
+    found.saved.sort_unstable_by_key(|saved| saved.access);
+    found.rewritten.sort_unstable_by_key(|one| one.at.start);
+    let is_rewritten =
+        |range: &Range<usize>| found.rewritten.binary_search_by_key(&range.start, |one| one.at.start).is_ok();
+    let idle = branches.into_values().flat_map(|branch| idle(code, branch)).filter(|range| !is_rewritten(range));
+    found.idle.extend(idle.collect::<Vec<_>>());
     found.idle.sort_unstable_by_key(|range| range.start);
     Extracted::Landings(found)
 }
@@ -147,21 +155,28 @@ impl Search<'_> {
             return Some(());
         }
         let read = reads.entry(target).or_insert_with(|| read_by(code, target, factory)).as_ref()?;
-        if !writes(between, factory)?.overlap(read) {
+        let written = writes(between, factory)?;
+        if !written.overlap(read) {
             found.landings.push(landing);
             return Some(());
         }
         let block = *blocks.get(blocks.partition_point(|&start| start as usize <= test.start).checked_sub(1)?)?;
         // What stands between the test and the jump comes before the access, too.
         let before = decode(code, block, jump.start as u32);
-        let spared = spare(code, &before, tested, between, access, factory)?;
-        let rest: Vec<_> = between.iter().filter(|one| one.ip() as usize != spared.reload.start).copied().collect();
-        if writes(&rest, factory)?.overlap(read) {
-            return None;
+        if let Some(spared) = spare(code, &before, tested, between, access, factory) {
+            let rest: Vec<_> = between.iter().filter(|one| one.ip() as usize != spared.reload.start).copied().collect();
+            if !writes(&rest, factory)?.overlap(read) {
+                found.landings.push(landing);
+                found.idle.push(spared.reload);
+                found.rewritten.push(spared.access);
+                return Some(());
+            }
         }
+        let registers = written.common_registers(read)?;
+        // In place of the jump.
+        found.rewritten.push(Rewritten { at: jump, bytes: save(&registers)? });
+        found.saved.push(Saved { access, registers });
         found.landings.push(landing);
-        found.idle.push(spared.reload);
-        found.rewritten.push(spared.access);
         Some(())
     }
 }

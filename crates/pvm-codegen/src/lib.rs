@@ -15,6 +15,7 @@ mod effects;
 mod jitdump;
 mod landings;
 mod profile;
+mod saved;
 mod segment;
 mod spared;
 mod table;

@@ -68,8 +68,6 @@ pub struct Faults<'a> {
     pub detection: FaultDetection,
     /// Numbers of accesses ([`Mark`]) that are checked although the host watches.
     pub checked: &'a BTreeSet<u32>,
-    /// Whether crowded regions keep one register fewer than usual.
-    pub is_roomy: bool,
 }
 
 /// The signature of a compiled region: a pointer to the [`Context`] and the number of an entry in, an [`Exit`] out.
@@ -284,10 +282,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             rights: builder.ins().load(I64, fixed, context, Context::RIGHTS),
         });
         let memory = GuestMemory::new(builder, host);
-        let fewer = u32::from(metering.model != GasModel::None) + u32::from(faults.is_roomy);
+        let taken = u32::from(metering.model != GasModel::None);
         let successors = region.successors(blocks);
         let loops = Loops::find(region, &successors);
-        let parking = Parking::new(code, blocks, region, &successors, &loops, fewer);
+        let parking = Parking::new(code, blocks, region, &successors, &loops, taken);
 
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * parking.anywhere().count_ones(), 3);
         let slots = builder.create_sized_stack_slot(slots);
