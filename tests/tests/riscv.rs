@@ -150,6 +150,43 @@ fn traps_say_what_and_where() {
     }
 }
 
+/// Stores one behind the other leave machine code at the same place: what is seen of that is that each is refused by itself.
+#[test]
+fn stores_in_a_row_are_refused_one_by_one() {
+    // sw to a0, a1, a2 of t0, t1, t2; add t0, t0, t1; sw to a3, a4 of t0, t1; ecall
+    let store = |value: u32, to: u32| value << 20 | to << 15 | 2 << 12 | 0x23;
+    let add = 0x0062_82b3;
+    let words = [store(5, 10), store(6, 11), store(7, 12), add, store(5, 13), store(6, 14), 0x0000_0073];
+    let stores = [0, 1, 2, 4, 5];
+    let values = [[7, 8, 9], [15, 8, 9]];
+    for engine in engines() {
+        let executable = Executable::flat(&bytes(&words), BASE).expect("it is small");
+        let options = Options { gas_model: Some(GasModel::Instruction), profile: None };
+        let module = Module::from_executable(&engine, executable, options).expect("the model fits");
+        for (refused, at) in stores.into_iter().enumerate() {
+            let mut guest = Instance::new(&module, &[]).expect("there is memory");
+            guest.set_gas(100);
+            // Stores to where code may be are refused.
+            guest.memory_mut().map(0x8_0000, 0x1000, Access::ReadWrite).expect("it is free");
+            let place = |number: usize| 0x8_0000 + 4 * number as u32;
+            let registers = guest.all_registers_mut();
+            registers[5..8].copy_from_slice(&values[0]);
+            (0..5).for_each(|number| registers[10 + number] = u64::from(place(number)));
+            registers[10 + refused] = 0x5000_0000;
+            let before = registers.to_vec();
+            let trap = Exit::Trap { trap: Trap::StoreFault, value: 0x5000_0000 };
+            assert_eq!((guest.run(), guest.pc(), guest.gas()), (trap, BASE + 4 * at, 99 - u64::from(at)), "{refused}");
+            let [t0, t1, t2] = values[usize::from(refused > 2)];
+            let stored = [values[0][0], t1, t2, t0, t1].map(|value| Ok(value as u32));
+            let expected: Vec<_> = (0..5).map(|number| if number < refused { stored[number] } else { Ok(0) }).collect();
+            let found: Vec<_> = (0..5).map(|number| guest.memory().read_u32(place(number))).collect();
+            assert_eq!(found, expected, "{refused}");
+            assert_eq!(guest.all_registers()[5], t0);
+            assert_eq!(guest.all_registers()[6..], before[6..]);
+        }
+    }
+}
+
 #[test]
 fn only_what_is_reserved_is_stored_conditionally() {
     // lr.w a1, (a0); sc.w a2, a3, (a0); sc.w a4, a3, (a0); lw a5, 0(a0); ecall

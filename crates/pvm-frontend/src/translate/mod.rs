@@ -226,6 +226,8 @@ struct Current {
     sums: Vec<Sum>,
     /// Words of memory that are known.
     words: Words,
+    /// The last store, and the landing that it has.
+    store_landing: Option<(usize, ir::Block)>,
 }
 
 impl Current {
@@ -234,7 +236,7 @@ impl Current {
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
         let (products, quotients, sums, words) = (Vec::new(), Vec::new(), Vec::new(), Words::default());
-        Current { id, next, insts, groups, addresses, products, quotients, sums, words }
+        Current { id, next, insts, groups, addresses, products, quotients, sums, words, store_landing: None }
     }
 }
 
