@@ -250,7 +250,8 @@ impl Compiler {
         // SAFETY: `pvm_frontend::translate` wrote the IR for exactly this signature. It loads and stores the context's
         // fields, words of the jump table that was given, the interrupt flag unless it is metered, and guest memory, behind a
         // check of the table of rights or with a landing, by what `faults` says; at host calls it calls what the context names.
-        // Landings are targets of branches that stood before the accesses (`landings::extract`).
+        // Landings are targets of branches that stood before the accesses (`landings::extract`), or restore registers first
+        // (`saved`).
         Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, is_metered, landings) })
     }
 
