@@ -45,7 +45,7 @@ pub(crate) struct Landings {
     pub saved: Vec<Saved>,
     /// Instructions that are of no use any more, ascending.
     pub idle: Vec<Range<usize>>,
-    /// Accesses that are written otherwise, ascending.
+    /// Accesses that are written otherwise, and what stands in place of branches, ascending.
     pub rewritten: Vec<Rewritten>,
 }
 
@@ -82,8 +82,8 @@ pub(crate) fn extract(code: &[u8], blocks: &[u32], traps: &[MachTrap], marks: &[
     found.rewritten.sort_unstable_by_key(|one| one.at.start);
     let is_rewritten =
         |range: &Range<usize>| found.rewritten.binary_search_by_key(&range.start, |one| one.at.start).is_ok();
-    let idle = branches.into_values().flat_map(|branch| idle(code, branch)).filter(|range| !is_rewritten(range));
-    found.idle.extend(idle.collect::<Vec<_>>());
+    let idle = branches.into_values().flat_map(|branch| idle(code, branch));
+    found.idle.extend(idle.filter(|range| !is_rewritten(range)));
     found.idle.sort_unstable_by_key(|range| range.start);
     Extracted::Landings(found)
 }

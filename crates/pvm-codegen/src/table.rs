@@ -41,7 +41,8 @@ impl RegionId {
     }
 
     /// Whether a region of all these blocks, around the same head, would have nothing that this one has not. What is known of code
-    /// that is found from a place on only grows, as long as it does not change.
+    /// that is found from a place on only grows, as long as it does not change. (Of a region that is full, other instructions might
+    /// be taken by now; that is not worth compiling it again.)
     pub(crate) fn covers(&self, blocks: &Blocks) -> bool {
         let (len, jump_targets) = size(blocks, 0..blocks.len() as BlockId);
         len <= self.len && jump_targets <= self.jump_targets
