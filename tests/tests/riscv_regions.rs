@@ -71,8 +71,8 @@ fn phases(once: usize) -> (Vec<u32>, usize) {
     (words, executed)
 }
 
-/// Runs a program until it ends, and returns its registers and what was compiled of it.
-fn run(words: &[u32]) -> (Vec<u64>, CompileStats) {
+/// Runs a program until it ends.
+fn run(words: &[u32]) -> Instance {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let executable = Executable::flat(&bytes, BASE).expect("it is small");
     let config = Config { jit_threshold: THRESHOLD, ..Config::default() };
@@ -80,13 +80,14 @@ fn run(words: &[u32]) -> (Vec<u64>, CompileStats) {
     let module = Module::from_executable(&engine, executable, Options::default()).expect("it is not metered");
     let mut guest = Instance::new(&module, &[]).expect("there is memory");
     assert_eq!(guest.run(), Exit::Ecall);
-    (guest.all_registers().to_vec(), guest.compile_stats())
+    guest
 }
 
 /// Runs the phases, and returns what was compiled of how many instructions.
 fn compiled(once: usize) -> (CompileStats, u64) {
     let (words, executed) = phases(once);
-    let (registers, stats) = run(&words);
+    let guest = run(&words);
+    let (registers, stats) = (guest.all_registers(), guest.compile_stats());
     let (ways, stretch) = (WAYS as u64, STRETCH as u64);
     assert_eq!(registers[A0 as usize], ways * ROUNDS * ways * stretch);
     assert_eq!(registers[A1 as usize], ways * ROUNDS * stretch);
@@ -116,6 +117,33 @@ fn regions_of_a_large_program_end_where_others_begin() {
 }
 
 #[test]
+fn a_loop_of_a_large_program_is_one_region_in_the_end() {
+    // A loop that leaves a way out until it is hot, and takes it then: that is a region of its own, so that each round enters
+    // machine code twice.
+    let rounds = 1_600_000;
+    let mut words = vec![addi(T0, T0, 1); 10_000];
+    words.extend([0x0000_14b7 /* lui s1, 1 */, addi(S2, ZERO, 0)]);
+    let start = words.len() as i32;
+    let to = |words: &Vec<u32>, target: i32| target - words.len() as i32;
+    words.push(addi(A0, A0, 1));
+    let way = start + 12;
+    words.extend(go_if_differ(S2, ZERO, to(&words, way)));
+    words.push(addi(S1, S1, -1));
+    words.extend(go_if_differ(S1, ZERO, to(&words, start)));
+    words.extend(go_if_differ(S2, ZERO, to(&words, start + 11)));
+    words.extend([0x0018_74b7 /* lui s1, 391 */, addi(S2, ZERO, 1)]);
+    words.push(jump(to(&words, start)));
+    words.push(0x73 /* ecall */);
+    assert_eq!(words.len() as i32, way);
+    words.extend([addi(A1, A1, 1), jump(start + 3 - (way + 1))]);
+    let guest = run(&words);
+    let registers = guest.all_registers();
+    assert_eq!((registers[A0 as usize], registers[A1 as usize]), (4096 + (391 << 12), 391 << 12));
+    assert!(guest.stats().native_entries < rounds, "{:?}", guest.stats());
+    assert!(guest.compile_stats().regions <= 8, "{:?}", guest.compile_stats());
+}
+
+#[test]
 fn a_region_that_would_be_the_same_is_not_compiled_again() {
     // A loop over two pages, one of which changes after the loop has run; and the loop once more. What has changed is kept apart
     // from what has not, so that each half is left for the other in each round.
@@ -132,7 +160,8 @@ fn a_region_that_would_be_the_same_is_not_compiled_again() {
     words.push(0x73 /* ecall */);
     words.resize(1024, 0);
     words.extend([addi(A0, A0, 1), jump(4 - 1025)]);
-    let (registers, stats) = run(&words);
-    assert_eq!(registers[A0 as usize], ROUNDS + 2 * ROUNDS);
+    let guest = run(&words);
+    let stats = guest.compile_stats();
+    assert_eq!(guest.all_registers()[A0 as usize], ROUNDS + 2 * ROUNDS);
     assert_eq!((stats.regions, stats.evicted), (3, 1), "{stats:?}");
 }

@@ -40,6 +40,8 @@ pub struct Reach {
     /// Where regions may overlap, so many have the same block, if it can be entered. With one, a loop and a way through it that
     /// is found later would stay apart, and each round would go from region to region.
     pub sharing: usize,
+    /// Whether some of what has hardly run comes along, where code is not known ahead.
+    pub takes_cold: bool,
 }
 
 /// Compiled regions of one program.
@@ -119,7 +121,7 @@ impl CodeCache {
 
     /// How much of code that is known ahead is compiled together.
     pub fn reach(&self) -> Reach {
-        Reach { instructions: self.settings.region_limit, sharing: 1 }
+        Reach { instructions: self.settings.region_limit, sharing: 1, takes_cold: true }
     }
 
     /// The blocks of code that is known ahead, found when the first region is compiled.
@@ -195,7 +197,7 @@ impl CodeCache {
             DynamicJumps::Direct => {
                 let table = self.read();
                 let takes = |pc| code.is_likely(pc) && (instead_of.is_some() || table.may_share(pc, reach.sharing));
-                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes, &warm);
+                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes, &warm, reach.takes_cold);
                 (&around, false)
             }
         };

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Of code that changes no more than this is compiled together: it may change again before that has paid.
 const MOST_CHANGING: usize = 64;
-/// Of what is not warm so many instructions come to the rest, and one and a half times as many as that has. A loop of which a
-/// rare way is missing leaves the region there, and comes back, perhaps in each round later on. But what never runs takes time
-/// to compile, and room that others could have.
+/// Of what is not warm so many instructions come to the rest, if any do, and one and a half times as many as that has. A loop
+/// of which a rare way is missing leaves the region there, and comes back, perhaps in each round later on. But what never runs
+/// takes time to compile, and room that others could have.
 const MOST_COLD: usize = 128;
 
 /// What is found on the way.
@@ -30,8 +30,8 @@ struct Found {
 
 impl Blocks {
     /// The blocks from `head` on, up to `max_len` instructions; of others than `head` those that `takes` says, `warm` ones first
-    /// and not many others. `changes` tells which program counters have code that has changed before: it is kept apart from the
-    /// rest, so that the rest stays when it changes again.
+    /// and, if it `takes_cold`, not many others. `changes` tells which program counters have code that has changed before: it is
+    /// kept apart from the rest, so that the rest stays when it changes again.
     pub fn around(
         code: &impl GuestCode,
         head: u32,
@@ -39,6 +39,7 @@ impl Blocks {
         changes: impl Fn(u32) -> bool,
         takes: impl Fn(u32) -> bool,
         warm: impl Fn(u32) -> bool,
+        takes_cold: bool,
     ) -> Blocks {
         let mut found = Found { queue: VecDeque::from([head]), ..Found::default() };
         found.jump_targets.insert(head);
@@ -55,7 +56,7 @@ impl Blocks {
                 }
             }
             let len = found.insts.len();
-            let room = room.get_or_insert(len * 3 / 2 + MOST_COLD);
+            let room = room.get_or_insert(if takes_cold { len * 3 / 2 + MOST_COLD } else { 0 });
             let Some(start) = cold.pop_front().filter(|_| *room > 0) else { break };
             found.scan(code, start, max_len.min(len + *room), belongs);
             *room -= found.insts.len() - len;

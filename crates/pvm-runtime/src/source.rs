@@ -27,9 +27,15 @@ impl Source<'_> {
         }
     }
 
+    /// Whether code is known only as far as the guest has come, so that regions may lack what is found later. Programs for the PVM
+    /// are known ahead: their regions have what belongs to them from the beginning.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn is_found_as_it_runs(self) -> bool {
+        matches!(self, Source::Memory(_))
+    }
+
     /// Whether what is hot should be in one region: of small RISC-V programs, which go to and fro. (What is hot in large ones does
-    /// not fit; to compile their regions again when they are often left took 1.6 times as long.) Programs for the PVM are known
-    /// ahead, so regions have what belongs to them from the beginning.
+    /// not fit; to compile their regions again as soon as theirs took 1.6 times as long.)
     #[cfg(feature = "cranelift")]
     pub(crate) fn should_be_whole(self) -> bool {
         matches!(self, Source::Memory(cells) if cells.len() <= LARGE)
@@ -42,9 +48,9 @@ impl Source<'_> {
         match self {
             Source::Program(_) => reach,
             Source::Memory(_) if self.should_be_whole() => {
-                Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4 }
+                Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4, ..reach }
             }
-            Source::Memory(_) => Reach { instructions: reach.instructions.div_ceil(4), sharing: 2 },
+            Source::Memory(_) => Reach { instructions: reach.instructions.div_ceil(4), takes_cold: false, ..reach },
         }
     }
 
@@ -74,8 +80,8 @@ impl Source<'_> {
 
 /// A RISC-V program with more cells than this is large. What is hot in a smaller one should be in one region: guests without
 /// instructions for floating point have functions for that, which are called from everywhere. Large ones have their time in
-/// many places, each of which they leave soon: small regions take less memory, and less time for each instruction; and without
-/// a tight bound for what is shared, the same code is compiled again and again.
+/// many places, each of which they leave soon: small regions take less memory, and less time for each instruction; and if they
+/// shared blocks, or had any that hardly run, most of the time for compiling would go there.
 #[cfg(feature = "cranelift")]
 const LARGE: usize = 8192;
 

@@ -105,8 +105,9 @@ pub(crate) struct Tier {
     /// Which of them have their places held, a bit for each.
     held_calls: u64,
     budget: Budget,
-    /// How often regions, by their heads, were left for places that they might have, and how often is too often.
-    misses: HashMap<u32, (u32, u32)>,
+    /// How often regions were left for places that they might have, and how often is too often: by their heads, and whether that
+    /// was by the ways of a large program.
+    misses: HashMap<(u32, bool), (u32, u32)>,
     /// How often that was since one was counted for all of them.
     ways: u32,
 }
@@ -138,8 +139,13 @@ const CALLS: usize = u64::BITS as usize;
 const PATIENT: u32 = 100;
 /// At least so often a region is left for what it might have before it is compiled again.
 const FIRST_MISSES: u32 = 16;
-/// How many ways to places that are at hand count as one that is counted, where nobody is in a hurry.
+/// By a way that was known, so often if the program is large. Regions of those are left all the time, so that must cost as much as
+/// compiling, which takes as long as some hundred thousand ways.
+const FIRST_WAYS: u32 = 640_000;
+/// How many ways to places that are at hand count as one that is counted, where nobody is in a hurry...
 const SAMPLED: u32 = 16;
+/// ... and where there are many.
+const SAMPLED_LARGE: u32 = 1024;
 
 impl Tier {
     pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
@@ -176,10 +182,10 @@ impl Tier {
             let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
             self.recent.note(pc, paid, place)?;
         }
-        let (sampled, is_whole) = (self.sampled(), source.should_be_whole());
+        let (sampled, may_lack) = (self.sampled(source), source.is_found_as_it_runs());
         let ways = &mut self.ways;
         let leads_on = |exit, context: &Context| match exit {
-            Exit::Enter if !is_whole => Some(false),
+            Exit::Enter if !may_lack => Some(false),
             Exit::EnterPaid => Some(true),
             Exit::EnterByJump if context.jump == Context::NO_JUMP => Some(false),
             Exit::Enter | Exit::EnterByJump => {
@@ -247,8 +253,12 @@ impl Tier {
     }
 
     /// Of ways to places that are at hand one in so many is counted, for all of them.
-    fn sampled(&self) -> u32 {
-        if self.threshold < PATIENT { 1 } else { SAMPLED }
+    fn sampled(&self, source: Source<'_>) -> u32 {
+        match self.threshold {
+            ..PATIENT => 1,
+            _ if source.is_found_as_it_runs() && !source.should_be_whole() => SAMPLED_LARGE,
+            _ => SAMPLED,
+        }
     }
 
     /// Notes that the region that has run last was left for another place: by the dynamic jump from one program counter to
@@ -262,14 +272,14 @@ impl Tier {
         memory: &Memory,
         jump: Option<[u32; 2]>,
     ) {
-        let sampled = self.sampled();
+        let sampled = self.sampled(source);
         let is_sample = self.ways >= sampled;
         self.ways = if is_sample { 0 } else { self.ways };
         let Some(region) = self.recent.last().map(HeldPlace::region) else { return };
         let is_of_interest = match jump {
             Some([from, _]) => from != Context::NO_JUMP,
             // What is full would be the same again.
-            None => source.should_be_whole() && (region.len as usize) < source.reach(cache).instructions,
+            None => source.is_found_as_it_runs() && (region.len as usize) < source.reach(cache).instructions,
         };
         if !is_of_interest {
             return;
@@ -277,7 +287,9 @@ impl Tier {
         if let Some([from, pc]) = jump {
             cells.note_jump(from, pc);
         }
-        let (count, limit) = self.misses.entry(region.head).or_insert((0, self.threshold / 4 + FIRST_MISSES));
+        let is_way_of_large = jump.is_none() && !source.should_be_whole();
+        let first = if is_way_of_large { FIRST_WAYS } else { self.threshold / 4 + FIRST_MISSES };
+        let (count, limit) = self.misses.entry((region.head, is_way_of_large)).or_insert((0, first));
         *count += if is_sample { sampled } else { 1 };
         if *count < *limit {
             return;
