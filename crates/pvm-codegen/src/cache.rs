@@ -38,7 +38,7 @@ pub struct Reach {
     /// The greatest number of guest instructions in a region, at least 1.
     pub instructions: usize,
     /// Where regions may overlap, so many have the same block, if it can be entered. With one, a loop and a way through it that
-    /// is found later would stay apart, and each round would go from region to region.
+    /// is found later stay apart, and each round goes from region to region, until they are compiled again for that.
     pub sharing: usize,
     /// Whether some of what has hardly run comes along, where code is not known ahead.
     pub takes_cold: bool,
