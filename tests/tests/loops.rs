@@ -8,11 +8,13 @@ use pvm_asm::assemble;
 use pvm_runtime::{Access, Exit, GasModel, Instance, Module, Options};
 
 const PAGE: u64 = 4096;
-/// A page that may be read and written, one that may only be read, and one more of the first kind; nothing around them.
+/// A page that may be read and written, one that may only be read, and three more of the first kind; nothing around them.
 const FIRST: u64 = 0x20000;
+const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, Access::ReadWrite, Access::ReadWrite];
+const LEN: u64 = PAGES.len() as u64 * PAGE;
 
-/// From r1 to r2, until r3 is reached or r4 used up. The first eleven copy or fill.
-const LOOPS: [&str; 20] = [
+/// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
+const LOOPS: [&str; 21] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -23,6 +25,7 @@ const LOOPS: [&str; 20] = [
     "store_ind_u16 r5, [r2 + 1]\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_ne_imm r4, 0, round",
     "store_imm_ind_u32 [r2], 0x1234567\n add_imm_64 r2, r2, 4\n branch_lt_s r2, r3, round",
     "store_ind_u64 r5, [r2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 8\n branch_ne_imm r4, 1, round",
+    "store_ind_u8 r5, [r2]\n add_imm_64 r2, r2, 1\n add_imm_64 r4, r4, -3\n branch_gt_s_imm r4, 3, round",
     // A bound that may go around.
     "add_imm_64 r8, r3, 8\n store_ind_u8 r5, [r2]\n add_imm_64 r2, r2, 1\n branch_lt_u r2, r8, round",
     // It goes on for certain; registers step that are accessed off, stored, and added.
@@ -46,19 +49,18 @@ struct End {
     registers: Vec<u64>,
     gas: u64,
     instructions: u64,
-    /// The three pages.
+    /// All pages.
     memory: Vec<u8>,
 }
 
 /// Runs from one address to another, to the end of so many bytes, with so much gas.
 fn run(module: &Module, from: u64, to: u64, len: u64, gas: u64) -> End {
     let mut instance = Instance::new(module, &[]).unwrap();
-    let pages = [Access::ReadWrite, Access::Read, Access::ReadWrite];
     let memory = instance.memory_mut();
-    let mut bytes: Vec<u8> = (0..3 * PAGE).map(|at| (at * 7 + at / 251) as u8).collect();
-    memory.map(FIRST as u32, 3 * PAGE, Access::ReadWrite).unwrap();
+    let mut bytes: Vec<u8> = (0..LEN).map(|at| (at * 7 + at / 251) as u8).collect();
+    memory.map(FIRST as u32, LEN, Access::ReadWrite).unwrap();
     memory.write(FIRST as u32, &bytes).unwrap();
-    for (at, access) in (0..).zip(pages) {
+    for (at, access) in (0..).zip(PAGES) {
         memory.protect((FIRST + at * PAGE) as u32, PAGE, access).unwrap();
     }
     instance.registers_mut()[1..6].copy_from_slice(&[from, to, to.wrapping_add(len), len, 0xa5b6_c7d8_e9fa_0b1c]);
@@ -126,7 +128,7 @@ fn loops_of_any_length_end() {
 
 #[test]
 fn refused_accesses_are_those_of_single_rounds() {
-    let edges = [FIRST, FIRST + PAGE, FIRST + 2 * PAGE, FIRST + 3 * PAGE, 0, 1 << 32];
+    let edges = [FIRST, FIRST + PAGE, FIRST + 2 * PAGE, FIRST + LEN, 0, 1 << 32];
     for body in LOOPS {
         for model in [GasModel::Instruction, GasModel::None] {
             let modules = modules(body, model);
@@ -152,6 +154,23 @@ fn gas_ends_where_it_does_in_single_rounds() {
             let modules = modules(body, model);
             for gas in (0..700).step_by(3) {
                 assert_alike(&modules, body, FIRST + 100, FIRST + 1001, 120, gas);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_long_is_moved_in_pieces() {
+    let far = FIRST + 2 * PAGE;
+    let ends =
+        [(far + 5, far + 65, 11_900), (far + 100, far + 3, 12_000), (far + 1001, far + 5000, 7000), (FIRST, far, 8184)];
+    for body in &LOOPS[..12] {
+        for model in MODELS {
+            let modules = modules(body, model);
+            for (from, to, len) in ends {
+                for gas in [400_000, 100_000, 65_000, 30_001, 20_480, 8190, 4097] {
+                    assert_alike(&modules, body, from, to, len, gas);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What compiled code works on.
 
+use crate::bulk::{self, Move};
 use pvm_ops::{Reg, State};
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
@@ -23,6 +24,10 @@ pub struct Context {
     pub(crate) session: *mut c_void,
     /// The number of the run whose calls are answered, which no other run has; 0 if there is none.
     pub(crate) run: u64,
+    pub(crate) copy: Move,
+    pub(crate) fill: Move,
+    /// The last eight bytes that were copied.
+    pub(crate) moved: u64,
 }
 
 /// What compiled code calls at a host call.
@@ -63,6 +68,9 @@ impl Default for Context {
             answers: NOBODY.as_ptr(),
             session: null_mut(),
             run: 0,
+            copy: bulk::copy,
+            fill: bulk::fill,
+            moved: 0,
         }
     }
 }
@@ -135,6 +143,17 @@ impl Context {
             start + std::mem::offset_of!(HostFunction, data) as i32,
         ])
     }
+
+    /// The offset of the function that makes rounds of a loop which copies, in the C convention of the host. It takes the context, an
+    /// address to write to and one to read from, how many bytes may be moved, up to [`Context::MOST_MOVED`] and no fewer than one, and how many a round
+    /// moves: 1, 2, 4 or 8. It makes as many rounds as the guest may access memory for, and returns how many bytes they have moved.
+    pub const COPY: i32 = std::mem::offset_of!(Context, copy) as i32;
+    /// The offset of that for a loop which fills: it takes eight bytes of what is written instead of the second address.
+    pub const FILL: i32 = std::mem::offset_of!(Context, fill) as i32;
+    /// The offset of the last eight bytes that the former has copied, if it has made a round.
+    pub const MOVED: i32 = std::mem::offset_of!(Context, moved) as i32;
+    /// How many bytes they move at most.
+    pub const MOST_MOVED: u32 = bulk::MOST_BYTES as u32;
 
     /// The offset of [`State::pc`].
     pub const PC: i32 = std::mem::offset_of!(Context, state.pc) as i32;

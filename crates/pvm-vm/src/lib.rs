@@ -12,12 +12,14 @@
 //! | [`Context`] | what compiled code finds through its one pointer argument |
 //! | [`CodeMemory`], [`CompiledFunction`] | pages of machine code, never writable and executable at once |
 //! | `answering` | host calls that are answered without leaving compiled code |
+//! | `bulk` | memory copied and filled, for loops of compiled code that do so |
 //! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`return_large_allocations`] | a setting of the heap |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 //!
 //! On x86-64 Linux compiled code finds guest memory by a segment register (`segment`).
 
+mod bulk;
 mod code_pages;
 mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code

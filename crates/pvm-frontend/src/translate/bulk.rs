@@ -1,26 +1,24 @@
 //! Loops that copy or fill memory, many bytes at a time.
 //!
 //! Guests have no instruction for that; their `memcpy` and `memset` are loops of one block that move a byte or a word per round.
-//! Where it is certain that such a loop goes on for so many rounds, and that what it copies does not overlap within so many bytes,
-//! these rounds are made at once, with words of eight bytes ([`BYTES`] in all). If an access is refused, the guest is where the
-//! first of the rounds begins, and the interpreter makes them one by one: what has been stored by then it stores again. One round
-//! at least is left to the loop itself, which ends it.
+//! Where it is certain that such a loop goes on for some rounds, as many as that are made at once, by a function of the host
+//! ([`Context::COPY`], [`Context::FILL`]). It stops at what the guest may not access, so that single rounds find it. One round at
+//! least is left to the loop itself, which ends it.
 
-use super::Translator;
 use super::rounds::{Foreseen, Linear, Steps};
-use crate::Exit;
+use super::{Translator, context_flags};
 use crate::blocks::Block;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{self, InstBuilder, Value};
-use pvm_clif::{Place, Rights};
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, Signature, Value};
+use cranelift_frontend::Variable;
 use pvm_gas::GasModel;
 use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
-use pvm_vm::{FaultDetection, READABLE, WRITABLE};
+use pvm_vm::Context;
 
-/// So many bytes are moved at once. (With a second loop for eight it took as long, with 64 bytes 0.96 of the time.)
-const BYTES: i64 = 32;
-/// With accesses of so many.
+/// Fewer bytes are left to single rounds.
+const LEAST_BYTES: i64 = 32;
+/// A round moves no more bytes.
 const WORD: Size = Size::B8;
 /// A round moves no more pieces.
 const MOST_PIECES: usize = 4;
@@ -62,9 +60,9 @@ impl Bulk {
         i64::from(self.size.bytes()) * self.count as i64
     }
 
-    /// How many rounds are made at once.
-    fn rounds(&self) -> i64 {
-        BYTES / self.bytes()
+    /// How many rounds are made at once, at least and at most.
+    fn rounds(&self) -> [i64; 2] {
+        [LEAST_BYTES, i64::from(Context::MOST_MOVED)].map(|bytes| bytes / self.bytes())
     }
 }
 
@@ -210,44 +208,93 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Writes what makes many rounds at once of the loop that the block at the present position is, which costs so much a round.
     /// Returns where single rounds are to be written.
     pub(super) fn move_in_bulk(&mut self, block: &Block, cost: u32, bulk: &Bulk) -> ir::Block {
-        let [first, many, single] =
-            [self.bodies[self.position], self.builder.create_block(), self.builder.create_block()];
+        let single = self.builder.create_block();
+        let first = self.bodies[self.position];
         self.builder.switch_to_block(first);
-        let mut conditions = self.may_end(&bulk.foreseen, bulk.rounds(), 0);
-        if let Stored::Copy { from, .. } = bulk.stored {
-            let [from, to] = [from, bulk.to].map(|linear| self.linear_half(linear));
-            let apart = self.builder.ins().isub(to, from);
-            let apart = self.builder.ins().iadd_imm_s(apart, -BYTES);
-            conditions.push(self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, apart, (1 << 32) - 2 * BYTES));
-        }
-        let pattern = self.pattern(bulk);
+        let [least, most] = bulk.rounds();
+        let conditions = self.may_end(&bulk.foreseen, least);
         self.turn_off_if_any(&conditions, single);
-        self.builder.ins().jump(many, &[]);
+        let is_metered = self.metering.model != GasModel::None;
+        match is_metered {
+            true => self.turn_off_without_gas(self.pending + least * i64::from(cost), single),
+            false => self.checkpoint(block, 0),
+        }
+        let mut rounds = self.rounds_ahead(&bulk.foreseen, most);
+        if is_metered {
+            let gas = self.builder.use_var(self.gas);
+            let gas = self.builder.ins().iadd_imm_s(gas, -self.pending);
+            let affordable = self.at_most(gas, cost.into(), most);
+            rounds = self.builder.ins().umin(rounds, affordable);
+        }
+        let rounds = self.around_call(|this| this.call_mover(bulk, rounds));
+        let is_refused = self.builder.ins().icmp_imm_u(IntCC::Equal, rounds, 0);
+        self.turn_off_if_any(&[is_refused], single);
 
-        self.builder.switch_to_block(many);
-        self.known = Default::default();
-        let gas = bulk.rounds() * i64::from(cost);
-        if self.metering.model == GasModel::None {
-            self.checkpoint(block, 0);
-        } else {
-            self.turn_off_without_gas(self.pending + gas, single);
+        if is_metered {
+            self.add_times(self.gas, rounds, -i64::from(cost));
         }
-        let last = self.make_rounds(block, bulk, pattern);
-        self.add(self.gas, -gas);
         if self.metering.count_instructions {
-            self.add(self.instructions, bulk.rounds() * i64::from(block.len));
+            self.add_times(self.instructions, rounds, block.len.into());
         }
-        let conditions = self.may_end(&bulk.foreseen, bulk.rounds(), bulk.rounds());
-        self.pass_rounds(bulk, last);
-        self.turn_off_if_any(&conditions, single);
-        self.builder.ins().jump(many, &[]);
+        self.pass_rounds(bulk, rounds);
+        self.builder.ins().jump(first, &[]);
         self.known = Default::default();
         single
     }
 
+    /// Calls something, with everything that variables hold in the context meanwhile. Otherwise the register allocator would keep on the
+    /// stack, wherever in the region, what the function called may change in registers.
+    fn around_call(&mut self, call: impl FnOnce(&mut Self) -> Value) -> Value {
+        let kept = !self.parked;
+        self.store_registers(self.written & kept, 0);
+        self.store_counters();
+        let result = call(self);
+        for reg in Reg::ALL.into_iter().filter(|reg| kept & reg.bit() != 0) {
+            if let Some(variable) = self.registers[reg.index()] {
+                let value = self.register_in_context(reg);
+                self.builder.def_var(variable, value);
+            }
+        }
+        self.load_counters();
+        self.known = Default::default();
+        result
+    }
+
+    /// Has the host make so many rounds at most, but one at least; returns how many it has made.
+    fn call_mover(&mut self, bulk: &Bulk, rounds: Value) -> Value {
+        let to = self.address_of(bulk.to);
+        let (function, what) = match bulk.stored {
+            Stored::Copy { from, .. } => (Context::COPY, self.address_of(from)),
+            Stored::Fill(ref pieces) => (Context::FILL, self.pattern(bulk, pieces)),
+        };
+        let mut signature = Signature::new(self.builder.func.signature.call_conv);
+        signature.params.extend([AbiParam::new(I64); 5]);
+        signature.returns.push(AbiParam::new(I64));
+        let signature = self.builder.import_signature(signature);
+        let function = self.builder.ins().load(I64, context_flags(), self.context, function);
+        let len = self.times(rounds, bulk.bytes());
+        let bytes = self.builder.ins().iconst(I64, bulk.bytes());
+        let call = self.builder.ins().call_indirect(signature, function, &[self.context, to, what, len, bytes]);
+        let moved = self.builder.inst_results(call)[0];
+        self.per(moved, bulk.bytes())
+    }
+
+    /// An address, of which the low half counts.
+    fn address_of(&mut self, linear: Linear) -> Value {
+        let sum = self.sum_of(linear);
+        self.builder.ins().iadd_imm_s(sum, linear.plus)
+    }
+
+    /// Adds so many times a constant to what is counted.
+    fn add_times(&mut self, variable: Variable, times: Value, amount: i64) {
+        let value = self.builder.use_var(variable);
+        let product = self.times(times, amount);
+        let value = self.builder.ins().iadd(value, product);
+        self.builder.def_var(variable, value);
+    }
+
     /// What a loop that fills stores, eight bytes of it.
-    fn pattern(&mut self, bulk: &Bulk) -> Option<Value> {
-        let Stored::Fill(pieces) = &bulk.stored else { return None };
+    fn pattern(&mut self, bulk: &Bulk, pieces: &[Operand]) -> Value {
         let bits = 8 * i64::from(bulk.size.bytes());
         let mut pattern = None;
         for (at, &piece) in (0..).zip(pieces) {
@@ -256,7 +303,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 Operand::Imm(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
             };
             if bits == 64 {
-                return Some(value);
+                return value;
             }
             let low = self.builder.ins().band_imm_u(value, (1 << bits) - 1);
             pattern = Some(match pattern {
@@ -267,64 +314,30 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 }
             });
         }
-        let pattern = pattern?;
+        let pattern = pattern.expect("a round stores something");
         let bits = 8 * bulk.bytes();
         if bits == 64 {
-            return Some(pattern);
+            return pattern;
         }
         let repeated = u64::MAX / ((1 << bits) - 1);
         let factor = self.builder.ins().iconst(I64, repeated as i64);
-        Some(self.builder.ins().imul(pattern, factor))
+        self.builder.ins().imul(pattern, factor)
     }
 
-    /// Moves memory; returns the last word that was loaded, if any is.
-    fn make_rounds(&mut self, block: &Block, bulk: &Bulk, pattern: Option<Value>) -> Option<Value> {
-        let mut last = None;
-        for at in (0..BYTES).step_by(WORD.bytes() as usize) {
-            let value = match bulk.stored {
-                Stored::Copy { from, .. } => {
-                    let place = self.word(block, from.plus(at), READABLE);
-                    let value = self.memory.load(self.builder, LoadKind { size: WORD, signed: false }, place);
-                    last = Some(value);
-                    value
-                }
-                Stored::Fill(_) => pattern.expect("it was made for that"),
-            };
-            let place = self.word(block, bulk.to.plus(at), WRITABLE);
-            self.memory.store(self.builder, WORD, value, place);
-        }
-        last
-    }
-
-    /// Where an access to a word is made, with a way out to where the rounds begin.
-    fn word(&mut self, block: &Block, linear: Linear, right: u8) -> Place {
-        let leave = |this: &mut Self| this.exit(Exit::Interpret, block.start);
-        let (base, offset) = (self.sum_of(linear), linear.plus as i32);
-        let number = (self.faults.detection == FaultDetection::Signals).then(|| self.next_access());
-        match number.filter(|number| !self.faults.checked.contains(number)) {
-            Some(number) => {
-                self.landing(number, base, leave);
-                Place::Watched(base, offset)
-            }
-            None => {
-                let at = self.memory.address(self.builder, Some(base), offset);
-                let refused = self.memory.check(self.builder, at, WORD.bytes(), Rights(right));
-                self.leave_if(refused, leave);
-                Place::Checked(at, 0)
-            }
-        }
-    }
-
-    /// Gives registers the values that they have behind the rounds.
-    fn pass_rounds(&mut self, bulk: &Bulk, last: Option<Value>) {
-        let before = bulk.rounds() - 1;
+    /// Gives registers the values that they have behind so many rounds.
+    fn pass_rounds(&mut self, bulk: &Bulk, rounds: Value) {
+        let before = self.builder.ins().iadd_imm_s(rounds, -1);
         let mut values = Vec::new();
         for &(reg, linear) in &bulk.behind {
             // As the last of the rounds makes it.
             let step = bulk.steps.of(linear).expect("what changes otherwise was sorted out");
-            values.push((reg, self.linear(linear.plus(before * step))));
+            let first = self.linear(linear);
+            let way = self.times(before, step);
+            let way = if self.is_narrow { self.builder.ins().ireduce(I32, way) } else { way };
+            values.push((reg, self.builder.ins().iadd(first, way)));
         }
-        if let (Stored::Copy { pieces, .. }, Some(word)) = (&bulk.stored, last) {
+        if let Stored::Copy { pieces, .. } = &bulk.stored {
+            let word = self.builder.ins().load(I64, context_flags(), self.context, Context::MOVED);
             let bits = 8 * i64::from(bulk.size.bytes());
             for (behind, &(dst, kind)) in (0..).zip(pieces.iter().rev()) {
                 let high = if behind == 0 { word } else { self.builder.ins().ishl_imm_u(word, behind * bits) };
@@ -414,7 +427,7 @@ mod tests {
             add(r3, r3, Operand::Imm(4)),
             ends(r3, r4),
         ];
-        assert!(found(indexed.clone(), Width::W32).is_some_and(|bulk| bulk.rounds() == 8));
+        assert!(found(indexed.clone(), Width::W32).is_some_and(|bulk| bulk.bytes() == 4));
         let mut apart = indexed;
         apart[2] = add(r5, r2, Operand::Reg(r2));
         assert!(found(apart, Width::W32).is_none(), "it does not walk");
@@ -425,7 +438,7 @@ mod tests {
             let steps = [add(r1, r1, Operand::Imm(8)), add(r2, r2, Operand::Imm(8)), ends(r2, r4)];
             loads.into_iter().chain(stores).chain(steps).collect::<Vec<_>>()
         };
-        assert!(found(pairs(4), Width::W32).is_some_and(|bulk| bulk.rounds() == 4));
+        assert!(found(pairs(4), Width::W32).is_some_and(|bulk| bulk.bytes() == 8));
         assert!(found(pairs(8), Width::W32).is_none(), "there is a gap");
         assert!(found(pairs(0), Width::W32).is_none());
     }

@@ -444,8 +444,13 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// Stores the registers that the region writes, of which these are parked, and what is counted in the context.
     fn store_state(&mut self, parked: u32) {
-        let written = self.written;
-        for reg in Reg::ALL.into_iter().filter(|reg| written & reg.bit() != 0) {
+        self.store_registers(self.written, parked);
+        self.store_counters();
+    }
+
+    /// Stores these registers in the context, of which some are parked.
+    fn store_registers(&mut self, set: u32, parked: u32) {
+        for reg in Reg::ALL.into_iter().filter(|reg| set & reg.bit() != 0) {
             let value = match parked & reg.bit() == 0 {
                 true => self.builder.use_var(self.variable(reg)),
                 false => self.parked_value(reg),
@@ -453,6 +458,9 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             let value = self.exact(value);
             self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
         }
+    }
+
+    fn store_counters(&mut self) {
         let mut state = vec![];
         if self.metering.model != GasModel::None {
             state.push((self.gas, Context::GAS));

@@ -127,6 +127,15 @@ impl Foreseen {
         (can_be_foreseen && is_on && is_register).then_some(Foreseen { cond, moves, step, bound })
     }
 
+    /// How far what the first round compares is from what is there before it, towards the bound.
+    fn ahead(&self) -> i64 {
+        self.step.signum() * self.moves.plus
+    }
+
+    fn is_strict(&self) -> bool {
+        !matches!(self.cond, Cond::LeU | Cond::LeS | Cond::GeU | Cond::GeS)
+    }
+
     /// Of a loop of one block at `start`.
     fn of_block(insts: &[(u32, Inst)], start: u32, steps: &Steps) -> Option<Foreseen> {
         let (_, Inst::Branch { cond, lhs, rhs, target }) = *insts.last()? else { return None };
@@ -170,7 +179,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
         let copies = copies(FORESEEN_LEN, MOST_FORESEEN);
         let single = self.builder.create_block();
-        let may_end = self.may_end(&foreseen, i64::from(copies) - 1, 0);
+        let may_end = self.may_end(&foreseen, i64::from(copies) - 1);
         self.turn_off_if_any(&may_end, single);
         let more = u64::from(copies - 1) * u64::from(cost);
         let checkpoint = self.checkpoints[self.position];
@@ -212,32 +221,77 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// Conditions of which one holds unless it is certain, some rounds ahead, that a loop goes on for so many rounds.
-    pub(super) fn may_end(&mut self, foreseen: &Foreseen, rounds: i64, ahead: i64) -> Vec<Value> {
-        let Foreseen { cond, moves, step, bound } = *foreseen;
-        // How far what is compared is from the registers, towards the bound.
-        let plus = step.signum() * (moves.plus + ahead * step);
-        let moves = self.linear(Linear { plus: 0, ..moves });
-        let bound = match bound {
+    /// Conditions of which one holds unless it is certain that a loop goes on for so many rounds.
+    pub(super) fn may_end(&mut self, foreseen: &Foreseen, rounds: i64) -> Vec<Value> {
+        let [moves, bound] = self.moves_and_bound(foreseen);
+        let distance = self.distance(foreseen, [moves, bound]);
+        // The last of the rounds compares what so many steps before it have made. A distance below what is to be added would
+        // wrap; it does not suffice either.
+        let required = foreseen.ahead() + (rounds - 1) * foreseen.step.abs();
+        let is_near = if foreseen.is_strict() { IntCC::UnsignedLessThanOrEqual } else { IntCC::UnsignedLessThan };
+        let mut conditions = vec![self.builder.ins().icmp_imm_u(is_near, distance, required)];
+        if foreseen.cond != Cond::Ne {
+            conditions.push(alu::condition(self.builder, foreseen.cond.negated(), moves, bound));
+        }
+        conditions
+    }
+
+    /// For how many rounds a loop goes on for certain, up to so many, if it is certain for one. (Where steps are no power of two, one
+    /// or two fewer.)
+    pub(super) fn rounds_ahead(&mut self, foreseen: &Foreseen, most: i64) -> Value {
+        let sides = self.moves_and_bound(foreseen);
+        let distance = self.distance(foreseen, sides);
+        let distance = if self.is_narrow { self.builder.ins().uextend(I64, distance) } else { distance };
+        // What is left when the first of them compares.
+        let left = self.builder.ins().iadd_imm_s(distance, -foreseen.ahead() - i64::from(foreseen.is_strict()));
+        let more = self.at_most(left, foreseen.step.unsigned_abs(), most - 1);
+        self.builder.ins().iadd_imm_s(more, 1)
+    }
+
+    /// How often a number goes into another one, up to so often. (Where it is no power of two, perhaps once less.)
+    pub(super) fn at_most(&mut self, value: Value, divisor: u64, most: i64) -> Value {
+        let enough = self.builder.ins().iconst(I64, most * divisor as i64);
+        let value = self.builder.ins().umin(value, enough);
+        if divisor.is_power_of_two() {
+            return self.per(value, divisor as i64);
+        }
+        // A division takes longer.
+        let product = self.builder.ins().imul_imm_s(value, (1 << 32) / divisor as i64);
+        self.builder.ins().ushr_imm_u(product, 32)
+    }
+
+    /// So many times a constant.
+    pub(super) fn times(&mut self, value: Value, factor: i64) -> Value {
+        match factor {
+            1 => value,
+            _ if factor.count_ones() == 1 => self.builder.ins().ishl_imm_u(value, i64::from(factor.trailing_zeros())),
+            _ => self.builder.ins().imul_imm_s(value, factor),
+        }
+    }
+
+    /// That many by a power of two.
+    pub(super) fn per(&mut self, value: Value, divisor: i64) -> Value {
+        if divisor == 1 { value } else { self.builder.ins().ushr_imm_u(value, i64::from(divisor.ilog2())) }
+    }
+
+    /// What a loop compares with its bound, where a round begins, and the bound.
+    fn moves_and_bound(&mut self, foreseen: &Foreseen) -> [Value; 2] {
+        let moves = self.linear(Linear { plus: 0, ..foreseen.moves });
+        let bound = match foreseen.bound {
             Ok(bound) => self.linear(bound),
             Err(imm) if self.is_narrow => self.builder.ins().iconst(I32, i64::from(imm as u32)),
             Err(imm) => self.builder.ins().iconst(I64, i64::from(imm)),
         };
-        let (high, low) = if step > 0 { (bound, moves) } else { (moves, bound) };
-        let distance = match constant(self.builder, low) {
+        [moves, bound]
+    }
+
+    /// How far the one is from the other.
+    fn distance(&mut self, foreseen: &Foreseen, [moves, bound]: [Value; 2]) -> Value {
+        let (high, low) = if foreseen.step > 0 { (bound, moves) } else { (moves, bound) };
+        match constant(self.builder, low) {
             Some(0) => high,
             _ => self.builder.ins().isub(high, low),
-        };
-        // The last of the rounds compares what so many steps before it have made. A distance below what is to be added would
-        // wrap; it does not suffice either.
-        let required = plus + (rounds - 1) * step.abs();
-        let is_strict = !matches!(cond, Cond::LeU | Cond::LeS | Cond::GeU | Cond::GeS);
-        let is_near = if is_strict { IntCC::UnsignedLessThanOrEqual } else { IntCC::UnsignedLessThan };
-        let mut conditions = vec![self.builder.ins().icmp_imm_u(is_near, distance, required)];
-        if cond != Cond::Ne {
-            conditions.push(alu::condition(self.builder, cond.negated(), moves, bound));
         }
-        conditions
     }
 
     /// Goes elsewhere if any of these holds, else on. As in `leave_if`, what comes first is laid out last.
