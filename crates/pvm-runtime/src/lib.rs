@@ -150,6 +150,7 @@ mod error;
 mod instance;
 mod linker;
 mod module;
+mod placement;
 mod riscv;
 mod snapshot;
 mod source;

@@ -1,6 +1,6 @@
 //! Modules: programs, prepared to run.
 
-use crate::{Engine, ModuleError, Options};
+use crate::{Engine, ModuleError, Options, placement};
 use pvm_gas::{GasModel, cost_from};
 use pvm_interpreter::Cells;
 use pvm_isa::Profile;
@@ -187,6 +187,10 @@ impl Module {
             return Ok(template);
         }
         let template = template_of(self.shared.guest.image())?;
+        let template = match self.pvm() {
+            Some(pvm) if placement::is_better_elsewhere(&pvm.program, &pvm.code) => template.elsewhere(),
+            _ => template,
+        };
         Ok(self.shared.template.get_or_init(|| Arc::new(template)))
     }
 

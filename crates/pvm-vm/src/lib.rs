@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`Memory`] | 2^32 bytes of guest address space with a right for each page |
 //! | [`Template`], `image` | what many guests begin with |
+//! | [`are_confused`] | pages whose lines the processor confuses |
 //! | [`Pool`] | address space of guests that are gone, for the next |
 //! | `code_pages` | code in guest memory, and what of it has changed |
 //! | [`Context`] | what compiled code finds through its one pointer argument |
@@ -21,6 +22,7 @@
 
 mod bulk;
 mod code_pages;
+mod confusion;
 mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
 mod faults;
@@ -55,6 +57,7 @@ pub use announcement::Announcement;
 pub use answering::{Answer, Answers, Ended, Host, LastAnswer};
 #[cfg(feature = "jit")]
 pub use code_memory::{CodeMemory, CompiledFunction};
+pub use confusion::are_confused;
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};
 pub use heap::return_large_allocations;

@@ -21,6 +21,7 @@ pub struct Template {
     id: u64,
     areas: Vec<Area>,
     contents: Contents,
+    is_elsewhere: bool,
     /// The pools that have address space in which this is.
     pools: Mutex<Vec<Weak<Pool>>>,
 }
@@ -81,7 +82,18 @@ impl Template {
             Ok(image) if size > 0 => Contents::Image(image),
             _ => Contents::Bytes(contents.into_iter().map(|(at, bytes)| (at, bytes.into())).collect()),
         };
-        Ok(Template { id: new_id(), areas, contents, pools: Mutex::default() })
+        Ok(Template { id: new_id(), areas, contents, is_elsewhere: false, pools: Mutex::default() })
+    }
+
+    /// The same for guests whose addresses are not to be those of the host ([`crate::are_confused`]).
+    pub fn elsewhere(mut self) -> Template {
+        self.is_elsewhere = true;
+        self
+    }
+
+    /// Whether guest addresses are not to be those of the host.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// A number that no other template has, and never had.

@@ -155,3 +155,13 @@ fn pools_and_templates_may_go_in_any_order() {
         drop(rest.nth(second).unwrap().take());
     }
 }
+
+#[test]
+fn guests_can_be_kept_from_address_zero() {
+    let pool = Pool::new(FaultDetection::best(), 4);
+    let template = Arc::new(Template::new(AREAS, []).unwrap().elsewhere());
+    for _ in 0..3 {
+        let mut guest = Memory::pooled(&pool, LIMIT, LOWEST, &template).unwrap();
+        assert!(!guest.base().is_null());
+    }
+}

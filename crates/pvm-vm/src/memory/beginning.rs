@@ -45,7 +45,9 @@ impl Memory {
     ///
     /// If the host refuses the reservation, or as [`Memory::begin`].
     pub fn pooled(pool: &Arc<Pool>, limit: u64, lowest: u32, template: &Arc<Template>) -> Result<Memory, MemoryError> {
-        let slot = pool.take(template.id(), lowest).map_err(refused)?;
+        // What may begin at zero is not placed where addresses are those of the host.
+        let first = if template.is_elsewhere() { 0 } else { lowest };
+        let slot = pool.take(template.id(), first).map_err(refused)?;
         let is_ready = slot.template == template.id();
         let mut memory = Memory::of(slot, limit, lowest);
         memory.pool = Some(Arc::clone(pool));
