@@ -34,11 +34,11 @@ impl Source<'_> {
         matches!(self, Source::Memory(_))
     }
 
-    /// Whether what is hot should be in one region: of small RISC-V programs, which go to and fro. (What is hot in large ones does
-    /// not fit; to compile their regions again as soon as theirs took 1.6 times as long.)
+    /// Whether this is a RISC-V program of which more is known than what should be in one region when it is hot. (To compile the
+    /// regions of large ones again as soon as those of others took 1.6 times as long.)
     #[cfg(feature = "cranelift")]
-    pub(crate) fn should_be_whole(self) -> bool {
-        matches!(self, Source::Memory(cells) if cells.len() <= LARGE)
+    pub(crate) fn is_large(self) -> bool {
+        matches!(self, Source::Memory(cells) if cells.len() > LARGE)
     }
 
     /// How much is compiled together.
@@ -47,10 +47,10 @@ impl Source<'_> {
         let reach = cache.reach();
         match self {
             Source::Program(_) => reach,
-            Source::Memory(_) if self.should_be_whole() => {
-                Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4, ..reach }
+            Source::Memory(_) if self.is_large() => {
+                Reach { instructions: reach.instructions.div_ceil(4), takes_cold: false, ..reach }
             }
-            Source::Memory(_) => Reach { instructions: reach.instructions.div_ceil(4), takes_cold: false, ..reach },
+            Source::Memory(_) => Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4, ..reach },
         }
     }
 

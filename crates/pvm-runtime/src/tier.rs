@@ -256,7 +256,7 @@ impl Tier {
     fn sampled(&self, source: Source<'_>) -> u32 {
         match self.threshold {
             ..PATIENT => 1,
-            _ if source.is_found_as_it_runs() && !source.should_be_whole() => SAMPLED_LARGE,
+            _ if source.is_large() => SAMPLED_LARGE,
             _ => SAMPLED,
         }
     }
@@ -287,7 +287,7 @@ impl Tier {
         if let Some([from, pc]) = jump {
             cells.note_jump(from, pc);
         }
-        let is_way_of_large = jump.is_none() && !source.should_be_whole();
+        let is_way_of_large = jump.is_none() && source.is_large();
         let first = if is_way_of_large { FIRST_WAYS } else { self.threshold / 4 + FIRST_MISSES };
         let (count, limit) = self.misses.entry((region.head, is_way_of_large)).or_insert((0, first));
         *count += if is_sample { sampled } else { 1 };

@@ -242,8 +242,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         single
     }
 
-    /// Calls something, with everything that variables hold in the context meanwhile. Otherwise the register allocator would keep on the
-    /// stack, wherever in the region, what the function called may change in registers.
+    /// Calls something; meanwhile all that variables hold is in the context. If it were alive across the call, the register allocator
+    /// would keep most of it on the stack, wherever in the region.
     fn around_call(&mut self, call: impl FnOnce(&mut Self) -> Value) -> Value {
         let kept = !self.parked;
         self.store_registers(self.written & kept, 0);
