@@ -1,9 +1,13 @@
 //! File descriptors: what stands behind them, and the calls that work on them.
 
 use super::guest::{CHUNK, Guest};
+use super::pipe::{ReadEnd, WriteEnd, pipe};
 use super::{Errno, Process};
-use cap_std::fs::{Dir, File};
+use cap_std::fs::{Dir, File, ReadDir};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The most descriptors that a guest may have open.
 const MAX_OPEN: usize = 256;
@@ -16,12 +20,73 @@ pub(super) enum Open {
     Error,
     File(File),
     Folder(Folder),
-    /// Random bytes without end ([`RANDOM`]).
+    Read(ReadEnd),
+    Write(WriteEnd),
+    /// Random bytes without end: what `getrandom` gives.
     Random,
+    /// Nothing to be read, and everything may be written.
+    Null,
+    /// Zeros without end.
+    Zeros,
 }
 
-/// What every guest finds at these paths, as C++ libraries read random numbers from there: what `getrandom` gives.
-pub(super) const RANDOM: [&str; 2] = ["/dev/urandom", "/dev/random"];
+impl Open {
+    /// What every guest finds at some paths: shells write to the one, C++ libraries read random numbers from the other.
+    pub fn device(path: &str) -> Option<Open> {
+        Some(match path {
+            "/dev/null" => Open::Null,
+            "/dev/zero" => Open::Zeros,
+            "/dev/random" | "/dev/urandom" => Open::Random,
+            "/dev/stdin" => Open::Input,
+            "/dev/stdout" => Open::Output,
+            "/dev/stderr" => Open::Error,
+            _ => return None,
+        })
+    }
+
+    /// Whether reading it, or writing to it, gives a result at once.
+    pub fn is_ready(&self, to_read: bool) -> bool {
+        match (self, to_read) {
+            (Open::Read(end), true) => end.has_bytes() || end.is_ended(),
+            (Open::Write(end), false) => end.has_room() || end.is_ended(),
+            (Open::Read(_), false) | (Open::Write(_), true) => false,
+            _ => true,
+        }
+    }
+}
+
+/// Of the flags of `open` those that are kept: whether it is read (0), written (1), or both (2), whether what is written is
+/// appended, and whether nobody is to wait (which nobody does).
+pub(super) mod status {
+    pub const ACCESS: u32 = 3;
+    pub const READ: u32 = 0;
+    pub const WRITE: u32 = 1;
+    pub const APPEND: u32 = 0o2000;
+    pub const NONBLOCK: u32 = 0o4000;
+}
+
+/// A descriptor.
+#[derive(Debug)]
+struct Descriptor {
+    open: Open,
+    /// The flags of [`status`], which duplicates share.
+    status: Arc<AtomicU32>,
+}
+
+impl Descriptor {
+    fn new(open: Open, status: u32) -> Descriptor {
+        Descriptor { open, status: Arc::new(AtomicU32::new(status)) }
+    }
+
+    fn has(&self, flag: u32) -> bool {
+        self.status.load(Ordering::Relaxed) & flag != 0
+    }
+
+    fn allows(&self, access: u32) -> bool {
+        let its = self.status.load(Ordering::Relaxed) & status::ACCESS;
+        its == access || its > status::WRITE
+    }
+}
 
 /// A folder that is open.
 #[derive(Debug)]
@@ -31,6 +96,21 @@ pub(super) struct Folder {
     pub path: String,
     /// How many entries have been listed.
     pub listed: usize,
+    /// The next ones, if some were asked for. The host's list stays as it is when entries are removed meanwhile.
+    pub entries: Option<Peekable<ReadDir>>,
+}
+
+impl Folder {
+    pub fn new(dir: Dir, path: String) -> Folder {
+        Folder { dir, path, listed: 0, entries: None }
+    }
+
+    /// Has the list go on behind so many entries.
+    fn seek(&mut self, listed: usize) {
+        if self.listed != listed {
+            (self.listed, self.entries) = (listed, None);
+        }
+    }
 }
 
 /// The streams that the guest finds open.
@@ -53,20 +133,26 @@ impl std::fmt::Debug for Streams<'_> {
 #[derive(Debug)]
 pub(super) struct Files<'a> {
     streams: Streams<'a>,
-    open: Vec<Option<Open>>,
+    open: Vec<Option<Descriptor>>,
 }
 
 impl<'a> Files<'a> {
     pub fn new(streams: Streams<'a>) -> Files<'a> {
-        Files { streams, open: vec![Some(Open::Input), Some(Open::Output), Some(Open::Error)] }
+        let open = [(Open::Input, status::READ), (Open::Output, status::WRITE), (Open::Error, status::WRITE)];
+        Files { streams, open: open.map(|(open, status)| Some(Descriptor::new(open, status))).into() }
     }
 
-    pub fn get(&self, fd: u32) -> Result<&Open, Errno> {
+    fn descriptor(&self, fd: u32) -> Result<&Descriptor, Errno> {
         self.open.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::EBADF)
     }
 
+    pub fn get(&self, fd: u32) -> Result<&Open, Errno> {
+        self.descriptor(fd).map(|descriptor| &descriptor.open)
+    }
+
     pub fn get_mut(&mut self, fd: u32) -> Result<&mut Open, Errno> {
-        self.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)
+        let descriptor = self.open.get_mut(fd as usize).and_then(Option::as_mut);
+        descriptor.map(|descriptor| &mut descriptor.open).ok_or(Errno::EBADF)
     }
 
     /// A file, as opposed to a stream or folder.
@@ -78,19 +164,23 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// The lowest descriptor from `lowest` on that is free.
-    pub fn add(&mut self, open: Open, lowest: u32) -> Result<u32, Errno> {
+    /// Opens something at the lowest descriptor that is free.
+    pub fn add(&mut self, open: Open, status: u32) -> Result<u32, Errno> {
+        self.add_from(0, Descriptor::new(open, status))
+    }
+
+    fn add_from(&mut self, lowest: u32, descriptor: Descriptor) -> Result<u32, Errno> {
         let fd = (lowest as usize..MAX_OPEN).find(|&fd| self.open.get(fd).is_none_or(Option::is_none));
         let fd = fd.ok_or(Errno::EMFILE)?;
-        self.put(fd, open);
+        self.put(fd, descriptor);
         Ok(fd as u32)
     }
 
-    fn put(&mut self, fd: usize, open: Open) {
+    fn put(&mut self, fd: usize, descriptor: Descriptor) {
         if self.open.len() <= fd {
             self.open.resize_with(fd + 1, || None);
         }
-        self.open[fd] = Some(open);
+        self.open[fd] = Some(descriptor);
     }
 
     fn close(&mut self, fd: u32) -> Result<(), Errno> {
@@ -98,17 +188,24 @@ impl<'a> Files<'a> {
     }
 
     /// The same thing again, for another descriptor; position in the file included.
-    pub fn duplicate(&self, fd: u32) -> Result<Open, Errno> {
-        Ok(match self.get(fd)? {
+    fn duplicate(&self, fd: u32) -> Result<Descriptor, Errno> {
+        let Descriptor { open, status } = self.descriptor(fd)?;
+        let open = match open {
             Open::Input => Open::Input,
             Open::Output => Open::Output,
             Open::Error => Open::Error,
             Open::Random => Open::Random,
+            Open::Null => Open::Null,
+            Open::Zeros => Open::Zeros,
+            Open::Read(end) => Open::Read(end.clone()),
+            Open::Write(end) => Open::Write(end.clone()),
             Open::File(file) => Open::File(file.try_clone()?),
             Open::Folder(folder) => {
-                Open::Folder(Folder { dir: folder.dir.try_clone()?, path: folder.path.clone(), listed: folder.listed })
+                let (dir, path) = (folder.dir.try_clone()?, folder.path.clone());
+                Open::Folder(Folder { listed: folder.listed, ..Folder::new(dir, path) })
             }
-        })
+        };
+        Ok(Descriptor { open, status: Arc::clone(status) })
     }
 
     pub fn read_at(&mut self, fd: u32, into: &mut [u8], offset: u64) -> Result<usize, Errno> {
@@ -131,23 +228,43 @@ impl<'a> Files<'a> {
     }
 
     fn read(&mut self, fd: u32, into: &mut [u8]) -> Result<usize, Errno> {
-        let open = self.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)?;
-        match open {
+        let descriptor = self.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)?;
+        if !descriptor.allows(status::READ) {
+            return Err(Errno::EBADF);
+        }
+        match &mut descriptor.open {
             Open::Input => read_some(&mut self.streams.input, into),
             Open::File(file) => read_some(file, into),
+            Open::Read(end) => end.read(into),
             Open::Random => getrandom::fill(into).map(|()| into.len()).map_err(|_| Errno::EIO),
+            Open::Null => Ok(0),
+            Open::Zeros => {
+                into.fill(0);
+                Ok(into.len())
+            }
             Open::Folder(_) => Err(Errno::EISDIR),
-            Open::Output | Open::Error => Err(Errno::EBADF),
+            Open::Output | Open::Error | Open::Write(_) => Err(Errno::EBADF),
         }
     }
 
     fn write(&mut self, fd: u32, bytes: &[u8]) -> Result<usize, Errno> {
-        let open = self.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)?;
-        let to: &mut dyn Write = match open {
+        let descriptor = self.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::EBADF)?;
+        if !descriptor.allows(status::WRITE) {
+            return Err(Errno::EBADF);
+        }
+        let appends = descriptor.has(status::APPEND);
+        let to: &mut dyn Write = match &mut descriptor.open {
             Open::Output => &mut self.streams.output,
             Open::Error => &mut self.streams.error,
-            Open::File(file) => file,
-            Open::Folder(_) | Open::Input | Open::Random => return Err(Errno::EBADF),
+            Open::File(file) => {
+                if appends {
+                    file.seek(SeekFrom::End(0))?;
+                }
+                file
+            }
+            Open::Write(end) => return end.write(bytes),
+            Open::Null | Open::Zeros => return Ok(bytes.len()),
+            Open::Folder(_) | Open::Input | Open::Read(_) | Open::Random => return Err(Errno::EBADF),
         };
         // At once, as the guest's own library has buffered what may wait; what goes to different streams keeps its order.
         to.write_all(bytes).and_then(|()| to.flush())?;
@@ -313,7 +430,7 @@ pub(super) fn llseek(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result
     };
     let position = match process.files.get_mut(fd)? {
         Open::Folder(folder) => {
-            folder.listed = usize::try_from(offset).unwrap_or_default();
+            folder.seek(usize::try_from(offset).unwrap_or_default());
             folder.listed as u64
         }
         _ => process.files.file(fd).and_then(|mut file| Ok(file.seek(to)?))?,
@@ -332,25 +449,39 @@ pub(super) fn close(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
 
 /// `dup(fd)`.
 pub(super) fn dup(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
-    let open = process.files.duplicate(guest.args[0])?;
-    process.files.add(open, 0)
+    let again = process.files.duplicate(guest.args[0])?;
+    process.files.add_from(0, again)
 }
 
 /// `dup3(old, new, flags)`.
 pub(super) fn dup3(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let [old, new, ..] = guest.args;
-    let open = process.files.duplicate(old)?;
+    let again = process.files.duplicate(old)?;
     if old == new {
         return Err(Errno::EINVAL);
     }
     if new as usize >= MAX_OPEN {
         return Err(Errno::EBADF);
     }
-    process.files.put(new as usize, open);
+    process.files.put(new as usize, again);
     Ok(new)
 }
 
-/// `fcntl64(fd, command, argument)`: duplicating, and flags that say nothing here.
+/// `pipe2(ends, flags)`.
+pub(super) fn pipe2(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let [ends, flags, ..] = guest.args;
+    guest.check_writable(ends, 8)?;
+    let (read, write) = pipe();
+    let flags = flags & status::NONBLOCK;
+    let read = process.files.add(Open::Read(read), flags | status::READ)?;
+    let write = process.files.add(Open::Write(write), flags | status::WRITE).inspect_err(|_| {
+        let _ = process.files.close(read);
+    })?;
+    guest.write(ends, &[read.to_le_bytes(), write.to_le_bytes()].concat())?;
+    Ok(0)
+}
+
+/// `fcntl64(fd, command, argument)`: duplicating, flags, and locks, which nobody else asks for.
 pub(super) fn fcntl(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     const F_DUPFD: u32 = 0;
     const F_GETFD: u32 = 1;
@@ -358,21 +489,35 @@ pub(super) fn fcntl(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
     const F_GETFL: u32 = 3;
     const F_SETFL: u32 = 4;
     const F_DUPFD_CLOEXEC: u32 = 1030;
+    // For a process, also with positions of 64 bits, and for an open file.
+    const F_GETLK: [u32; 3] = [5, 12, 36];
+    const F_SETLK: [u32; 6] = [6, 7, 13, 14, 37, 38];
+    const F_UNLCK: u16 = 2;
     let [fd, command, argument, ..] = guest.args;
-    process.files.get(fd)?;
+    let descriptor = process.files.descriptor(fd)?;
+    let status = descriptor.status.load(Ordering::Relaxed);
     match command {
         F_DUPFD | F_DUPFD_CLOEXEC => {
-            let open = process.files.duplicate(fd)?;
-            process.files.add(open, argument)
+            let again = process.files.duplicate(fd)?;
+            process.files.add_from(argument, again)
         }
-        F_GETFD | F_SETFD | F_SETFL => Ok(0),
-        F_GETFL => Ok(match process.files.get(fd)? {
-            Open::Input | Open::Random | Open::Folder(_) => 0,
-            Open::Output | Open::Error => 1,
-            Open::File(_) => 2,
-        }),
+        F_GETFD | F_SETFD => Ok(0),
+        F_GETFL => Ok(status),
+        F_SETFL => {
+            let changes = status::APPEND | status::NONBLOCK;
+            descriptor.status.store(status & !changes | argument & changes, Ordering::Relaxed);
+            Ok(0)
+        }
+        // What a lock is for is its first field.
+        command if F_GETLK.contains(&command) => guest.write(argument, &F_UNLCK.to_le_bytes()).map(|()| 0),
+        command if F_SETLK.contains(&command) => guest.check_readable(argument, 24).map(|()| 0),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// `flock(fd, operation)` and `fadvise64(fd, offset, length, advice)`: nobody else has a lock, and the host knows by itself.
+pub(super) fn granted(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    process.files.get(guest.args[0]).map(|_| 0)
 }
 
 /// `ioctl(fd, request, argument)`: nothing here is a terminal.
@@ -381,8 +526,11 @@ pub(super) fn ioctl(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
     Err(Errno::ENOTTY)
 }
 
-/// `fsync(fd)` and `fdatasync(fd)`.
+/// `fsync(fd)` and `fdatasync(fd)`. What a folder lists the host writes when it likes.
 pub(super) fn fsync(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    if let Open::Folder(_) = process.files.get(guest.args[0])? {
+        return Ok(0);
+    }
     process.files.file(guest.args[0]).map_err(|_| Errno::EINVAL)?.sync_all()?;
     Ok(0)
 }

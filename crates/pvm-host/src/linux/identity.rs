@@ -19,7 +19,7 @@ pub(super) fn exit(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u
     Ok(0)
 }
 
-/// `getpid()`, `gettid()` and `set_tid_address(address)`.
+/// `getpid()`, `gettid()`, `set_tid_address(address)`, and the numbers of its group and session.
 pub(super) fn pid(_: &mut Process<'_>, _: &mut Guest<'_>) -> Result<u32, Errno> {
     Ok(PID)
 }
@@ -32,6 +32,16 @@ pub(super) fn parent(_: &mut Process<'_>, _: &mut Guest<'_>) -> Result<u32, Errn
 /// `getuid()` and its like.
 pub(super) fn user(_: &mut Process<'_>, _: &mut Guest<'_>) -> Result<u32, Errno> {
     Ok(UID)
+}
+
+/// `setuid(user)` and `setgid(group)`: nobody becomes somebody else.
+pub(super) fn set_user(_: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    if guest.args[0] == UID { Ok(0) } else { Err(Errno::EPERM) }
+}
+
+/// `getpriority(which, who)`: the usual one, zero, counted from twenty down.
+pub(super) fn getpriority(_: &mut Process<'_>, _: &mut Guest<'_>) -> Result<u32, Errno> {
+    Ok(20)
 }
 
 /// `uname(buffer)`: six fields of 65 bytes.
@@ -211,9 +221,10 @@ pub(super) fn sched_getaffinity(_: &mut Process<'_>, guest: &mut Guest<'_>) -> R
     Ok(4)
 }
 
-/// `ppoll(descriptors, count, ...)`: whatever is open is ready.
+/// `ppoll(descriptors, count, ...)`: whatever is open is ready, but for pipes. Nobody waits.
 pub(super) fn ppoll(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
-    const POLLIN_POLLOUT: u16 = 1 | 4;
+    const POLLIN: u16 = 1;
+    const POLLOUT: u16 = 4;
     const POLLNVAL: u16 = 0x20;
     let [descriptors, count, ..] = guest.args;
     if count > 256 {
@@ -222,13 +233,44 @@ pub(super) fn ppoll(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
     let mut ready = 0;
     for at in (0..count).map(|index| descriptors.wrapping_add(index * 8)) {
         let (fd, wanted) = (guest.word(at)?, guest.word(at.wrapping_add(4))? as u16);
-        let found = match fd as i32 {
-            ..0 => 0,
-            _ if process.files.get(fd).is_err() => POLLNVAL,
-            _ => wanted & POLLIN_POLLOUT,
+        let found = match (fd as i32, process.files.get(fd)) {
+            (..0, _) => 0,
+            (_, Err(_)) => POLLNVAL,
+            (_, Ok(open)) => {
+                let is_ready = |bit: u16| wanted & bit != 0 && open.is_ready(bit == POLLIN);
+                [POLLIN, POLLOUT].into_iter().filter(|&bit| is_ready(bit)).sum()
+            }
         };
         guest.write(at.wrapping_add(6), &found.to_le_bytes())?;
         ready += u32::from(found != 0);
+    }
+    Ok(ready)
+}
+
+/// `pselect6(count, to read, to write, exceptions, ...)`: the same, for sets of bits.
+pub(super) fn pselect6(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
+    let [count, to_read, to_write, exceptions, ..] = guest.args;
+    if count > 1024 {
+        return Err(Errno::EINVAL);
+    }
+    let mut ready = 0;
+    for (set, reads) in [(to_read, Some(true)), (to_write, Some(false)), (exceptions, None)] {
+        if set == 0 {
+            continue;
+        }
+        for first in (0..count).step_by(32) {
+            let at = set.wrapping_add(first / 8);
+            let wanted = guest.word(at)? & u32::MAX >> (32 - (count - first).min(32));
+            let mut found = 0_u32;
+            for bit in (0..32).filter(|bit| wanted & 1 << bit != 0) {
+                let open = process.files.get(first + bit)?;
+                if reads.is_some_and(|reads| open.is_ready(reads)) {
+                    found |= 1 << bit;
+                }
+            }
+            guest.write(at, &found.to_le_bytes())?;
+            ready += found.count_ones();
+        }
     }
     Ok(ready)
 }

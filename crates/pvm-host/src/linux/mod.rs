@@ -6,7 +6,8 @@
 //! | `guest` | arguments and memory of a call, every pointer checked |
 //! | `start` | the stack that a program begins with |
 //! | `space` | `brk`, `mmap` and their like |
-//! | `files`, `paths`, `folders`, `stat` | descriptors, paths, what of the host can be reached, what is known of files |
+//! | `files`, `pipe`, `paths`, `folders` | descriptors, paths, what of the host can be reached |
+//! | `stat`, `attributes` | what is known of files beside their contents, and what of it is changed |
 //! | `run` | programs with their system: user programs, and tests for bare machines |
 //! | `time`, `identity` | clocks; everything that a process asks about itself |
 //!
@@ -14,6 +15,7 @@
 //! Calls that are not known fail with `ENOSYS`, and are logged once. No call allocates more than a constant amount for what
 //! the guest says, and none lasts longer than a tenth of a second but for the host's files and streams.
 
+mod attributes;
 mod calls;
 mod errno;
 mod files;
@@ -21,6 +23,7 @@ mod folders;
 mod guest;
 mod identity;
 mod paths;
+mod pipe;
 mod run;
 mod space;
 mod start;
@@ -99,6 +102,8 @@ pub struct Process<'a> {
     folders: Folders,
     /// The current folder, an absolute path.
     current: String,
+    /// What new files and folders do not allow.
+    umask: u32,
     space: Space,
     stack_size: u64,
     started: Instant,
@@ -176,6 +181,7 @@ impl<'a> Process<'a> {
             files: Files::new(start.streams),
             folders: start.folders,
             current: "/".to_owned(),
+            umask: 0o022,
             space,
             stack_size: size,
             started: Instant::now(),

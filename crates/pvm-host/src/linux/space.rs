@@ -181,9 +181,11 @@ pub(super) fn mmap(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u
     let (start, end) = if flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0 {
         pages(address, len)?
     } else {
-        let hint = pages(address & !(PAGE as u32 - 1), len)?;
+        // What cannot be had is no reason to fail.
+        let hint = pages(address & !(PAGE as u32 - 1), len).ok();
         match hint {
-            (start, end) if start >= LOWEST && process.space.is_free(start, end) => (start, end),
+            _ if len == 0 => return Err(Errno::EINVAL),
+            Some((start, end)) if start >= LOWEST && process.space.is_free(start, end) => (start, end),
             _ => {
                 let start = process.space.highest_free(size, STACK_TOP - GUARD).ok_or(Errno::ENOMEM)?;
                 (start, start + size)

@@ -1,13 +1,17 @@
 //! What is known of files, in the layouts in which guests want it.
 
-use super::files::{Open, RANDOM};
+use super::files::Open;
 use super::guest::{Guest, Layout};
+use super::identity::UID;
 use super::paths::absolute;
 use super::{Errno, Process};
 use cap_std::fs::Metadata;
+use cap_std::time::SystemTime;
+use std::io;
 use std::time::UNIX_EPOCH;
 
 const S_IFIFO: u32 = 0o010_000;
+const S_IFCHR: u32 = 0o020_000;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
 const S_IFLNK: u32 = 0o120_000;
@@ -23,52 +27,63 @@ const BLOCK: u32 = 4096;
 /// What is known of a file.
 struct About {
     mode: u32,
+    links: u32,
     size: u64,
-    /// Seconds and nanoseconds of the last change. Other times are not told.
-    time: (u64, u32),
+    /// What it takes on the host, in units of 512 bytes.
+    blocks: u64,
+    /// Seconds and nanoseconds of the last change, and of the last access. Other times are that of the change.
+    changed: (u64, u32),
+    accessed: (u64, u32),
     /// Tells files apart.
     inode: u64,
 }
 
 impl About {
     fn of(metadata: &Metadata) -> About {
-        let (kind, mode) = match metadata.file_type() {
-            kind if kind.is_dir() => (S_IFDIR, 0o755),
-            kind if kind.is_symlink() => (S_IFLNK, 0o777),
-            _ => (S_IFREG, if metadata.permissions().readonly() { 0o444 } else { 0o644 }),
+        let kind = match metadata.file_type() {
+            kind if kind.is_dir() => S_IFDIR,
+            kind if kind.is_symlink() => S_IFLNK,
+            _ => S_IFREG,
         };
-        let since = metadata.modified().ok().and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok());
-        let time = since.unwrap_or_default();
+        let time = |time: io::Result<SystemTime>| {
+            let since = time.ok().and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            (since.as_secs(), since.subsec_nanos())
+        };
         About {
-            mode: kind | mode,
+            mode: kind | mode(metadata),
+            links: links(metadata),
             size: metadata.len(),
-            time: (time.as_secs(), time.subsec_nanos()),
+            blocks: blocks(metadata),
+            changed: time(metadata.modified()),
+            accessed: time(metadata.accessed()),
             inode: inode(metadata),
         }
     }
 
     /// A stream: a pipe, as far as the guest knows.
-    const STREAM: About = About { mode: S_IFIFO | 0o600, size: 0, time: (0, 0), inode: 1 };
+    const STREAM: About =
+        About { mode: S_IFIFO | 0o600, links: 1, size: 0, blocks: 0, changed: (0, 0), accessed: (0, 0), inode: 1 };
+
+    /// What gives bytes, or takes them, without a file.
+    const DEVICE: About = About { mode: S_IFCHR | 0o666, ..About::STREAM };
 
     /// `struct stat64`, 104 bytes.
     fn stat64(&self) -> Vec<u8> {
-        let (seconds, nanoseconds) = self.time;
-        let links = 1;
-        let head = Layout::default().u64(1).u64(self.inode).u32(self.mode).u32(links).u32(0).u32(0);
-        let sizes = head.u64(0).u64(0).u64(self.size).u32(BLOCK).u32(0).u64(self.size.div_ceil(512));
-        let time = |layout: Layout| layout.u32(seconds as u32).u32(nanoseconds);
-        time(time(time(sizes))).zeros(8).0
+        let head = Layout::default().u64(1).u64(self.inode).u32(self.mode).u32(self.links).u32(UID).u32(UID);
+        let sizes = head.u64(0).u64(0).u64(self.size).u32(BLOCK).u32(0).u64(self.blocks);
+        let time = |layout: Layout, (seconds, nanoseconds)| layout.u32(seconds as u32).u32(nanoseconds);
+        [self.accessed, self.changed, self.changed].into_iter().fold(sizes, time).zeros(8).0
     }
 
     /// `struct statx`, 256 bytes.
     fn statx(&self) -> Vec<u8> {
         const BASIC: u32 = 0x7ff;
-        let (seconds, nanoseconds) = self.time;
-        let head = Layout::default().u32(BASIC).u32(BLOCK).u64(0).u32(1).u32(0).u32(0).u16(self.mode as u16).u16(0);
-        let sizes = head.u64(self.inode).u64(self.size).u64(self.size.div_ceil(512)).u64(0);
-        let time = |layout: Layout| layout.u64(seconds).u32(nanoseconds).u32(0);
+        let head = Layout::default().u32(BASIC).u32(BLOCK).u64(0).u32(self.links).u32(UID).u32(UID);
+        let head = head.u16(self.mode as u16).u16(0);
+        let sizes = head.u64(self.inode).u64(self.size).u64(self.blocks).u64(0);
+        let time = |layout: Layout, (seconds, nanoseconds)| layout.u64(seconds).u32(nanoseconds).u32(0);
         // Access, birth, change, modification; then devices of special files and of this one.
-        let times = time(time(time(time(sizes))));
+        let times = [self.accessed, self.changed, self.changed, self.changed].into_iter().fold(sizes, time);
         times.u32(0).u32(0).u32(0).u32(1).zeros(112).0
     }
 }
@@ -79,16 +94,54 @@ fn inode(metadata: &Metadata) -> u64 {
     metadata.ino()
 }
 
+#[cfg(unix)]
+fn links(metadata: &Metadata) -> u32 {
+    use cap_std::fs::MetadataExt;
+    metadata.nlink() as u32
+}
+
+#[cfg(unix)]
+fn mode(metadata: &Metadata) -> u32 {
+    use cap_std::fs::MetadataExt;
+    metadata.mode() & 0o7777
+}
+
+#[cfg(unix)]
+fn blocks(metadata: &Metadata) -> u64 {
+    use cap_std::fs::MetadataExt;
+    metadata.blocks()
+}
+
+#[cfg(not(unix))]
+fn blocks(metadata: &Metadata) -> u64 {
+    metadata.len().div_ceil(512)
+}
+
 #[cfg(not(unix))]
 fn inode(_: &Metadata) -> u64 {
     2
+}
+
+#[cfg(not(unix))]
+fn links(_: &Metadata) -> u32 {
+    1
+}
+
+#[cfg(not(unix))]
+fn mode(metadata: &Metadata) -> u32 {
+    match metadata.is_dir() {
+        true => 0o755,
+        false if metadata.permissions().readonly() => 0o444,
+        false => 0o644,
+    }
 }
 
 fn by_descriptor(process: &Process<'_>, fd: u32) -> Result<About, Errno> {
     Ok(match process.files.get(fd)? {
         Open::File(file) => About::of(&file.metadata()?),
         Open::Folder(folder) => About::of(&folder.dir.dir_metadata()?),
-        Open::Input | Open::Output | Open::Error | Open::Random => About::STREAM,
+        Open::Input | Open::Output | Open::Error | Open::Read(_) | Open::Write(_) => About::STREAM,
+        Open::Random | Open::Null | Open::Zeros => About::DEVICE,
     })
 }
 
@@ -97,8 +150,9 @@ fn by_path(process: &Process<'_>, guest: &Guest<'_>, fd: u32, path: u32, flags: 
         return by_descriptor(process, fd);
     }
     let path = absolute(process, guest, fd, path)?;
-    if RANDOM.contains(&path.as_str()) {
-        return Ok(About::STREAM);
+    if let Some(device) = Open::device(&path) {
+        let is_stream = matches!(device, Open::Input | Open::Output | Open::Error);
+        return Ok(if is_stream { About::STREAM } else { About::DEVICE });
     }
     let (dir, rest) = process.folders.find(&path)?;
     let metadata = match flags & AT_SYMLINK_NOFOLLOW != 0 {
@@ -151,7 +205,15 @@ mod tests {
 
     #[test]
     fn layouts_have_their_sizes() {
-        let about = About { mode: S_IFREG | 0o644, size: 0x1_2345, time: (7, 8), inode: 9 };
+        let about = About {
+            mode: S_IFREG | 0o644,
+            links: 1,
+            size: 0x1_2345,
+            blocks: 0,
+            changed: (7, 8),
+            accessed: (5, 6),
+            inode: 9,
+        };
         let stat = about.stat64();
         assert_eq!(stat.len(), 104);
         assert_eq!((&stat[16..20], &stat[48..56]), (&about.mode.to_le_bytes()[..], &about.size.to_le_bytes()[..]));

@@ -339,7 +339,10 @@ fn memory_is_mapped_and_given_back() {
         assert_eq!(call(process, memory, 222, &[0, 0x1000, 3, anonymous, u32::MAX, 0]), area + 0x1000);
         assert_eq!(call(process, memory, 222, &[0, 65 << 20, 3, anonymous, u32::MAX, 0]), Errno::ENOMEM.result());
         assert_eq!(call(process, memory, 222, &[0, 0, 3, anonymous, u32::MAX, 0]), Errno::EINVAL.result());
-        assert_eq!(call(process, memory, 222, &[0, u32::MAX, 3, anonymous, u32::MAX, 0]), Errno::EINVAL.result());
+        assert_eq!(call(process, memory, 222, &[0, u32::MAX, 3, anonymous, u32::MAX, 0]), Errno::ENOMEM.result());
+        let near_end = call(process, memory, 222, &[0xffff_f000, 0x2000, 3, anonymous, u32::MAX, 0]);
+        assert!(near_end < pointer, "a hint that cannot be followed");
+        assert_eq!(call(process, memory, 215, &[near_end, 0x2000]), 0);
         let fixed = anonymous | 0x10;
         assert_eq!(call(process, memory, 222, &[0x4000_0000, 0x1000, 3, fixed, u32::MAX, 0]), 0x4000_0000);
         assert_eq!(call(process, memory, 222, &[0x4000_0001, 0x1000, 3, fixed, u32::MAX, 0]), Errno::EINVAL.result());
@@ -451,4 +454,211 @@ fn no_call_does_harm_whatever_its_arguments() {
             process.call(memory, number, args);
         }
     });
+}
+
+#[test]
+fn what_is_written_is_appended_where_that_is_asked_for_later() {
+    let scratch = Scratch::new("append");
+    std::fs::write(scratch.inside("file"), "0123456789").unwrap();
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        const O_RDWR: u32 = 2;
+        const O_APPEND: u32 = 0o2000;
+        let file = open(process, memory, "data/file", O_RDWR);
+        let again = call(process, memory, 23, &[file]);
+        assert_eq!(call(process, memory, 25, &[again, 3]), O_RDWR);
+        assert_eq!(call(process, memory, 25, &[again, 4, O_APPEND]), 0);
+        assert_eq!(call(process, memory, 25, &[file, 3]), O_RDWR | O_APPEND, "duplicates share it");
+        memory.write(DATA, b"tail").unwrap();
+        assert_eq!(call(process, memory, 64, &[file, DATA, 4]), 4);
+        let reader = open(process, memory, "data/file", O_RDONLY);
+        assert_eq!(call(process, memory, 25, &[reader, 3]), O_RDONLY);
+        assert_eq!(call(process, memory, 64, &[reader, DATA, 4]), Errno::EBADF.result());
+        let writer = open(process, memory, "data/file", 1);
+        assert_eq!(call(process, memory, 63, &[writer, DATA, 4]), Errno::EBADF.result());
+        let both = open(process, memory, "data/file", 0o3001);
+        assert_eq!(call(process, memory, 64, &[both, DATA, 4]), 4, "emptied, and appended to");
+    });
+    assert_eq!(std::fs::read(scratch.inside("file")).unwrap(), b"tail");
+}
+
+#[test]
+fn files_are_made_for_who_only_reads_them() {
+    let scratch = Scratch::new("make");
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        let file = open(process, memory, "data/lock", 0o100);
+        assert_eq!(call(process, memory, 63, &[file, DATA, 4]), 0);
+        assert_eq!(open(process, memory, "data/lock", 0o300), Errno::EEXIST.result());
+        assert!(open(process, memory, "data/other", 0o300) < 256);
+        // Locks: nobody else has any.
+        memory.write(DATA, &[1, 0, 0, 0]).unwrap();
+        assert_eq!(call(process, memory, 25, &[file, 6, DATA]), 0);
+        assert_eq!(call(process, memory, 25, &[file, 5, DATA]), 0);
+        assert_eq!(word(memory, DATA), 2);
+        assert_eq!(call(process, memory, 32, &[file, 2]), 0);
+    });
+}
+
+#[test]
+fn there_is_one_user() {
+    with_process(None, "", |process, memory, _| {
+        for number in [144, 146] {
+            assert_eq!(call(process, memory, number, &[1000]), 0);
+            assert_eq!(call(process, memory, number, &[0]), Errno::EPERM.result());
+        }
+        assert_eq!((call(process, memory, 141, &[0, 0]), call(process, memory, 158, &[0, 0])), (20, 0));
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn modes_and_times_are_set_and_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new("modes");
+    let mode = |name: &str| std::fs::metadata(scratch.inside(name)).unwrap().permissions().mode() & 0o777;
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        assert_eq!(call(process, memory, 166, &[0o077]), 0o022);
+        assert_eq!(call(process, memory, 166, &[0o027]), 0o077);
+        let name = path(memory, "data/private");
+        let file = call(process, memory, 56, &[AT_FDCWD, name, O_RDWR_CREAT, 0o4766]);
+        assert_eq!(mode("private"), 0o740);
+        assert_eq!(call(process, memory, 48, &[AT_FDCWD, name, 1]), 0);
+        assert_eq!(call(process, memory, 52, &[file, 0o600]), 0);
+        assert_eq!(mode("private"), 0o600);
+        assert_eq!(call(process, memory, 48, &[AT_FDCWD, name, 1]), Errno::EACCES.result(), "it cannot be run");
+        assert_eq!(call(process, memory, 53, &[AT_FDCWD, name, 0o755]), 0);
+        assert_eq!(call(process, memory, 80, &[file, DATA]), 0);
+        assert_eq!((word(memory, DATA + 16), word(memory, DATA + 24)), (0o100_755, 1000));
+        assert_eq!(call(process, memory, 55, &[file, 1000, u32::MAX]), 0);
+        assert_eq!(call(process, memory, 54, &[AT_FDCWD, name, 0, 0, 0]), Errno::EPERM.result());
+        // Seconds and nanoseconds of access and change; the last two leave one of them as it is.
+        const OMIT: u64 = 0x3fff_fffe;
+        for (args, times, expected) in [
+            ([file, 0], [5, 0, 77, 500_000_000], [5, 0, 77, 500_000_000]),
+            ([AT_FDCWD, name], [0, OMIT, 78, 1], [5, 0, 78, 1]),
+            ([AT_FDCWD, name], [6, 2, 0, OMIT], [6, 2, 78, 1]),
+        ] {
+            memory.write(DATA, &times.map(u64::to_le_bytes).concat()).unwrap();
+            assert_eq!(call(process, memory, 412, &[args[0], args[1], DATA]), 0);
+            assert_eq!(call(process, memory, 80, &[file, DATA + 0x200]), 0);
+            assert_eq!([0x248, 0x24c, 0x258, 0x25c].map(|at| word(memory, DATA + at)), expected);
+        }
+        assert_eq!(call(process, memory, 412, &[file, 0, 0]), 0);
+        assert_eq!(call(process, memory, 80, &[file, DATA + 0x200]), 0);
+        assert!(word(memory, DATA + 0x258) > 78, "now");
+        let folder = path(memory, "data/folder");
+        assert_eq!(call(process, memory, 34, &[AT_FDCWD, folder, 0o777]), 0);
+        assert_eq!(mode("folder"), 0o750);
+        let folder = open(process, memory, "data/folder", 0o200_000);
+        assert_eq!(call(process, memory, 50, &[folder]), 0);
+        assert_eq!(open(process, memory, "../private", O_RDONLY), folder + 1);
+        assert_eq!(call(process, memory, 50, &[file]), Errno::ENOTDIR.result());
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_made_below_folders() {
+    let scratch = Scratch::new("links");
+    std::fs::write(scratch.inside("file"), "abcdef").unwrap();
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        memory.write(DATA, b"file\0").unwrap();
+        let soft = path(memory, "data/soft");
+        assert_eq!(call(process, memory, 36, &[DATA, AT_FDCWD, soft]), 0);
+        assert_eq!(call(process, memory, 45, &[soft, 3, 0]), 0);
+        memory.write(DATA, b"data/file\0").unwrap();
+        let hard = path(memory, "data/hard");
+        assert_eq!(call(process, memory, 37, &[AT_FDCWD, DATA, AT_FDCWD, hard, 0]), 0);
+        let out = path(memory, "data/../secret");
+        assert!((call(process, memory, 37, &[AT_FDCWD, out, AT_FDCWD, hard, 0]) as i32) < 0);
+    });
+    assert_eq!(std::fs::read(scratch.inside("hard")).unwrap(), b"abc");
+    assert_eq!(std::fs::read_link(scratch.inside("soft")).unwrap(), Path::new("file"));
+}
+
+#[test]
+fn a_folder_is_emptied_while_it_is_listed() {
+    const COUNT: usize = 300;
+    let scratch = Scratch::new("list");
+    for number in 0..COUNT {
+        std::fs::write(scratch.inside(&format!("file-{number}")), "").unwrap();
+    }
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        let folder = open(process, memory, "data", 0o200_000);
+        let mut removed = 0;
+        loop {
+            let len = call(process, memory, 61, &[folder, DATA + 0x400, 0x200]);
+            if len == 0 {
+                break;
+            }
+            let mut at = DATA + 0x400;
+            while at < DATA + 0x400 + len {
+                if text(memory, at + 19).starts_with("file-") {
+                    removed += 1;
+                    assert_eq!(call(process, memory, 35, &[folder, at + 19, 0]), 0);
+                }
+                at += word(memory, at + 16) & 0xffff;
+            }
+        }
+        assert_eq!(removed, COUNT);
+        // From the beginning: itself and the one above are left.
+        assert_eq!(call(process, memory, 62, &[folder, 0, 0, DATA, 0]), 0);
+        assert_eq!(call(process, memory, 61, &[folder, DATA + 0x400, 0x400]), 48);
+    });
+    assert_eq!(std::fs::read_dir(scratch.inside("")).unwrap().count(), 0);
+}
+
+#[test]
+fn pipes_are_written_read_and_waited_for() {
+    with_process(None, "", |process, memory, _| {
+        assert_eq!(call(process, memory, 59, &[DATA + 0xffc, 0]), Errno::EFAULT.result());
+        assert_eq!(call(process, memory, 59, &[DATA, 0o4000]), 0);
+        let [read, write] = [word(memory, DATA), word(memory, DATA + 4)];
+        assert_eq!((read, write), (3, 4));
+        assert_eq!(call(process, memory, 25, &[write, 3]), 0o4001);
+        assert_eq!(call(process, memory, 63, &[read, DATA, 8]), Errno::EAGAIN.result());
+        let poll = |process: &mut Process<'_>, memory: &mut Memory| {
+            let polled = [(read, 1_u32), (write, 5), (9, 1)];
+            let records = polled.map(|(fd, events)| [fd.to_le_bytes(), events.to_le_bytes()].concat());
+            memory.write(DATA + 0x40, &records.concat()).unwrap();
+            let ready = call(process, memory, 414, &[DATA + 0x40, 3, 0, 0]);
+            (ready, [0, 1, 2].map(|at| word(memory, DATA + 0x44 + 8 * at) >> 16))
+        };
+        let select = |process: &mut Process<'_>, memory: &mut Memory| {
+            memory.write(DATA + 0x80, &[0b1000, 0, 0, 0, 0b1_0000, 0, 0, 0]).unwrap();
+            let ready = call(process, memory, 413, &[5, DATA + 0x80, DATA + 0x84, 0, 0, 0]);
+            (ready, word(memory, DATA + 0x80), word(memory, DATA + 0x84))
+        };
+        assert_eq!(poll(process, memory), (2, [0, 4, 0x20]));
+        assert_eq!(select(process, memory), (1, 0, 0b1_0000));
+        memory.write(DATA, b"through").unwrap();
+        assert_eq!(call(process, memory, 64, &[write, DATA, 7]), 7);
+        assert_eq!(poll(process, memory), (3, [1, 4, 0x20]));
+        assert_eq!(select(process, memory), (2, 0b1000, 0b1_0000));
+        assert_eq!(call(process, memory, 57, &[write]), 0);
+        assert_eq!(call(process, memory, 63, &[read, DATA + 0x20, 64]), 7);
+        assert_eq!(text(memory, DATA + 0x20), "through");
+        assert_eq!(call(process, memory, 63, &[read, DATA, 8]), 0);
+        assert_eq!(select(process, memory) as (u32, u32, u32), (Errno::EBADF.result(), 0b1000, 0b1_0000));
+    });
+}
+
+#[test]
+fn devices_are_where_programs_look_for_them() {
+    let output = with_process(None, "in", |process, memory, _| {
+        let null = open(process, memory, "/dev/null", 0o1102);
+        assert_eq!((call(process, memory, 63, &[null, DATA, 8]), call(process, memory, 64, &[null, DATA, 8])), (0, 8));
+        let zeros = open(process, memory, "/dev/zero", O_RDONLY);
+        memory.write(DATA, &[7; 8]).unwrap();
+        assert_eq!((call(process, memory, 63, &[zeros, DATA, 3]), word(memory, DATA)), (3, 0x700_0000));
+        let input = open(process, memory, "/dev/stdin", O_RDONLY);
+        assert_eq!(call(process, memory, 63, &[input, DATA, 8]), 2);
+        let output = open(process, memory, "/dev/stdout", 1);
+        assert_eq!(call(process, memory, 64, &[output, DATA, 2]), 2);
+        let name = path(memory, "/dev/null");
+        assert_eq!(call(process, memory, 79, &[AT_FDCWD, name, DATA, 0]), 0);
+        assert_eq!(word(memory, DATA + 16), 0o020_666);
+        assert_eq!(call(process, memory, 48, &[AT_FDCWD, name, 4]), 0);
+        assert_eq!(open(process, memory, "/dev/sda", O_RDONLY), Errno::EACCES.result());
+    });
+    assert_eq!(output, "in");
 }
