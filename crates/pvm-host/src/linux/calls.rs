@@ -3,7 +3,7 @@
 
 use super::guest::Guest;
 use super::{Errno, Process};
-use super::{attributes, files, identity, paths, space, stat, time};
+use super::{attributes, files, identity, paths, shared, space, stat, time};
 
 /// A system call.
 pub(super) struct Call {
@@ -110,6 +110,7 @@ const CALLS: &[Call] = &[
     call(222,  "mmap2",                  space::mmap),
     call(223,  "fadvise64",              files::granted),
     call(226,  "mprotect",               space::mprotect),
+    call(227,  "msync",                  shared::msync),
     call(233,  "madvise",                space::madvise),
     call(259,  "riscv_flush_icache",     identity::flush_icache),
     call(261,  "prlimit64",              identity::prlimit64),

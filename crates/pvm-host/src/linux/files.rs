@@ -2,7 +2,7 @@
 
 use super::guest::{CHUNK, Guest};
 use super::pipe::{ReadEnd, WriteEnd, pipe};
-use super::{Errno, Process};
+use super::{Errno, Process, shared};
 use cap_std::fs::{Dir, File, ReadDir};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::iter::Peekable;
@@ -162,6 +162,11 @@ impl<'a> Files<'a> {
             Open::Folder(_) => Err(Errno::EISDIR),
             _ => Err(Errno::ESPIPE),
         }
+    }
+
+    /// Whether that was opened to be written.
+    pub fn may_write(&self, fd: u32) -> bool {
+        self.descriptor(fd).is_ok_and(|descriptor| descriptor.allows(status::WRITE))
     }
 
     /// Opens something at the lowest descriptor that is free.
@@ -338,6 +343,7 @@ const MAX_TRANSFER: u32 = 0x7fff_f000;
 pub(super) fn read(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let [fd, address, len, ..] = guest.args;
     process.files.get(fd)?;
+    shared::before(process, guest, fd)?;
     read_into(guest, address, len.min(MAX_TRANSFER), |bytes, _| process.files.read(fd, bytes))
 }
 
@@ -345,7 +351,22 @@ pub(super) fn read(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u
 pub(super) fn write(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let [fd, address, len, ..] = guest.args;
     process.files.get(fd)?;
-    write_from(guest, address, len.min(MAX_TRANSFER), |bytes, _| process.files.write(fd, bytes))
+    around(process, guest, fd, |process, guest| {
+        write_from(guest, address, len.min(MAX_TRANSFER), |bytes, _| process.files.write(fd, bytes))
+    })
+}
+
+/// Writes to a file that may be mapped.
+fn around(
+    process: &mut Process<'_>,
+    guest: &mut Guest<'_>,
+    fd: u32,
+    write: impl FnOnce(&mut Process<'_>, &mut Guest<'_>) -> Result<u32, Errno>,
+) -> Result<u32, Errno> {
+    shared::before(process, guest, fd)?;
+    let result = write(process, guest);
+    shared::after(process, guest, fd)?;
+    result
 }
 
 /// `pread64(fd, buffer, count, offset)`.
@@ -353,6 +374,7 @@ pub(super) fn pread(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
     let [fd, address, len, ..] = guest.args;
     let offset = position(guest.long(3))?;
     process.files.file(fd)?;
+    shared::before(process, guest, fd)?;
     read_into(guest, address, len.min(MAX_TRANSFER), |bytes, done| process.files.read_at(fd, bytes, offset + done))
 }
 
@@ -361,7 +383,11 @@ pub(super) fn pwrite(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result
     let [fd, address, len, ..] = guest.args;
     let offset = position(guest.long(3))?;
     process.files.file(fd)?;
-    write_from(guest, address, len.min(MAX_TRANSFER), |bytes, done| process.files.write_at(fd, bytes, offset + done))
+    around(process, guest, fd, |process, guest| {
+        write_from(guest, address, len.min(MAX_TRANSFER), |bytes, done| {
+            process.files.write_at(fd, bytes, offset + done)
+        })
+    })
 }
 
 /// A position in a file, with room for a transfer behind it.
@@ -403,6 +429,7 @@ fn vector(
 pub(super) fn readv(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let fd = guest.args[0];
     process.files.get(fd)?;
+    shared::before(process, guest, fd)?;
     vector(guest, |guest, address, len| read_into(guest, address, len, |bytes, _| process.files.read(fd, bytes)))
 }
 
@@ -410,7 +437,9 @@ pub(super) fn readv(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
 pub(super) fn writev(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let fd = guest.args[0];
     process.files.get(fd)?;
-    vector(guest, |guest, address, len| write_from(guest, address, len, |bytes, _| process.files.write(fd, bytes)))
+    around(process, guest, fd, |process, guest| {
+        vector(guest, |guest, address, len| write_from(guest, address, len, |bytes, _| process.files.write(fd, bytes)))
+    })
 }
 
 /// `_llseek(fd, high, low, result, whence)`, and newlib's `lseek(fd, offset, whence)`, which has the same number, no address
@@ -531,6 +560,7 @@ pub(super) fn fsync(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
     if let Open::Folder(_) = process.files.get(guest.args[0])? {
         return Ok(0);
     }
+    shared::before(process, guest, guest.args[0])?;
     process.files.file(guest.args[0]).map_err(|_| Errno::EINVAL)?.sync_all()?;
     Ok(0)
 }
@@ -538,6 +568,9 @@ pub(super) fn fsync(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<
 /// `ftruncate64(fd, length)`. Pairs of registers for long arguments need not be aligned on RISC-V.
 pub(super) fn ftruncate(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let len = position(guest.long(1))?;
-    process.files.file(guest.args[0]).map_err(|_| Errno::EINVAL)?.set_len(len)?;
-    Ok(0)
+    let fd = guest.args[0];
+    around(process, guest, fd, |process, _| {
+        process.files.file(fd).map_err(|_| Errno::EINVAL)?.set_len(len)?;
+        Ok(0)
+    })
 }

@@ -5,7 +5,7 @@
 //! | `calls` | all calls by number |
 //! | `guest` | arguments and memory of a call, every pointer checked |
 //! | `start` | the stack that a program begins with |
-//! | `space` | `brk`, `mmap` and their like |
+//! | `space`, `shared` | `brk`, `mmap` and their like; files mapped as shared memory |
 //! | `files`, `pipe`, `paths`, `folders` | descriptors, paths, what of the host can be reached |
 //! | `stat`, `attributes` | what is known of files beside their contents, and what of it is changed |
 //! | `run` | programs with their system: user programs, and tests for bare machines |
@@ -25,6 +25,7 @@ mod identity;
 mod paths;
 mod pipe;
 mod run;
+mod shared;
 mod space;
 mod start;
 mod stat;
@@ -40,6 +41,7 @@ use files::Files;
 use guest::Guest;
 use pvm_program::Executable;
 use pvm_runtime::{Access, Memory, MemoryError};
+use shared::Shared;
 use space::Space;
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -105,6 +107,7 @@ pub struct Process<'a> {
     /// What new files and folders do not allow.
     umask: u32,
     space: Space,
+    shared: Shared,
     stack_size: u64,
     started: Instant,
     /// What is to happen on each signal, and which of them wait.
@@ -183,6 +186,7 @@ impl<'a> Process<'a> {
             current: "/".to_owned(),
             umask: 0o022,
             space,
+            shared: Shared::default(),
             stack_size: size,
             started: Instant::now(),
             actions: identity::default_actions(),
@@ -208,6 +212,9 @@ impl<'a> Process<'a> {
         tracing::trace!(call.name, ?args, ?result, "system call");
         let value = result.unwrap_or_else(Errno::result);
         if let Some(ending) = self.ending {
+            if let Err(error) = self.shared.save(memory, None) {
+                tracing::warn!(?error, "what the guest has changed in a mapped file is lost");
+            }
             self.files.flush();
             return Reply::End(ending);
         }

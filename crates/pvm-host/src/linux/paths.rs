@@ -55,7 +55,8 @@ pub(super) fn openat(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result
         create: has(0o100),
         exclusive: has(0o200),
         truncate: has(0o1000),
-        folder: has(0o200_000),
+        // A slash at the end says so, too.
+        folder: has(0o200_000) || guest.path(path)?.ends_with(b"/"),
         status: flags & (status::ACCESS | status::APPEND | status::NONBLOCK),
         mode,
     };

@@ -1,7 +1,7 @@
 //! The address space of a process: what is mapped where, and the calls that change it.
 
 use super::guest::{CHUNK, Guest};
-use super::{Errno, Process};
+use super::{Errno, Process, shared};
 use pvm_program::MemoryImage;
 use pvm_runtime::{Access, Memory};
 use std::collections::BTreeMap;
@@ -167,15 +167,17 @@ const MAP_FIXED: u32 = 0x10;
 const MAP_ANONYMOUS: u32 = 0x20;
 const MAP_FIXED_NOREPLACE: u32 = 0x10_0000;
 
-/// `mmap2(address, length, prot, flags, fd, page offset)`: zeros, or a copy of a part of a file. Nothing is shared with files.
+/// `mmap2(address, length, prot, flags, fd, page offset)`: zeros, or a part of a file.
 pub(super) fn mmap(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let [address, len, prot, flags, fd, offset] = guest.args;
     let is_file = flags & MAP_ANONYMOUS == 0;
-    if is_file && flags & MAP_SHARED != 0 && prot & PROT_WRITE != 0 {
-        return Err(Errno::ENODEV);
-    }
+    let is_shared = is_file && flags & MAP_SHARED != 0;
     if is_file {
         process.files.file(fd)?;
+        shared::before(process, guest, fd)?;
+    }
+    if is_shared && prot & PROT_WRITE != 0 && !process.files.may_write(fd) {
+        return Err(Errno::EACCES);
     }
     let size = page_round(len.into());
     let (start, end) = if flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0 {
@@ -195,11 +197,25 @@ pub(super) fn mmap(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u
     if flags & MAP_FIXED_NOREPLACE != 0 && !process.space.is_free(start, end) {
         return Err(Errno::EEXIST);
     }
+    process.shared.remove(guest.memory, start, end)?;
     process.space.release(start, end);
     map_zeros(guest.memory, start, end)?;
     process.space.take(start, end);
-    if is_file {
-        copy_file(process, guest, fd, u64::from(offset) * PAGE, start as u32, len)?;
+    let offset = u64::from(offset) * PAGE;
+    let shares = is_shared.then(|| {
+        let (file, may_write) = (process.files.file(fd)?.try_clone()?, process.files.may_write(fd));
+        process.shared.add(guest.memory, file, [start as u32, size as u32], offset, may_write)
+    });
+    match shares {
+        Some(Ok(())) => {}
+        Some(Err(error)) if prot & PROT_WRITE != 0 => {
+            unmap(guest.memory, start, end)?;
+            process.space.release(start, end);
+            return Err(error);
+        }
+        // What is too long to be shared is a copy, as long as nobody writes to it.
+        _ if is_file => copy_file(process, guest, fd, offset, start as u32, len)?,
+        _ => {}
     }
     protect(guest.memory, start, end, prot)?;
     Ok(start as u32)
@@ -229,6 +245,7 @@ fn copy_file(
 /// `munmap(address, length)`.
 pub(super) fn munmap(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
     let (start, end) = pages(guest.args[0], guest.args[1])?;
+    process.shared.remove(guest.memory, start, end)?;
     unmap(guest.memory, start, end)?;
     process.space.release(start, end);
     Ok(0)
@@ -262,6 +279,10 @@ pub(super) fn madvise(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Resul
     let (start, end) = pages(address, len)?;
     if !process.space.is_taken(start, end) {
         return Err(Errno::ENOMEM);
+    }
+    if process.shared.touches(start, end) {
+        // What the file has is not forgotten.
+        return Ok(0);
     }
     let mut at = start;
     while at < end {

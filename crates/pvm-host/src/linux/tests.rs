@@ -263,6 +263,7 @@ fn files_are_found_below_folders_only() {
             }
         }
         assert_eq!(open(process, memory, "data/nothing", O_RDONLY), Errno::ENOENT.result());
+        assert_eq!(open(process, memory, "data/file/", O_RDONLY), Errno::ENOTDIR.result());
         // By way of a folder that is open.
         let folder = open(process, memory, "data/deep", O_RDONLY);
         for name in ["../../secret", "../out", "/etc/passwd"] {
@@ -362,7 +363,7 @@ fn files_are_mapped_as_copies() {
         let file = open(process, memory, "data/file", O_RDONLY);
         let area = call(process, memory, 222, &[0, 0x3000, 1, 2, file, 1]);
         assert_eq!((word(memory, area), word(memory, area + 0x1000)), (u32::from_le_bytes([b'b'; 4]), 0));
-        assert_eq!(call(process, memory, 222, &[0, 0x1000, 3, 1, file, 0]), Errno::ENODEV.result());
+        assert_eq!(call(process, memory, 222, &[0, 0x1000, 3, 1, file, 0]), Errno::EACCES.result());
         assert_eq!(call(process, memory, 222, &[0, 0x1000, 1, 2, 77, 0]), Errno::EBADF.result());
     });
 }
@@ -661,4 +662,61 @@ fn devices_are_where_programs_look_for_them() {
         assert_eq!(open(process, memory, "/dev/sda", O_RDONLY), Errno::EACCES.result());
     });
     assert_eq!(output, "in");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_mapped_and_shared_is_the_file() {
+    const SHARED: u32 = 1;
+    const PRIVATE: u32 = 2;
+    let scratch = Scratch::new("shared");
+    std::fs::write(scratch.inside("file"), [b'.'; 5000]).unwrap();
+    let on_disk = || String::from_utf8(std::fs::read(scratch.inside("file")).unwrap()).unwrap();
+    with_process(Some(&scratch.0), "", |process, memory, _| {
+        let file = open(process, memory, "data/file", 2);
+        let map = |process: &mut Process<'_>, memory: &mut Memory, len, prot, flags, page| {
+            call(process, memory, 222, &[0, len, prot, flags, file, page])
+        };
+        let first = map(process, memory, 0x1000, 3, SHARED, 0);
+        let second = map(process, memory, 0x1000, 1, SHARED, 1);
+        assert!(first.is_multiple_of(4096) && second.is_multiple_of(4096));
+        assert_eq!(map(process, memory, 0x2000, 3, SHARED, 0), Errno::ENODEV.result(), "the same once more");
+        assert_eq!(map(process, memory, 17 << 20, 3, SHARED, 0x1000), Errno::ENOMEM.result());
+        // What is stored is read by a call, and what a call writes is loaded.
+        memory.write(first + 10, b"stored").unwrap();
+        assert_eq!(call(process, memory, 67, &[file, DATA, 8, 9, 0]), 8);
+        let mut bytes = [0; 8];
+        memory.read(DATA, &mut bytes).unwrap();
+        assert_eq!(&bytes, b".stored.");
+        memory.write(DATA, b"called").unwrap();
+        memory.write(first + 100, b"kept").unwrap();
+        assert_eq!(call(process, memory, 68, &[file, DATA, 6, 4094, 0]), 6);
+        memory.read(first + 4092, &mut bytes[..4]).unwrap();
+        memory.read(second, &mut bytes[4..]).unwrap();
+        assert_eq!(&bytes, b"..called");
+        // Changes of private copies stay private, and those behind the end of the file go nowhere.
+        let private = map(process, memory, 0x1000, 3, PRIVATE, 0);
+        memory.read(private + 100, &mut bytes[..4]).unwrap();
+        assert_eq!(&bytes[..4], b"kept");
+        memory.write(private, b"private").unwrap();
+        assert_eq!(call(process, memory, 227, &[first, 0x1000, 4]), 0);
+        assert!(on_disk().starts_with("..........stored..") && on_disk()[100..].starts_with("kept"));
+        // Of two pages one is given back.
+        assert_eq!(call(process, memory, 215, &[second, 0x1000]), 0);
+        assert_eq!(call(process, memory, 215, &[first, 0x1000]), 0);
+        let both = map(process, memory, 0x2000, 3, SHARED, 0);
+        memory.write(both, b"one").unwrap();
+        memory.write(both + 0x1000, b"two").unwrap();
+        memory.write(both + 5000, b"behind").unwrap();
+        assert_eq!(call(process, memory, 233, &[both, 0x2000, 4]), 0);
+        assert_eq!(call(process, memory, 215, &[both, 0x1000]), 0);
+        assert!(on_disk().starts_with("one"));
+        memory.write(both + 0x1003, b"three").unwrap();
+        let reader = open(process, memory, "data/file", O_RDONLY);
+        let refused = call(process, memory, 222, &[0, 0x1000, 3, SHARED, reader, 0]);
+        assert_eq!(refused, Errno::EACCES.result());
+        // The rest is written at the end.
+        assert!(matches!(process.call(memory, 93, [0; 6]), Reply::End(Ending::Exit(0))));
+    });
+    assert_eq!((on_disk().len(), &on_disk()[4096..4104]), (5000, "twothree"));
 }
