@@ -145,8 +145,9 @@ impl Context {
     }
 
     /// The offset of the function that makes rounds of a loop which copies, in the C convention of the host. It takes the context, an
-    /// address to write to and one to read from, how many bytes may be moved, up to [`Context::MOST_MOVED`] and no fewer than one, and how many a round
-    /// moves: 1, 2, 4 or 8. It makes as many rounds as the guest may access memory for, and returns how many bytes they have moved.
+    /// address to write to and one to read from, how many bytes may be moved, up to [`Context::MOST_MOVED`] and no fewer than one, and
+    /// how many a round moves: 1, 2, 4 or 8. It makes as many rounds as the guest may access memory for, and returns how many bytes
+    /// they have moved.
     pub const COPY: i32 = std::mem::offset_of!(Context, copy) as i32;
     /// The offset of that for a loop which fills: it takes eight bytes of what is written instead of the second address.
     pub const FILL: i32 = std::mem::offset_of!(Context, fill) as i32;

@@ -236,8 +236,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         conditions
     }
 
-    /// For how many rounds a loop goes on for certain, up to so many, if it is certain for one. (Where steps are no power of two, one
-    /// or two fewer.)
+    /// For how many rounds a loop goes on for certain, up to so many, if it is certain for one. Where steps are no power of two, it may
+    /// go on for more.
     pub(super) fn rounds_ahead(&mut self, foreseen: &Foreseen, most: i64) -> Value {
         let sides = self.moves_and_bound(foreseen);
         let distance = self.distance(foreseen, sides);
@@ -248,7 +248,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.ins().iadd_imm_s(more, 1)
     }
 
-    /// How often a number goes into another one, up to so often. (Where it is no power of two, perhaps once less.)
+    /// How often a number goes into another one, up to so often. Where it is no power of two, it may be said to go less often, but not
+    /// less than half as often.
     pub(super) fn at_most(&mut self, value: Value, divisor: u64, most: i64) -> Value {
         let enough = self.builder.ins().iconst(I64, most * divisor as i64);
         let value = self.builder.ins().umin(value, enough);

@@ -180,13 +180,18 @@ pub(super) fn unlink_newlib(process: &mut Process<'_>, guest: &mut Guest<'_>) ->
     unlinkat(process, guest)
 }
 
+/// The paths in the arguments of a call that takes two of them, each with a folder that it is relative to.
+fn two_paths(process: &Process<'_>, guest: &Guest<'_>) -> Result<[String; 2], Errno> {
+    let [old_fd, old, new_fd, new, ..] = guest.args;
+    Ok([absolute(process, guest, old_fd, old)?, absolute(process, guest, new_fd, new)?])
+}
+
 /// `renameat2(old fd, old, new fd, new, flags)`; what `flags` could ask for is not done.
 pub(super) fn renameat2(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
-    let [old_fd, old, new_fd, new, flags, _] = guest.args;
-    if flags != 0 {
+    if guest.args[4] != 0 {
         return Err(Errno::EINVAL);
     }
-    let (old, new) = (absolute(process, guest, old_fd, old)?, absolute(process, guest, new_fd, new)?);
+    let [old, new] = two_paths(process, guest)?;
     let (old_dir, old) = in_folder(process, &old)?;
     let (new_dir, new) = in_folder(process, &new)?;
     old_dir.rename(old, new_dir, new)?;
@@ -221,8 +226,7 @@ fn link(_: &Dir, _: &str, _: &str) -> io::Result<()> {
 
 /// `linkat(old fd, old, new fd, new, flags)`.
 pub(super) fn linkat(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u32, Errno> {
-    let [old_fd, old, new_fd, new, ..] = guest.args;
-    let (old, new) = (absolute(process, guest, old_fd, old)?, absolute(process, guest, new_fd, new)?);
+    let [old, new] = two_paths(process, guest)?;
     let (old_dir, old) = in_folder(process, &old)?;
     let (new_dir, new) = in_folder(process, &new)?;
     old_dir.hard_link(old, new_dir, new)?;
@@ -234,7 +238,10 @@ pub(super) fn truncate(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Resu
     let len = guest.long(1);
     let path = absolute(process, guest, AT_FDCWD, guest.args[0])?;
     let (dir, rest) = process.folders.find(&path)?;
-    dir.open_with(rest, OpenOptions::new().write(true))?.set_len(len)?;
+    let file = dir.open_with(rest, OpenOptions::new().write(true))?;
+    process.shared.save(guest.memory, Some(&file))?;
+    file.set_len(len)?;
+    process.shared.load(guest.memory, &file)?;
     Ok(0)
 }
 

@@ -80,12 +80,12 @@ impl Mapping {
         let mut now = [0; PIECE];
         for at in (0..len).step_by(PIECE) {
             let piece = &mut now[..PIECE.min(len - at)];
-            // What the guest may not even read it has not changed.
+            // What the guest may not read now is saved once it may.
             if memory.read(self.start + at as u32, piece).is_err() || *piece == self.common[at..at + piece.len()] {
                 continue;
             }
-            self.common[at..at + piece.len()].copy_from_slice(piece);
             write_at(&self.file, piece, self.offset + at as u64)?;
+            self.common[at..at + piece.len()].copy_from_slice(piece);
         }
         Ok(())
     }

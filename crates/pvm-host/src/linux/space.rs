@@ -213,7 +213,7 @@ pub(super) fn mmap(process: &mut Process<'_>, guest: &mut Guest<'_>) -> Result<u
             process.space.release(start, end);
             return Err(error);
         }
-        // What is too long to be shared is a copy, as long as nobody writes to it.
+        // What cannot be shared, and is only read, is a copy.
         _ if is_file => copy_file(process, guest, fd, offset, start as u32, len)?,
         _ => {}
     }

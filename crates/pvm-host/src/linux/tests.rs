@@ -715,6 +715,12 @@ fn what_is_mapped_and_shared_is_the_file() {
         let reader = open(process, memory, "data/file", O_RDONLY);
         let refused = call(process, memory, 222, &[0, 0x1000, 3, SHARED, reader, 0]);
         assert_eq!(refused, Errno::EACCES.result());
+        // By its path it is made shorter and longer again.
+        let name = path(memory, "data/file");
+        assert_eq!(call(process, memory, 45, &[name, 4103, 0]), 0);
+        assert_eq!(call(process, memory, 45, &[name, 5000, 0]), 0);
+        assert_eq!(text(memory, both + 0x1000), "twothre");
+        memory.write(both + 0x1007, b"e").unwrap();
         // The rest is written at the end.
         assert!(matches!(process.call(memory, 93, [0; 6]), Reply::End(Ending::Exit(0))));
     });
