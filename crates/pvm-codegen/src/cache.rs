@@ -11,7 +11,7 @@ use crate::table::{Compiled, Held, Plan, Row, Table};
 use crate::{CacheStats, CompileError, Compiler, Place, Profiler, RegionId};
 use pvm_frontend::{Block, BlockId, Blocks, Metering, Region, translate};
 use pvm_gas::GasModel;
-use pvm_ops::{DynamicJumps, GuestCode};
+use pvm_ops::{DynamicJumps, GuestCode, Width};
 use pvm_vm::Landing;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -227,8 +227,9 @@ impl CodeCache {
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
-        let placed = machine_code.and_then(|code| {
-            self.place(&mut table, RegionId::new(blocks, &region, pc), &code).map(|compiled| (code, compiled))
+        let placed = machine_code.and_then(|machine_code| {
+            let id = RegionId::new(blocks, &region, pc);
+            self.place(&mut table, id, code.width(), &machine_code).map(|compiled| (machine_code, compiled))
         });
         match placed {
             Ok((machine_code, Some(compiled))) => {
@@ -287,6 +288,7 @@ impl CodeCache {
         &self,
         table: &mut Table,
         region: RegionId,
+        width: Width,
         code: &MachineCode,
     ) -> Result<Option<Arc<Compiled>>, CompileError> {
         let bytes = code.memory_bytes();
@@ -304,7 +306,7 @@ impl CodeCache {
             profiler.record(&name, function.address(), code.bytes());
         }
         let held = Held::new(&self.in_use, function.bytes());
-        Ok(Some(Arc::new(Compiled { function, region, used: AtomicBool::new(true), _held: held })))
+        Ok(Some(Arc::new(Compiled { function, region, is_narrow: width == Width::W32, used: AtomicBool::new(true), _held: held })))
     }
 
     /// What the table keeps of a region, which is counted.

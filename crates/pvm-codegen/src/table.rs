@@ -16,6 +16,8 @@ use std::time::Duration;
 pub(crate) struct Compiled {
     pub function: CompiledFunction,
     pub region: RegionId,
+    /// Whether the guest's registers have 32 bits.
+    pub is_narrow: bool,
     /// Set when it is found, cleared when it is passed over for eviction.
     pub used: AtomicBool,
     pub _held: Held,
@@ -112,7 +114,7 @@ impl HeldPlace {
     /// Runs from there until compiled code returns.
     #[inline]
     pub fn run(&self, context: &mut Context, memory: &mut Memory) -> Exit {
-        Exit::from_code(self.compiled.function.call(u64::from(self.entry), context, memory))
+        self.run_on(context, memory, |_, _| None)
     }
 
     /// Runs from there, and on from the place that `next` has for how compiled code has returned and what it has left, until there
@@ -128,7 +130,11 @@ impl HeldPlace {
             let place = next(Exit::from_code(code), context)?;
             Some((&place.compiled.function, u64::from(place.entry)))
         };
-        Exit::from_code(self.compiled.function.call_on(u64::from(self.entry), context, memory, next))
+        let code = self.compiled.function.call_on(u64::from(self.entry), context, memory, next);
+        if self.compiled.is_narrow {
+            context.extend_registers();
+        }
+        Exit::from_code(code)
     }
 
     /// Runs from there on the host's guest until compiled code returns; host calls are answered. Also says how the last one was,

@@ -108,6 +108,20 @@ impl Context {
         (std::mem::offset_of!(Context, state.registers) + 8 * reg.index()) as i32
     }
 
+    /// The offset of the low half of a register, in bytes.
+    pub const fn offset_of_low_half(reg: Reg) -> i32 {
+        Context::offset_of_register(reg) + if cfg!(target_endian = "big") { 4 } else { 0 }
+    }
+
+    /// Makes each register the sign extension of its low half: as those of guests with registers of 32 bits are, of which compiled
+    /// code writes that half only.
+    #[inline]
+    pub fn extend_registers(&mut self) {
+        for register in &mut self.state.registers {
+            *register = *register as i32 as u64;
+        }
+    }
+
     /// The offset of [`State::gas`].
     pub const GAS: i32 = std::mem::offset_of!(Context, state.gas) as i32;
     /// The offset of [`State::instructions`].

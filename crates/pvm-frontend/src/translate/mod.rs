@@ -455,8 +455,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
                 true => self.builder.use_var(self.variable(reg)),
                 false => self.parked_value(reg),
             };
-            let value = self.exact(value);
-            self.builder.ins().store(context_flags(), value, self.context, Context::offset_of_register(reg));
+            self.put_into_context(reg, value);
         }
     }
 

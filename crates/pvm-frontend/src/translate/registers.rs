@@ -6,7 +6,7 @@
 //!
 //! Registers of guests that have no more than 32 bits are zero-extended: an operation of 32 bits clears the upper half of its
 //! result on most hosts, addresses have no upper half, and a carry or the high half of a product is there to be shifted down.
-//! They are sign-extended where the region is left.
+//! In the context compiled code reads and writes their low halves; who has it run extends them.
 
 use super::parts::Part;
 use super::{Translator, context_flags};
@@ -44,14 +44,26 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.ins().store(context_flags(), value, at, 0);
     }
 
-    /// The value of a register from the context, which has it sign-extended.
+    /// The value of a register from the context.
     pub(super) fn register_in_context(&mut self, reg: Reg) -> Value {
-        let offset = Context::offset_of_register(reg);
-        if !self.is_narrow {
-            return self.builder.ins().load(I64, context_flags(), self.context, offset);
+        match self.is_narrow {
+            true => self.builder.ins().uload32(context_flags(), self.context, Context::offset_of_low_half(reg)),
+            false => self.builder.ins().load(I64, context_flags(), self.context, Context::offset_of_register(reg)),
         }
-        let low = if cfg!(target_endian = "big") { 4 } else { 0 };
-        self.builder.ins().uload32(context_flags(), self.context, offset + low)
+    }
+
+    /// Puts the value of a register into the context.
+    pub(super) fn put_into_context(&mut self, reg: Reg, value: Value) {
+        match self.is_narrow {
+            true => {
+                let offset = Context::offset_of_low_half(reg);
+                self.builder.ins().istore32(context_flags(), value, self.context, offset)
+            }
+            false => {
+                let offset = Context::offset_of_register(reg);
+                self.builder.ins().store(context_flags(), value, self.context, offset)
+            }
+        };
     }
 
     /// A constant as registers have it.
@@ -201,15 +213,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let value = self.builder.ins().iadd_imm_s(value, 0);
             self.builder.def_var(self.variable(reg), value);
         }
-    }
-
-    /// The value of a register as the context has it.
-    pub(super) fn exact(&mut self, value: Value) -> Value {
-        if !self.is_narrow {
-            return value;
-        }
-        let half = self.builder.ins().ireduce(I32, value);
-        self.builder.ins().sextend(I64, half)
     }
 
     pub(super) fn variable(&self, reg: Reg) -> Variable {
