@@ -40,8 +40,9 @@ pub struct Reach {
     /// Where regions may overlap, so many have the same block, if it can be entered. With one, a loop and a way through it that
     /// is found later stay apart, and each round goes from region to region, until they are compiled again for that.
     pub sharing: usize,
-    /// Whether some of what has hardly run comes along, where code is not known ahead.
-    pub takes_cold: bool,
+    /// Whether runs leave what is compiled together soon, where code is not known ahead. Then nothing comes along that has hardly
+    /// run.
+    pub is_brief: bool,
 }
 
 /// Compiled regions of one program.
@@ -121,7 +122,7 @@ impl CodeCache {
 
     /// How much of code that is known ahead is compiled together.
     pub fn reach(&self) -> Reach {
-        Reach { instructions: self.settings.region_limit, sharing: 1, takes_cold: true }
+        Reach { instructions: self.settings.region_limit, sharing: 1, is_brief: false }
     }
 
     /// The blocks of code that is known ahead, found when the first region is compiled.
@@ -197,7 +198,7 @@ impl CodeCache {
             DynamicJumps::Direct => {
                 let table = self.read();
                 let takes = |pc| code.is_likely(pc) && (instead_of.is_some() || table.may_share(pc, reach.sharing));
-                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes, &warm, reach.takes_cold);
+                around = Blocks::around(code, pc, limit, |pc| table.has_changed(pc), takes, &warm, !reach.is_brief);
                 (&around, false)
             }
         };
@@ -207,7 +208,7 @@ impl CodeCache {
         }
         let plan = self.write().plan(pc, |id, is_taken| {
             if !is_known_ahead {
-                return (Region::whole(id, blocks, head), vec![pc]);
+                return (Region::whole(id, blocks, head, reach.is_brief), vec![pc]);
             }
             let [is_taken, warm] = [is_taken, &warm].map(|asked| move |id| asked(blocks.get(id).start));
             let region = Region::form(id, blocks, head, limit, is_taken, warm);
@@ -306,7 +307,13 @@ impl CodeCache {
             profiler.record(&name, function.address(), code.bytes());
         }
         let held = Held::new(&self.in_use, function.bytes());
-        Ok(Some(Arc::new(Compiled { function, region, is_narrow: width == Width::W32, used: AtomicBool::new(true), _held: held })))
+        Ok(Some(Arc::new(Compiled {
+            function,
+            region,
+            is_narrow: width == Width::W32,
+            used: AtomicBool::new(true),
+            _held: held,
+        })))
     }
 
     /// What the table keeps of a region, which is counted.

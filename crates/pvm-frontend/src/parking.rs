@@ -6,7 +6,11 @@
 //! and written to it. Each loop parks what it touches least; on the way into it and out of it registers are stored and
 //! loaded.
 //!
-//! Guests of 32 bits have many registers. A region of theirs that uses more than there is room for is *crowded*: there, what
+//! Guests of 32 bits have many registers. In a *brief* region of theirs all are parked but in its loops, and that in the context
+//! itself: whoever enters it or leaves it has nothing to do. That is not the fastest code, but large programs run little of it at
+//! a time, and it is compiled in two thirds of the time.
+//!
+//! Another region of theirs that uses more registers than there is room for is *crowded*, as brief ones are: there, what
 //! nobody will read before it is written again is parked before what is alive, and in loops with very many registers
 //! always. And each loop is a *zone*, with values of its own for what it touches and exits of its own: with common exits
 //! the allocator sees each register as one range throughout the region, and once it is short of registers anywhere, it
@@ -30,6 +34,7 @@ const FULL: u32 = 17;
 #[derive(Debug, Default)]
 pub(crate) struct Parking {
     is_crowded: bool,
+    is_brief: bool,
     /// What is parked where each block begins.
     parked: Vec<u32>,
     /// What is parked where dynamic jumps lead.
@@ -78,12 +83,21 @@ impl Parking {
         let everywhere: Vec<usize> = (0..count).collect();
         let used = uses.touched_in(&everywhere);
         let room = ROOM - taken;
-        let is_crowded = used.count_ones() > room && code.width() == Width::W32;
+        let is_narrow = code.width() == Width::W32;
+        let is_brief = region.is_brief && is_narrow;
+        let is_crowded = is_brief || used.count_ones() > room && is_narrow;
         let nothing = || vec![0; count];
         let zones = vec![Zone::default(); count];
-        let mut parking =
-            Parking { is_crowded, parked: nothing(), behind_jumps: 0, dirty: nothing(), lasting: nothing(), zones };
-        if used.count_ones() <= room {
+        let mut parking = Parking {
+            is_crowded,
+            is_brief,
+            parked: nothing(),
+            behind_jumps: 0,
+            dirty: nothing(),
+            lasting: nothing(),
+            zones,
+        };
+        if used.count_ones() <= room && !is_brief {
             return parking;
         }
         let live = if is_crowded { uses.live(successors) } else { nothing() };
@@ -98,14 +112,18 @@ impl Parking {
             };
             let weight =
                 |reg: Reg| -> u64 { body.iter().map(|&at| cost(at, reg) * 8_u64.pow(loops.depth(at).min(8))).sum() };
-            let candidates = if is_tight { body.iter().fold(0, |all, &at| all | live[at]) } else { used };
+            let candidates = match is_tight {
+                true => body.iter().fold(0, |all, &at| all | live[at]),
+                false if is_brief => uses.touched_in(body),
+                false => used,
+            };
             let mut regs: Vec<Reg> = Reg::ALL.into_iter().filter(|reg| candidates & reg.bit() != 0).collect();
             regs.sort_by_cached_key(|&reg| (weight(reg), around & reg.bit() == 0));
             let excess = regs.len().saturating_sub(room as usize);
             regs.iter().take(excess).fold(used & !candidates, |all, reg| all | reg.bit())
         };
         // Dynamic jumps lead from any of their places to any other of them, so all of these park the same registers.
-        parking.behind_jumps = choose(&everywhere, 0);
+        parking.behind_jumps = if is_brief { used } else { choose(&everywhere, 0) };
         parking.parked.fill(parking.behind_jumps);
         let mut is_full = vec![false; count];
         let is_dynamic = |at: usize| uses.is_target(at) || uses.jumps(at);
@@ -165,6 +183,11 @@ impl Parking {
     /// Whether the region uses more registers than there is room for, of a guest that has many.
     pub(crate) fn is_crowded(&self) -> bool {
         self.is_crowded
+    }
+
+    /// Whether registers are parked in the context.
+    pub(crate) fn is_in_context(&self) -> bool {
+        self.is_brief
     }
 
     /// The registers that are parked where the block at this position begins.

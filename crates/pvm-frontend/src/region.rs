@@ -18,6 +18,9 @@ pub struct Region {
     pub blocks: Vec<BlockId>,
     /// Those that can be entered from outside, ascending. Their positions here are the numbers of the function's entries.
     pub entries: Vec<BlockId>,
+    /// Whether runs leave it soon after they have entered it: for guests with registers of 32 bits, of which there are many, it is
+    /// then made to be entered and left at once.
+    pub is_brief: bool,
 }
 
 impl Region {
@@ -36,12 +39,12 @@ impl Region {
     }
 
     /// All of `blocks`, which were found from `head` on.
-    pub fn whole(id: u32, blocks: &Blocks, head: BlockId) -> Region {
-        Region::of(id, blocks, head, (0..blocks.len() as BlockId).collect())
+    pub fn whole(id: u32, blocks: &Blocks, head: BlockId, is_brief: bool) -> Region {
+        Region { is_brief, ..Region::of(id, blocks, head, (0..blocks.len() as BlockId).collect()) }
     }
 
     fn of(id: u32, blocks: &Blocks, head: BlockId, members: Vec<BlockId>) -> Region {
-        let mut region = Region { id, blocks: members, entries: Vec::new() };
+        let mut region = Region { id, blocks: members, entries: Vec::new(), is_brief: false };
         let is_entry = |id: BlockId| {
             let block = blocks.get(id);
             id == head

@@ -37,8 +37,8 @@ impl Source<'_> {
     /// Whether this is a RISC-V program of which more is known than what should be in one region when it is hot. (To compile the
     /// regions of large ones again as soon as those of others took 1.6 times as long.)
     #[cfg(feature = "cranelift")]
-    pub(crate) fn is_large(self) -> bool {
-        matches!(self, Source::Memory(cells) if cells.len() > LARGE)
+    pub(crate) fn is_large(self, cache: &CodeCache) -> bool {
+        matches!(self, Source::Memory(cells) if cells.len() / LARGE > cache.reach().instructions)
     }
 
     /// How much is compiled together.
@@ -47,8 +47,8 @@ impl Source<'_> {
         let reach = cache.reach();
         match self {
             Source::Program(_) => reach,
-            Source::Memory(_) if self.is_large() => {
-                Reach { instructions: reach.instructions.div_ceil(4), takes_cold: false, ..reach }
+            Source::Memory(_) if self.is_large(cache) => {
+                Reach { instructions: reach.instructions.div_ceil(4), is_brief: true, ..reach }
             }
             Source::Memory(_) => Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4, ..reach },
         }
@@ -78,12 +78,12 @@ impl Source<'_> {
     }
 }
 
-/// A RISC-V program with more cells than this is large. What is hot in a smaller one should be in one region: guests without
+/// A RISC-V program with more cells than so many times as there may be instructions in a region is large. What is hot in a smaller one should be in one region: guests without
 /// instructions for floating point have functions for that, which are called from everywhere. Large ones have their time in
 /// many places, each of which they leave soon: small regions take less memory, and less time for each instruction; and if they
 /// shared blocks, or had any that hardly run, nearly half of the time for compiling would go there.
 #[cfg(feature = "cranelift")]
-const LARGE: usize = 8192;
+const LARGE: usize = 8;
 
 /// Code in memory, and what the interpreter has seen of it.
 #[cfg(feature = "cranelift")]

@@ -182,7 +182,7 @@ impl Tier {
             let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
             self.recent.note(pc, paid, place)?;
         }
-        let (sampled, may_lack) = (self.sampled(source), source.is_found_as_it_runs());
+        let (sampled, may_lack) = (self.sampled(cache, source), source.is_found_as_it_runs());
         let ways = &mut self.ways;
         let leads_on = |exit, context: &Context| match exit {
             Exit::Enter if !may_lack => Some(false),
@@ -253,10 +253,10 @@ impl Tier {
     }
 
     /// Of ways to places that are at hand one in so many is counted, for all of them.
-    fn sampled(&self, source: Source<'_>) -> u32 {
+    fn sampled(&self, cache: &CodeCache, source: Source<'_>) -> u32 {
         match self.threshold {
             ..PATIENT => 1,
-            _ if source.is_large() => SAMPLED_LARGE,
+            _ if source.is_large(cache) => SAMPLED_LARGE,
             _ => SAMPLED,
         }
     }
@@ -272,7 +272,7 @@ impl Tier {
         memory: &Memory,
         jump: Option<[u32; 2]>,
     ) {
-        let sampled = self.sampled(source);
+        let sampled = self.sampled(cache, source);
         let is_sample = self.ways >= sampled;
         self.ways = if is_sample { 0 } else { self.ways };
         let Some(region) = self.recent.last().map(HeldPlace::region) else { return };
@@ -287,7 +287,7 @@ impl Tier {
         if let Some([from, pc]) = jump {
             cells.note_jump(from, pc);
         }
-        let is_way_of_large = jump.is_none() && source.is_large();
+        let is_way_of_large = jump.is_none() && source.is_large(cache);
         let first = if is_way_of_large { FIRST_WAYS } else { self.threshold / 4 + FIRST_MISSES };
         let (count, limit) = self.misses.entry((region.head, is_way_of_large)).or_insert((0, first));
         *count += if is_sample { sampled } else { 1 };

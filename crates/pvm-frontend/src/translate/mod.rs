@@ -148,7 +148,7 @@ struct Translator<'a, 'b, C> {
     passed: u32,
     /// The zone of the block.
     zone: u32,
-    /// Where parked registers are.
+    /// Where parked registers are, unless that is the context.
     slots: ir::StackSlot,
     /// What is known of registers in this block.
     known: [Known; 32],
@@ -289,7 +289,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let loops = Loops::find(region, &successors);
         let parking = Parking::new(code, blocks, region, &successors, &loops, taken);
 
-        let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, 8 * parking.anywhere().count_ones(), 3);
+        let slots_len = if parking.is_in_context() { 0 } else { 8 * parking.anywhere().count_ones() };
+        let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, slots_len, 3);
         let slots = builder.create_sized_stack_slot(slots);
         let bodies: Vec<_> = region.blocks.iter().map(|_| builder.create_block()).collect();
         let mut translator = Translator {
@@ -335,10 +336,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
     fn enter(&mut self, number: Value) {
         // In a crowded region each way in loads values of its own: as with exits, common ones would make long ranges.
         let is_crowded = self.parking.is_crowded();
-        if is_crowded {
-            self.park_all();
-        } else {
-            self.load_all(0);
+        match is_crowded {
+            true if self.parking.is_in_context() => {}
+            true => self.park_all(),
+            false => self.load_all(0),
         }
         self.load_counters();
         let number = self.builder.ins().ireduce(I32, number);
@@ -450,6 +451,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 
     /// Stores these registers in the context, of which some are parked.
     fn store_registers(&mut self, set: u32, parked: u32) {
+        // What is parked there is there.
+        let set = if self.parking.is_in_context() { set & !parked } else { set };
         for reg in Reg::ALL.into_iter().filter(|reg| set & reg.bit() != 0) {
             let value = match parked & reg.bit() == 0 {
                 true => self.builder.use_var(self.variable(reg)),

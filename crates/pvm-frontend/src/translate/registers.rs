@@ -39,6 +39,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Puts the value of a register where it is parked.
     pub(super) fn park(&mut self, reg: Reg, value: Value) {
+        if self.parking.is_in_context() {
+            return self.put_into_context(reg, value);
+        }
         let at = self.slot_of(reg);
         let at = self.builder.ins().stack_addr(I64, self.slots, at);
         self.builder.ins().store(context_flags(), value, at, 0);
@@ -74,6 +77,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// The value of a register from where it is parked.
     pub(super) fn parked_value(&mut self, reg: Reg) -> Value {
+        if self.parking.is_in_context() {
+            return self.register_in_context(reg);
+        }
         let at = self.slot_of(reg);
         let at = self.builder.ins().stack_addr(I64, self.slots, at);
         self.builder.ins().load(I64, context_flags(), at, 0)
