@@ -24,6 +24,9 @@ use pvm_ops::{GuestCode, Reg, Width};
 /// How many values have a host register all the time: guest registers, and the gas if there is any. Cranelift allocates 14
 /// on x86-64; what is computed on the way needs the others.
 const ROOM: u32 = 11;
+/// In a loop of a guest of 32 bits, what it does not touch has host registers only as long as there are no more in use. If there
+/// are, the register allocator may find that to be the best use of them, and keep on the stack what the loop computes.
+const FILLED: u32 = 7;
 /// In a loop that touches no more than this, loops need no zones of their own.
 const ROOMY: u32 = 13;
 /// A loop that touches more than this parks whatever is not alive.
@@ -119,6 +122,8 @@ impl Parking {
             };
             let mut regs: Vec<Reg> = Reg::ALL.into_iter().filter(|reg| candidates & reg.bit() != 0).collect();
             regs.sort_by_cached_key(|&reg| (weight(reg), around & reg.bit() == 0));
+            let room =
+                if is_narrow && !is_tight { room.min(FILLED.max(uses.touched_in(body).count_ones())) } else { room };
             let excess = regs.len().saturating_sub(room as usize);
             regs.iter().take(excess).fold(used & !candidates, |all, reg| all | reg.bit())
         };
