@@ -13,6 +13,7 @@ use std::time::Duration;
 
 /// A compiled region. Lives as long as anything may run in it.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Compiled {
     pub function: CompiledFunction,
     pub region: RegionId,
@@ -89,22 +90,39 @@ pub struct Place {
 }
 
 impl Place {
-    /// The code there, if its region has not been evicted. It counts as used.
-    pub fn hold(&self) -> Option<HeldPlace> {
+    /// The code there, which is for this program counter, paid to the end of the block or not, if its region has not been evicted.
+    /// It counts as used.
+    pub fn hold(&self, pc: u32, paid: bool) -> Option<HeldPlace> {
         let compiled = self.compiled.upgrade()?;
         compiled.used.store(true, Ordering::Relaxed);
-        Some(HeldPlace { compiled, entry: self.entry })
+        Some(HeldPlace { compiled, pc, entry: self.entry | if paid { HeldPlace::PAID } else { 0 } })
     }
 }
 
-/// A place in compiled code, which is kept as long as this is.
+/// A place in compiled code, which is kept as long as this is. Where many are at hand each takes a quarter of a cache line.
 #[derive(Clone, Debug)]
 pub struct HeldPlace {
     pub(crate) compiled: Arc<Compiled>,
-    pub(crate) entry: u32,
+    pc: u32,
+    /// With [`HeldPlace::PAID`], where that is so.
+    entry: u32,
 }
 
 impl HeldPlace {
+    /// A bit that no entry of a region has.
+    const PAID: u32 = 1 << 31;
+
+    /// Whether this is for that program counter, paid to the end of the block or not.
+    #[inline]
+    pub fn is_at(&self, pc: u32, paid: bool) -> bool {
+        (self.pc, self.entry & HeldPlace::PAID != 0) == (pc, paid)
+    }
+
+    #[inline]
+    fn entry(&self) -> u64 {
+        u64::from(self.entry & !HeldPlace::PAID)
+    }
+
     /// The region that it is in.
     #[inline]
     pub fn region(&self) -> RegionId {
@@ -128,9 +146,9 @@ impl HeldPlace {
     ) -> Exit {
         let next = |code, context: &mut Context| {
             let place = next(Exit::from_code(code), context)?;
-            Some((&place.compiled.function, u64::from(place.entry)))
+            Some((&place.compiled.function, place.entry()))
         };
-        let code = self.compiled.function.call_on(u64::from(self.entry), context, memory, next);
+        let code = self.compiled.function.call_on(self.entry(), context, memory, next);
         if self.compiled.is_narrow {
             context.extend_registers();
         }
@@ -141,7 +159,7 @@ impl HeldPlace {
     /// if that is why.
     #[inline]
     pub fn run_answered<H: Host>(&self, host: &mut H, answers: &Answers<H>) -> (Exit, Option<LastAnswer>) {
-        let Ended { code, answer } = self.compiled.function.call_answered(u64::from(self.entry), host, answers);
+        let Ended { code, answer } = self.compiled.function.call_answered(self.entry(), host, answers);
         (Exit::from_code(code), answer)
     }
 }

@@ -78,14 +78,17 @@ impl JITMemoryProvider for CodeMemory {
 }
 
 /// A function of machine code, with the pages that hold it.
+///
+/// What it takes to call it comes first, in one cache line if it begins with one.
 #[derive(Debug)]
+#[repr(C)]
 pub struct CompiledFunction {
     entry: extern "C" fn(*mut Context, u64) -> u64,
-    pages: Vec<Mmap>,
     jump_entries: Arc<[AtomicU64]>,
+    landings: Landings,
     detection: FaultDetection,
     is_metered: bool,
-    landings: Landings,
+    pages: Vec<Mmap>,
 }
 
 impl CompiledFunction {

@@ -16,38 +16,35 @@ const OFTEN: usize = 1;
 /// They are held while machine code runs: going there again takes no more than a look here.
 #[derive(Debug)]
 pub(super) struct Recent {
-    slots: Vec<Slot>,
+    /// What is held, apart from the rest: large programs look here all the time, each time elsewhere.
+    held: Vec<Option<HeldPlace>>,
+    known: Vec<Option<Known>>,
     /// The slots whose places may be held, as many as there are at most.
-    held: Vec<u32>,
+    holding: Vec<u32>,
     /// How many places have given way since there is so much room.
     replaced: usize,
-    /// The place that has run last.
+    /// The slot of the place that has run last.
     last: Option<usize>,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
+#[derive(Clone, Debug)]
+struct Known {
     pc: u32,
     paid: bool,
-    place: Option<Place>,
-    held: Option<HeldPlace>,
+    place: Place,
 }
 
 impl Default for Recent {
     fn default() -> Recent {
-        Recent { slots: slots(FIRST), held: Vec::new(), replaced: 0, last: None }
+        Recent { held: vec![None; FIRST], known: vec![None; FIRST], holding: Vec::new(), replaced: 0, last: None }
     }
-}
-
-fn slots(count: usize) -> Vec<Slot> {
-    std::iter::repeat_with(Slot::default).take(count).collect()
 }
 
 impl Recent {
     /// The slot of a program counter. Fibonacci hashing: program counters that are multiples of something are spread, too.
     #[inline]
     fn slot(&self, pc: u32) -> usize {
-        let bits = self.slots.len().trailing_zeros();
+        let bits = self.held.len().trailing_zeros();
         (pc.wrapping_mul(0x9e37_79b9) >> (u32::BITS - bits)) as usize
     }
 
@@ -55,22 +52,24 @@ impl Recent {
     #[inline]
     pub(super) fn hold(&mut self, pc: u32, paid: bool) -> Option<&HeldPlace> {
         let at = self.slot(pc);
-        let slot = &self.slots[at];
-        if (slot.pc, slot.paid) != (pc, paid) {
-            return None;
-        }
-        if slot.held.is_none() {
-            let held = slot.place.as_ref()?.hold()?;
-            // One that gives way to another is in the list twice. Runs without gas may go on for ever, and let go of nothing
-            // else meanwhile.
-            if self.held.len() == self.slots.len() {
-                self.release();
-            }
-            self.held.push(at as u32);
-            self.slots[at].held = Some(held);
+        if !self.held[at].as_ref().is_some_and(|held| held.is_at(pc, paid)) {
+            self.hold_known(at, pc, paid)?;
         }
         self.last = Some(at);
-        self.slots[at].held.as_ref()
+        self.held[at].as_ref()
+    }
+
+    fn hold_known(&mut self, at: usize, pc: u32, paid: bool) -> Option<()> {
+        let known = self.known[at].as_ref().filter(|known| (known.pc, known.paid) == (pc, paid))?;
+        let held = known.place.hold(pc, paid)?;
+        // One that gives way to another is in the list twice. Runs without gas may go on for ever, and let go of nothing else
+        // meanwhile.
+        if self.holding.len() == self.held.len() {
+            self.release();
+        }
+        self.holding.push(at as u32);
+        self.held[at] = Some(held);
+        Some(())
     }
 
     /// Runs machine code from the last place on, and on from where that leads as long as places there are held. `leads_on` takes
@@ -84,13 +83,12 @@ impl Recent {
         entries: &mut u64,
     ) -> Option<Exit> {
         let mut last = self.last?;
-        let first = self.slots[last].held.as_ref()?;
+        let first = self.held[last].as_ref()?;
         *entries += 1;
         let next = |exit, context: &mut Context| {
             let paid = leads_on(exit, context)?;
             let (pc, at) = (context.state.pc, self.slot(context.state.pc));
-            let slot = &self.slots[at];
-            let held = slot.held.as_ref().filter(|_| (slot.pc, slot.paid) == (pc, paid))?;
+            let held = self.held[at].as_ref().filter(|held| held.is_at(pc, paid))?;
             last = at;
             *entries += 1;
             Some(held)
@@ -102,45 +100,46 @@ impl Recent {
 
     /// Notes a place, and holds it.
     pub(super) fn note(&mut self, pc: u32, paid: bool, place: Place) -> Option<&HeldPlace> {
-        let other = &self.slots[self.slot(pc)];
-        self.replaced += usize::from(other.place.is_some() && other.pc != pc);
-        if self.replaced > OFTEN * self.slots.len() && self.slots.len() < MOST {
+        let other = &self.known[self.slot(pc)];
+        self.replaced += usize::from(other.as_ref().is_some_and(|other| other.pc != pc));
+        if self.replaced > OFTEN * self.held.len() && self.held.len() < MOST {
             self.grow();
         }
         let at = self.slot(pc);
-        self.slots[at] = Slot { pc, paid, place: Some(place), held: None };
+        self.held[at] = None;
+        self.known[at] = Some(Known { pc, paid, place });
         self.hold(pc, paid)
     }
 
     #[cold]
     fn grow(&mut self) {
         self.release();
-        let former = std::mem::take(&mut self.slots);
-        *self =
-            Recent { slots: slots(2 * former.len()), held: std::mem::take(&mut self.held), replaced: 0, last: None };
-        for slot in former.into_iter().filter(|slot| slot.place.is_some()) {
-            let at = self.slot(slot.pc);
-            self.slots[at] = slot;
+        let count = 2 * self.held.len();
+        let former = std::mem::replace(&mut self.known, vec![None; count]);
+        (self.held, self.replaced, self.last) = (vec![None; count], 0, None);
+        for known in former.into_iter().flatten() {
+            let at = self.slot(known.pc);
+            self.known[at] = Some(known);
         }
     }
 
     /// Forgets the place of a program counter: there is another one.
     pub(super) fn forget(&mut self, pc: u32) {
         let at = self.slot(pc);
-        if self.slots[at].pc == pc {
-            self.slots[at] = Slot::default();
+        if self.known[at].as_ref().is_some_and(|known| known.pc == pc) {
+            (self.held[at], self.known[at]) = (None, None);
         }
     }
 
     /// The place that has run last, unless it has been let go of.
     pub(super) fn last(&self) -> Option<&HeldPlace> {
-        self.slots[self.last?].held.as_ref()
+        self.held[self.last?].as_ref()
     }
 
     /// Lets go of all places.
     pub(super) fn release(&mut self) {
-        for at in self.held.drain(..) {
-            self.slots[at as usize].held = None;
+        for at in self.holding.drain(..) {
+            self.held[at as usize] = None;
         }
     }
 }
