@@ -158,12 +158,7 @@ impl CodeCache {
     /// The machine code that goes on at `pc`, if there is any. `paid` says whether the gas from there to the end of the
     /// block has been charged.
     pub fn find(&self, pc: u32, paid: bool) -> Option<Place> {
-        let place = self.place_at(pc)?;
-        let wants_paid = place.is_continuation && self.settings.metering.model.charges_blocks();
-        if wants_paid != paid {
-            return None;
-        }
-        Some(place)
+        self.place_at(pc).filter(|place| place.is_at(pc, paid))
     }
 
     /// Whether there is machine code that can be entered at `pc`.
@@ -371,12 +366,11 @@ impl CodeCache {
                 self.jump_entry(index).store(word, Ordering::Relaxed);
             }
         }
-        let (compiled, region_len) = (Arc::clone(&row.compiled), row.compiled.region.len);
-        let place = |(entry, &id): (usize, &BlockId)| Place {
-            compiled: Arc::downgrade(&compiled),
-            entry: entry as u32,
-            is_continuation: blocks.get(id).is_continuation,
-            region_len,
+        let compiled = Arc::clone(&row.compiled);
+        let pays_blocks = self.settings.metering.model.charges_blocks();
+        let place = |(number, &id): (usize, &BlockId)| {
+            let block = blocks.get(id);
+            Place::new(&compiled, block.start, number as u32, block.is_continuation && pays_blocks)
         };
         table.insert(row, region.entries.iter().enumerate().map(place))
     }

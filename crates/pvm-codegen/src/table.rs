@@ -81,46 +81,75 @@ impl Drop for Held {
 /// A place in compiled code. Does not keep the code: once its region is evicted, the place leads nowhere.
 #[derive(Clone, Debug)]
 pub struct Place {
-    pub(crate) compiled: Weak<Compiled>,
-    pub(crate) entry: u32,
-    /// Whether what comes before it has been paid together with it, where blocks are paid whole.
-    pub(crate) is_continuation: bool,
-    /// How many instructions the region has.
-    pub(crate) region_len: u32,
+    compiled: Weak<Compiled>,
+    entry: Entry,
 }
 
 impl Place {
-    /// The code there, which is for this program counter, paid to the end of the block or not, if its region has not been evicted.
-    /// It counts as used.
-    pub fn hold(&self, pc: u32, paid: bool) -> Option<HeldPlace> {
-        let compiled = self.compiled.upgrade()?;
-        compiled.used.store(true, Ordering::Relaxed);
-        Some(HeldPlace { compiled, pc, entry: self.entry | if paid { HeldPlace::PAID } else { 0 } })
+    /// The entry of this number.
+    pub(crate) fn new(compiled: &Arc<Compiled>, pc: u32, number: u32, is_paid: bool) -> Place {
+        Place { compiled: Arc::downgrade(compiled), entry: Entry { pc, bits: number | if is_paid { PAID } else { 0 } } }
     }
-}
-
-/// A place in compiled code, which is kept as long as this is. Where many are at hand each takes a quarter of a cache line.
-#[derive(Clone, Debug)]
-pub struct HeldPlace {
-    pub(crate) compiled: Arc<Compiled>,
-    pc: u32,
-    /// With [`HeldPlace::PAID`], where that is so.
-    entry: u32,
-}
-
-impl HeldPlace {
-    /// A bit that no entry of a region has.
-    const PAID: u32 = 1 << 31;
 
     /// Whether this is for that program counter, paid to the end of the block or not.
     #[inline]
-    pub fn is_at(&self, pc: u32, paid: bool) -> bool {
-        (self.pc, self.entry & HeldPlace::PAID != 0) == (pc, paid)
+    pub fn is_at(&self, pc: u32, is_paid: bool) -> bool {
+        self.entry.is_at(pc, is_paid)
+    }
+
+    /// The program counter.
+    pub fn pc(&self) -> u32 {
+        self.entry.pc
+    }
+
+    /// The code there, if its region has not been evicted. It counts as used.
+    pub fn hold(&self) -> Option<HeldPlace> {
+        let compiled = self.compiled.upgrade()?;
+        compiled.used.store(true, Ordering::Relaxed);
+        Some(HeldPlace { compiled, entry: self.entry })
+    }
+
+    /// How many instructions the region has, if it has not been evicted.
+    fn region_len(&self) -> Option<u32> {
+        self.compiled.upgrade().map(|compiled| compiled.region.len)
+    }
+}
+
+/// Where a region is entered. Many are at hand at a time, so that they are kept small.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    pc: u32,
+    /// The number of the entry, and whether what comes there is paid to the end of the block.
+    bits: u32,
+}
+
+/// A bit that no number of an entry has.
+const PAID: u32 = 1 << 31;
+
+impl Entry {
+    #[inline]
+    fn is_at(self, pc: u32, is_paid: bool) -> bool {
+        (self.pc, self.bits & PAID != 0) == (pc, is_paid)
     }
 
     #[inline]
-    fn entry(&self) -> u64 {
-        u64::from(self.entry & !HeldPlace::PAID)
+    fn number(self) -> u64 {
+        u64::from(self.bits & !PAID)
+    }
+}
+
+/// A place in compiled code, which is kept as long as this is.
+#[derive(Clone, Debug)]
+pub struct HeldPlace {
+    compiled: Arc<Compiled>,
+    entry: Entry,
+}
+
+impl HeldPlace {
+    /// Whether this is for that program counter, paid to the end of the block or not.
+    #[inline]
+    pub fn is_at(&self, pc: u32, is_paid: bool) -> bool {
+        self.entry.is_at(pc, is_paid)
     }
 
     /// The region that it is in.
@@ -146,9 +175,9 @@ impl HeldPlace {
     ) -> Exit {
         let next = |code, context: &mut Context| {
             let place = next(Exit::from_code(code), context)?;
-            Some((&place.compiled.function, place.entry()))
+            Some((&place.compiled.function, place.entry.number()))
         };
-        let code = self.compiled.function.call_on(self.entry(), context, memory, next);
+        let code = self.compiled.function.call_on(self.entry.number(), context, memory, next);
         if self.compiled.is_narrow {
             context.extend_registers();
         }
@@ -159,7 +188,7 @@ impl HeldPlace {
     /// if that is why.
     #[inline]
     pub fn run_answered<H: Host>(&self, host: &mut H, answers: &Answers<H>) -> (Exit, Option<LastAnswer>) {
-        let Ended { code, answer } = self.compiled.function.call_answered(self.entry(), host, answers);
+        let Ended { code, answer } = self.compiled.function.call_answered(self.entry.number(), host, answers);
         (Exit::from_code(code), answer)
     }
 }
@@ -320,7 +349,7 @@ impl Table {
         let pcs = row.entries.clone();
         for (&pc, place) in pcs.iter().zip(places) {
             let present = self.entries.entry(pc).or_insert_with(|| place.clone());
-            if present.region_len <= place.region_len {
+            if present.region_len() <= place.region_len() {
                 *present = place;
             }
         }

@@ -48,7 +48,7 @@ impl Source<'_> {
         match self {
             Source::Program(_) => reach,
             Source::Memory(_) if self.is_large(cache) => {
-                Reach { instructions: reach.instructions.div_ceil(4), is_brief: true, ..reach }
+                Reach { instructions: reach.instructions.div_ceil(2), is_brief: true, ..reach }
             }
             Source::Memory(_) => Reach { instructions: reach.instructions.saturating_mul(2), sharing: 4, ..reach },
         }

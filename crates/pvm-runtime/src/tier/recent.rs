@@ -4,7 +4,7 @@ use pvm_codegen::{HeldPlace, Place};
 use pvm_frontend::Exit;
 use pvm_vm::{Context, Memory};
 
-/// So many places at first, and at most: 48 bytes each. Most runs go back and forth between a few regions, large programs
+/// So many places at first, and at most: 32 bytes each. Most runs go back and forth between a few regions, large programs
 /// between some hundred, with many entries each.
 const FIRST: usize = 64;
 const MOST: usize = 8192;
@@ -18,20 +18,13 @@ const OFTEN: usize = 1;
 pub(super) struct Recent {
     /// What is held, apart from the rest: large programs look here all the time, each time elsewhere.
     held: Vec<Option<HeldPlace>>,
-    known: Vec<Option<Known>>,
+    known: Vec<Option<Place>>,
     /// The slots whose places may be held, as many as there are at most.
     holding: Vec<u32>,
     /// How many places have given way since there is so much room.
     replaced: usize,
     /// The slot of the place that has run last.
     last: Option<usize>,
-}
-
-#[derive(Clone, Debug)]
-struct Known {
-    pc: u32,
-    paid: bool,
-    place: Place,
 }
 
 impl Default for Recent {
@@ -60,8 +53,7 @@ impl Recent {
     }
 
     fn hold_known(&mut self, at: usize, pc: u32, paid: bool) -> Option<()> {
-        let known = self.known[at].as_ref().filter(|known| (known.pc, known.paid) == (pc, paid))?;
-        let held = known.place.hold(pc, paid)?;
+        let held = self.known[at].as_ref().filter(|known| known.is_at(pc, paid))?.hold()?;
         // One that gives way to another is in the list twice. Runs without gas may go on for ever, and let go of nothing else
         // meanwhile.
         if self.holding.len() == self.held.len() {
@@ -101,13 +93,13 @@ impl Recent {
     /// Notes a place, and holds it.
     pub(super) fn note(&mut self, pc: u32, paid: bool, place: Place) -> Option<&HeldPlace> {
         let other = &self.known[self.slot(pc)];
-        self.replaced += usize::from(other.as_ref().is_some_and(|other| other.pc != pc));
+        self.replaced += usize::from(other.as_ref().is_some_and(|other| other.pc() != pc));
         if self.replaced > OFTEN * self.held.len() && self.held.len() < MOST {
             self.grow();
         }
         let at = self.slot(pc);
         self.held[at] = None;
-        self.known[at] = Some(Known { pc, paid, place });
+        self.known[at] = Some(place);
         self.hold(pc, paid)
     }
 
@@ -118,7 +110,7 @@ impl Recent {
         let former = std::mem::replace(&mut self.known, vec![None; count]);
         (self.held, self.replaced, self.last) = (vec![None; count], 0, None);
         for known in former.into_iter().flatten() {
-            let at = self.slot(known.pc);
+            let at = self.slot(known.pc());
             self.known[at] = Some(known);
         }
     }
@@ -126,7 +118,7 @@ impl Recent {
     /// Forgets the place of a program counter: there is another one.
     pub(super) fn forget(&mut self, pc: u32) {
         let at = self.slot(pc);
-        if self.known[at].as_ref().is_some_and(|known| known.pc == pc) {
+        if self.known[at].as_ref().is_some_and(|known| known.pc() == pc) {
             (self.held[at], self.known[at]) = (None, None);
         }
     }
