@@ -82,7 +82,7 @@ pub fn name(path: &Path) -> String {
 /// The bytes of a file, or of standard input if the path is `-`.
 pub fn read(path: &Path, io: &mut Io<'_>) -> Result<Vec<u8>> {
     if path.as_os_str() == "-" {
-        return read_all(&mut io.input).context(name(path));
+        return read_all(&mut io.input, 0).context(name(path));
     }
     let name = || name(path);
     let file = File::open(path).with_context(name)?;
@@ -93,11 +93,13 @@ pub fn read(path: &Path, io: &mut Io<'_>) -> Result<Vec<u8>> {
     if about.is_file() && about.len() > MAX_INPUT {
         bail!("{}: {}", path.display(), too_large());
     }
-    read_all(&mut &file).with_context(name)
+    read_all(&mut &file, about.len()).with_context(name)
 }
 
-fn read_all(from: &mut dyn Read) -> Result<Vec<u8>> {
+/// Reads to the end, which is expected after `len` bytes.
+fn read_all(from: &mut dyn Read, len: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len.min(MAX_INPUT) as usize)?;
     from.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_INPUT {
         return Err(too_large());

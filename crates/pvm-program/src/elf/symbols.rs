@@ -70,6 +70,7 @@ pub(super) fn read(bytes: &[u8], header: &Header<'_>) -> Result<Vec<Symbol>, Loa
         }
         symbols.push(symbol);
     }
+    symbols.shrink_to_fit();
     symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
     Ok(symbols)
 }
@@ -94,7 +95,8 @@ fn contents<'a>(bytes: &'a [u8], section: &SectionHeader32<LE>, at: usize) -> Re
     })
 }
 
-/// A symbol, unless it has no name or is one of those that only tell code from data (`$x`, `$d`), or a section or file.
+/// A symbol, unless it has no name, or only tells code from data (`$x`, `$d`), or is a section or file, or a label of the compiler's
+/// own (`.L…`): of those a program for a linker that relaxes code may have hundred times as many as of others.
 fn symbol(entry: &Sym32<LE>, names: &[u8]) -> Option<Symbol> {
     let kind = match entry.st_info.st_type() {
         elf::STT_FUNC => SymbolKind::Function,
@@ -103,7 +105,10 @@ fn symbol(entry: &Sym32<LE>, names: &[u8]) -> Option<Symbol> {
         _ => return None,
     };
     let name = names.get(entry.st_name.get(LE) as usize..)?;
-    let name = name.split(|&byte| byte == 0).next().filter(|name| !name.is_empty() && !name.starts_with(b"$"))?;
+    let name = name.split(|&byte| byte == 0).next().filter(|name| !name.is_empty())?;
+    if name.starts_with(b"$") || name.starts_with(b".L") {
+        return None;
+    }
     Some(Symbol {
         name: String::from_utf8_lossy(name).into_owned(),
         address: entry.st_value.get(LE),

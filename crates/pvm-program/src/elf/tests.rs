@@ -56,6 +56,18 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn labels_of_the_compiler_are_left_out() {
+    let mut with_labels = executable();
+    for name in [".Lpcrel_hi0", ".L0 ", "$x", ".text"] {
+        let kind = SymbolKind::Label;
+        with_labels.symbols.push(Symbol { name: name.into(), address: 0x10004, size: 0, kind, is_global: false });
+    }
+    let read = Executable::parse(&with_labels.encode()).unwrap();
+    let names: Vec<&str> = read.symbols.iter().map(|symbol| &*symbol.name).collect();
+    assert_eq!(names, ["_start", ".text", "label", "data"]);
+}
+
+#[test]
 fn other_files_are_named() {
     for (change, text) in [
         ((4, &[2][..]), "class at byte 4: 2 (64-bit) instead of 1 (32-bit)"),
