@@ -32,8 +32,8 @@ pub struct Config {
     /// How compiled code detects accesses that the guest may not make. [`FaultDetection::Signals`] is faster; it installs a
     /// handler for `SIGSEGV`, which passes on what is not its own, and the host must enforce rights of 4 KiB pages.
     pub fault_detection: FaultDetection,
-    /// The most guest instructions that are compiled together, at least 1; of RISC-V programs twice as many, or a quarter if they are
-    /// large. Compile time per instruction grows above about a thousand.
+    /// The most guest instructions that are compiled together, at least 1; of RISC-V programs twice as many, or half if they are
+    /// large, which is when eight times as many are known. Compile time per instruction grows above about a thousand.
     pub region_limit: usize,
     /// The most executable memory for one module, in bytes; when it is full, code that was not used lately makes room.
     pub code_limit: usize,

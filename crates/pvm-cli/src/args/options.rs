@@ -133,7 +133,7 @@ pub struct EngineArgs {
     /// How compiled code detects accesses that the guest may not make [default: the best that the host has]
     #[arg(long, value_name = "HOW", value_enum)]
     pub fault_detection: Option<FaultArg>,
-    /// Compile at most N instructions together (RISC-V: twice as many, or a quarter if the program is large)
+    /// Compile at most N instructions together (RISC-V: twice as many, or half if the program is large)
     #[arg(long, value_name = "N")]
     pub region_limit: Option<usize>,
     /// Tell `perf` what compiled code is called
