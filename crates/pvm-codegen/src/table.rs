@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// A compiled region. Lives as long as anything may run in it.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))] // the function comes first, and begins a cache line
 pub(crate) struct Compiled {
     pub function: CompiledFunction,
     pub region: RegionId,

@@ -78,9 +78,9 @@ impl Source<'_> {
     }
 }
 
-/// A RISC-V program with more cells than so many times as there may be instructions in a region is large. What is hot in a smaller one should be in one region: guests without
-/// instructions for floating point have functions for that, which are called from everywhere. Large ones have their time in
-/// many places, each of which they leave soon: small regions take less memory, and less time for each instruction; and if they
+/// A RISC-V program with more cells than so many times as there may be instructions in a region is large. What is hot in a smaller one
+/// should be in one region: guests without instructions for floating point have functions for that, which are called from
+/// everywhere. Large ones have their time in many places, each of which they leave soon: small regions take less memory; and if they
 /// shared blocks, or had any that hardly run, nearly half of the time for compiling would go there.
 #[cfg(feature = "cranelift")]
 const LARGE: usize = 8;

@@ -96,7 +96,7 @@ fn contents<'a>(bytes: &'a [u8], section: &SectionHeader32<LE>, at: usize) -> Re
 }
 
 /// A symbol, unless it has no name, or only tells code from data (`$x`, `$d`), or is a section or file, or a label of the compiler's
-/// own (`.L…`): of those a program for a linker that relaxes code may have hundred times as many as of others.
+/// own (`.L…`): of those a program for a linker that relaxes code may have a hundred times as many as of others.
 fn symbol(entry: &Sym32<LE>, names: &[u8]) -> Option<Symbol> {
     let kind = match entry.st_info.st_type() {
         elf::STT_FUNC => SymbolKind::Function,
