@@ -8,7 +8,7 @@
 //!
 //! Guests of 32 bits have many registers. In a *brief* region of theirs all are parked but in its loops, and that in the context
 //! itself: whoever enters it or leaves it has nothing to do. That is not the fastest code, but large programs run little of it at
-//! a time, and it is compiled in two thirds of the time.
+//! a time, and it is compiled in three quarters of the time.
 //!
 //! Another region of theirs that uses more registers than there is room for is *crowded*, as brief ones are: there, what
 //! nobody will read before it is written again is parked before what is alive, and in loops with very many registers
