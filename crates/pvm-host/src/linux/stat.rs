@@ -24,6 +24,10 @@ const AT_FDCWD: u32 = 0xffff_ff9c;
 /// Bytes in a block, for programs that ask how large their buffers should be.
 const BLOCK: u32 = 4096;
 
+/// The device of files, and that of what has none.
+const FILES: u32 = 1;
+const NO_FILES: u32 = 2;
+
 /// What is known of a file.
 struct About {
     mode: u32,
@@ -34,7 +38,8 @@ struct About {
     /// Seconds and nanoseconds of the last change, and of the last access. Other times are that of the change.
     changed: (u64, u32),
     accessed: (u64, u32),
-    /// Tells files apart.
+    /// These two tell files apart.
+    device: u32,
     inode: u64,
 }
 
@@ -56,20 +61,30 @@ impl About {
             blocks: blocks(metadata),
             changed: time(metadata.modified()),
             accessed: time(metadata.accessed()),
+            device: FILES,
             inode: inode(metadata),
         }
     }
 
-    /// A stream: a pipe, as far as the guest knows.
-    const STREAM: About =
-        About { mode: S_IFIFO | 0o600, links: 1, size: 0, blocks: 0, changed: (0, 0), accessed: (0, 0), inode: 1 };
-
-    /// What gives bytes, or takes them, without a file.
-    const DEVICE: About = About { mode: S_IFCHR | 0o666, ..About::STREAM };
+    /// What gives bytes, or takes them, without a file. Streams are pipes, as far as the guest knows. Each is another one: programs
+    /// find out so whether what they write goes to `/dev/null`, and spare themselves the work.
+    fn without_file(open: &Open) -> About {
+        let (mode, inode) = match open {
+            Open::Input => (S_IFIFO | 0o600, 1),
+            Open::Output => (S_IFIFO | 0o600, 2),
+            Open::Error => (S_IFIFO | 0o600, 3),
+            Open::Null => (S_IFCHR | 0o666, 4),
+            Open::Zeros => (S_IFCHR | 0o666, 5),
+            Open::Random => (S_IFCHR | 0o666, 6),
+            _ => (S_IFIFO | 0o600, 7),
+        };
+        About { mode, links: 1, size: 0, blocks: 0, changed: (0, 0), accessed: (0, 0), device: NO_FILES, inode }
+    }
 
     /// `struct stat64`, 104 bytes.
     fn stat64(&self) -> Vec<u8> {
-        let head = Layout::default().u64(1).u64(self.inode).u32(self.mode).u32(self.links).u32(UID).u32(UID);
+        let head =
+            Layout::default().u64(self.device.into()).u64(self.inode).u32(self.mode).u32(self.links).u32(UID).u32(UID);
         let sizes = head.u64(0).u64(0).u64(self.size).u32(BLOCK).u32(0).u64(self.blocks);
         let time = |layout: Layout, (seconds, nanoseconds)| layout.u32(seconds as u32).u32(nanoseconds);
         [self.accessed, self.changed, self.changed].into_iter().fold(sizes, time).zeros(8).0
@@ -84,7 +99,7 @@ impl About {
         let time = |layout: Layout, (seconds, nanoseconds)| layout.u64(seconds).u32(nanoseconds).u32(0);
         // Access, birth, change, modification; then devices of special files and of this one.
         let times = [self.accessed, self.changed, self.changed, self.changed].into_iter().fold(sizes, time);
-        times.u32(0).u32(0).u32(0).u32(1).zeros(112).0
+        times.u32(0).u32(0).u32(0).u32(self.device).zeros(112).0
     }
 }
 
@@ -140,8 +155,7 @@ fn by_descriptor(process: &Process<'_>, fd: u32) -> Result<About, Errno> {
     Ok(match process.files.get(fd)? {
         Open::File(file) => About::of(&file.metadata()?),
         Open::Folder(folder) => About::of(&folder.dir.dir_metadata()?),
-        Open::Input | Open::Output | Open::Error | Open::Read(_) | Open::Write(_) => About::STREAM,
-        Open::Random | Open::Null | Open::Zeros => About::DEVICE,
+        other => About::without_file(other),
     })
 }
 
@@ -151,8 +165,7 @@ fn by_path(process: &Process<'_>, guest: &Guest<'_>, fd: u32, path: u32, flags: 
     }
     let path = absolute(process, guest, fd, path)?;
     if let Some(device) = Open::device(&path) {
-        let is_stream = matches!(device, Open::Input | Open::Output | Open::Error);
-        return Ok(if is_stream { About::STREAM } else { About::DEVICE });
+        return Ok(About::without_file(&device));
     }
     let (dir, rest) = process.folders.find(&path)?;
     let metadata = match flags & AT_SYMLINK_NOFOLLOW != 0 {
@@ -204,6 +217,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_has_no_file_is_told_apart() {
+        let all = [Open::Input, Open::Output, Open::Error, Open::Null, Open::Zeros, Open::Random];
+        let mut identities: Vec<_> =
+            all.iter().map(About::without_file).map(|about| (about.device, about.inode)).collect();
+        assert!(identities.iter().all(|&(device, _)| device != FILES));
+        identities.sort_unstable();
+        identities.dedup();
+        assert_eq!(identities.len(), all.len());
+        // As `cmp` looks whether it need write anything: the structure begins with the device and the inode.
+        let [out, null] = [Open::Output, Open::Null].map(|open| About::without_file(&open));
+        assert_ne!(out.stat64()[..16], null.stat64()[..16]);
+    }
+
+    #[test]
     fn layouts_have_their_sizes() {
         let about = About {
             mode: S_IFREG | 0o644,
@@ -212,6 +239,7 @@ mod tests {
             blocks: 0,
             changed: (7, 8),
             accessed: (5, 6),
+            device: FILES,
             inode: 9,
         };
         let stat = about.stat64();
