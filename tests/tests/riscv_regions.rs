@@ -1,7 +1,7 @@
 //! What of a RISC-V program is compiled, and how often.
 
 use pvm_program::Executable;
-use pvm_runtime::{CompileStats, Config, Engine, Exit, Instance, Module, Options};
+use pvm_runtime::{CompileStats, Config, Engine, Exit, Instance, Jit, Module, Options};
 
 const BASE: u32 = 0x1_0000;
 const ZERO: u32 = 0;
@@ -72,15 +72,19 @@ fn phases(once: usize) -> (Vec<u32>, usize) {
 }
 
 /// Runs a program until it ends.
-fn run(words: &[u32]) -> Instance {
+fn run_as(words: &[u32], config: &Config) -> Instance {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let executable = Executable::flat(&bytes, BASE).expect("it is small");
-    let config = Config { jit_threshold: THRESHOLD, ..Config::default() };
-    let engine = Engine::new(&config).expect("there is a compiler");
+    let engine = Engine::new(config).expect("there is a compiler");
     let module = Module::from_executable(&engine, executable, Options::default()).expect("it is not metered");
     let mut guest = Instance::new(&module, &[]).expect("there is memory");
     assert_eq!(guest.run(), Exit::Ecall);
     guest
+}
+
+/// The same, compiled as it is here.
+fn run(words: &[u32]) -> Instance {
+    run_as(words, &Config { jit_threshold: THRESHOLD, ..Config::default() })
 }
 
 /// Runs the phases, and returns what was compiled of how many instructions.
@@ -164,4 +168,29 @@ fn a_region_that_would_be_the_same_is_not_compiled_again() {
     let stats = guest.compile_stats();
     assert_eq!(guest.all_registers()[A0 as usize], ROUNDS + 2 * ROUNDS);
     assert_eq!((stats.regions, stats.evicted), (3, 1), "{stats:?}");
+}
+
+/// Regions of a program with more than eight times as many instructions as they may have keep registers in the context: what they
+/// leave there is what the interpreter has.
+#[test]
+fn registers_of_brief_regions_are_in_the_context() {
+    const BLOCKS: u32 = 60;
+    let mut words = vec![addi(S2, ZERO, 500)];
+    for block in 0..BLOCKS {
+        let (to, from) = (20 + block % 8, 10 + block % 7);
+        words.extend([addi(from, from, block as i32 - 20), addi(to, from, -7), addi(from, to, 3), jump(1)]);
+    }
+    words.push(addi(S2, S2, -1));
+    words.extend(go_if_differ(S2, ZERO, 1 - words.len() as i32));
+    words.push(0x73 /* ecall */);
+    let end = |jit, region_limit| {
+        let guest = run_as(&words, &Config { jit, jit_threshold: THRESHOLD, region_limit, ..Config::default() });
+        (*guest.all_registers(), guest.stats().native_entries)
+    };
+    let (expected, _) = end(Jit::Off, 1000);
+    for region_limit in [10, 20] {
+        let (registers, entries) = end(Jit::Cranelift, region_limit);
+        assert!(entries > 1000, "{entries} entries into regions of {region_limit}");
+        assert_eq!(registers, expected, "regions of {region_limit}");
+    }
 }

@@ -66,8 +66,9 @@ impl About {
         }
     }
 
-    /// What gives bytes, or takes them, without a file. Streams are pipes, as far as the guest knows. Each is another one: programs
-    /// find out so whether what they write goes to `/dev/null`, and spare themselves the work.
+    /// What gives bytes, or takes them, without a file. Streams are pipes, as far as the guest knows. Each has an identity, but for
+    /// the pipes that the guest has made, which have one together: programs find out so whether what they write goes to
+    /// `/dev/null`, and spare themselves the work.
     fn without_file(open: &Open) -> About {
         let (mode, inode) = match open {
             Open::Input => (S_IFIFO | 0o600, 1),
@@ -76,6 +77,7 @@ impl About {
             Open::Null => (S_IFCHR | 0o666, 4),
             Open::Zeros => (S_IFCHR | 0o666, 5),
             Open::Random => (S_IFCHR | 0o666, 6),
+            // Pipes.
             _ => (S_IFIFO | 0o600, 7),
         };
         About { mode, links: 1, size: 0, blocks: 0, changed: (0, 0), accessed: (0, 0), device: NO_FILES, inode }

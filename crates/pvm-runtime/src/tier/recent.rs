@@ -18,6 +18,7 @@ const OFTEN: usize = 1;
 pub(super) struct Recent {
     /// What is held, apart from the rest: large programs look here all the time, each time elsewhere.
     held: Vec<Option<HeldPlace>>,
+    /// The places, held or not.
     known: Vec<Option<Place>>,
     /// The slots whose places may be held, as many as there are at most.
     holding: Vec<u32>,
