@@ -177,7 +177,7 @@ impl HeldPlace {
             let place = next(Exit::from_code(code), context)?;
             Some((&place.compiled.function, place.entry.number()))
         };
-        let code = self.compiled.function.call_on(self.entry.number(), context, memory, next);
+        let code = self.compiled.function.call(self.entry.number(), context, memory, next);
         if self.compiled.is_narrow {
             context.extend_registers();
         }

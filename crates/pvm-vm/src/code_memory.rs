@@ -118,26 +118,16 @@ impl CompiledFunction {
         CompiledFunction { entry, pages: memory.take(), jump_entries, detection, is_metered, landings }
     }
 
-    /// Runs the function from its entry of this number on the registers and gas of `context`; returns what it returns. It
-    /// does so at each host call.
+    /// Runs the function from its entry of this number on the registers and gas of `context`, and whenever it returns, at each host
+    /// call for one, the function and entry that `next` has for what it returned; returns what the last one returned, for which
+    /// there was none.
     ///
     /// # Panics
     ///
-    /// If faults are not detected in `memory` as the function was compiled for, or it is to see interrupts there that are not
+    /// If faults are not detected in `memory` as the functions were compiled for, or they are to see interrupts there that are not
     /// announced.
     #[inline]
-    pub fn call(&self, entry: u64, context: &mut Context, memory: &mut Memory) -> u64 {
-        self.call_on(entry, context, memory, |_, _| None)
-    }
-
-    /// The same, and whenever it returns, the function and entry that `next` has for what it returned; returns what the last one
-    /// returned, for which there was none.
-    ///
-    /// # Panics
-    ///
-    /// As [`CompiledFunction::call`], or if they detect faults differently.
-    #[inline]
-    pub fn call_on<'a>(
+    pub fn call<'a>(
         &'a self,
         entry: u64,
         context: &mut Context,

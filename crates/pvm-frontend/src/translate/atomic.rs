@@ -43,7 +43,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn load_reserved(&mut self, current: &mut Current, index: usize, dst: Option<Reg>, address: Address) {
         let at = self.aligned(current, index, address);
         let value = self.access(current, index, address, |this, place| this.memory.load(this.builder, WORD, place));
-        self.builder.ins().store(context_flags(), at, self.context, Context::RESERVED);
+        let context = self.context_here();
+        self.builder.ins().store(context_flags(), at, context, Context::RESERVED);
         if let Some(dst) = dst {
             self.write(dst, value);
         }
@@ -59,14 +60,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         address: Address,
     ) {
         let at = self.address(address);
-        let reserved = self.builder.ins().load(I64, context_flags(), self.context, Context::RESERVED);
+        let context = self.context_here();
+        let reserved = self.builder.ins().load(I64, context_flags(), context, Context::RESERVED);
         let differs = self.builder.ins().icmp(IntCC::NotEqual, at, reserved);
         self.leave_if(differs, |this| this.interpret(current, index));
         let value = self.operand_half(value);
         self.access(current, index, address, |this, place| this.memory.store(this.builder, Size::B4, value, place));
         current.words.forget(None);
         let none = self.builder.ins().iconst(I64, NO_ADDRESS as i64);
-        self.builder.ins().store(context_flags(), none, self.context, Context::RESERVED);
+        let context = self.context_here();
+        self.builder.ins().store(context_flags(), none, context, Context::RESERVED);
         if let Some(dst) = dst {
             let done = self.builder.ins().iconst(I64, 0);
             self.write(dst, done);

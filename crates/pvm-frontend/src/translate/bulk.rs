@@ -246,16 +246,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// would keep most of it on the stack, wherever in the region.
     fn around_call(&mut self, call: impl FnOnce(&mut Self) -> Value) -> Value {
         let kept = !self.parked;
-        self.store_registers(self.written & kept, 0);
-        self.store_counters();
-        let result = call(self);
-        for reg in Reg::ALL.into_iter().filter(|reg| kept & reg.bit() != 0) {
-            if let Some(variable) = self.registers[reg.index()] {
-                let value = self.register_in_context(reg);
-                self.builder.def_var(variable, value);
+        let result = self.with_context(|this| {
+            this.store_registers(this.written & kept, 0);
+            this.store_counters();
+            call(this)
+        });
+        self.with_context(|this| {
+            for reg in Reg::ALL.into_iter().filter(|reg| kept & reg.bit() != 0) {
+                if let Some(variable) = this.registers[reg.index()] {
+                    let value = this.register_in_context(reg);
+                    this.builder.def_var(variable, value);
+                }
             }
-        }
-        self.load_counters();
+            this.load_counters();
+        });
         self.known = Default::default();
         result
     }
@@ -337,7 +341,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             values.push((reg, self.builder.ins().iadd(first, way)));
         }
         if let Stored::Copy { pieces, .. } = &bulk.stored {
-            let word = self.builder.ins().load(I64, context_flags(), self.context, Context::MOVED);
+            let context = self.context_here();
+            let word = self.builder.ins().load(I64, context_flags(), context, Context::MOVED);
             let bits = 8 * i64::from(bulk.size.bytes());
             for (behind, &(dst, kind)) in (0..).zip(pieces.iter().rev()) {
                 let high = if behind == 0 { word } else { self.builder.ins().ishl_imm_u(word, behind * bits) };

@@ -26,7 +26,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let targets: Vec<BlockId> = self.targets().collect();
         self.go_to_one_of(address, &targets);
         let address = self.builder.ins().band_imm_s(address, !1);
-        self.builder.ins().store(context_flags(), from, self.context, Context::JUMP);
+        let context = self.context_here();
+        self.builder.ins().store(context_flags(), from, context, Context::JUMP);
         self.exit_to(Exit::EnterByJump, address);
     }
 

@@ -20,26 +20,30 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         };
         self.add(self.gas, -self.pending);
         self.extend_all();
-        self.store_state(self.parked);
-        let pc = self.builder.ins().iconst(I32, i64::from(pc));
-        self.builder.ins().store(context_flags(), pc, self.context, Context::PC);
-
         let mut signature = Signature::new(self.builder.func.signature.call_conv);
         signature.params.extend([AbiParam::new(I64); 3]);
         signature.returns.push(AbiParam::new(I64));
         let signature = self.builder.import_signature(signature);
-        let answers = self.builder.ins().load(I64, context_flags(), self.context, Context::ANSWERS);
-        let [function, data] = [function, data].map(|at| self.builder.ins().load(I64, context_flags(), answers, at));
-        let number = self.builder.ins().iconst(I64, i64::from(number));
-        let call = self.builder.ins().call_indirect(signature, function, &[self.context, data, number]);
-        let returns = self.builder.inst_results(call)[0];
+        let returns = self.with_context(|this| {
+            this.store_state(this.parked);
+            let pc = this.builder.ins().iconst(I32, i64::from(pc));
+            this.builder.ins().store(context_flags(), pc, this.context, Context::PC);
+            let answers = this.builder.ins().load(I64, context_flags(), this.context, Context::ANSWERS);
+            let [function, data] =
+                [function, data].map(|at| this.builder.ins().load(I64, context_flags(), answers, at));
+            let number = this.builder.ins().iconst(I64, i64::from(number));
+            let call = this.builder.ins().call_indirect(signature, function, &[this.context, data, number]);
+            this.builder.inst_results(call)[0]
+        });
         self.leave_if(returns, |this| {
             let exit = this.builder.ins().iconst(I64, Exit::HostCall.code());
             this.builder.ins().return_(&[exit]);
         });
 
-        self.load_all(0);
-        self.load_counters();
+        self.with_context(|this| {
+            this.load_all(0);
+            this.load_counters();
+        });
         self.check_behind_call(self.region.blocks[next], self.checkpoints[next].bound);
         self.add(self.gas, self.checkpoints[next].pending as i64);
         self.builder.ins().jump(self.bodies[next], &[]);

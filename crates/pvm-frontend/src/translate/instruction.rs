@@ -11,7 +11,7 @@ use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, 
 use pvm_vm::FaultDetection;
 
 /// What the branch to a landing tests of an address: a bit that is rarely known.
-const LANDING_BIT: i64 = 1 << 30;
+pub(super) const LANDING_BIT: i64 = 1 << 30;
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     pub(super) fn instruction(&mut self, current: &mut Current, index: usize) {
@@ -348,7 +348,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
         let is_set = constant(self.builder, at).is_some_and(|at| at & LANDING_BIT != 0);
         let tested = if is_set { self.context } else { at };
-        self.builder.ins().band_imm_u(tested, LANDING_BIT)
+        self.builder.ins().band(tested, self.landing_bit)
     }
 
     /// The place of an access of this instruction, checked.

@@ -273,7 +273,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let entry = self.builder.ins().uextend(I64, entry);
         let offset = self.builder.ins().ishl_imm_u(entry, 4);
         let fixed = context_flags().with_readonly();
-        let words = self.builder.ins().load(I64, fixed, self.context, Context::JUMP_ENTRIES);
+        let context = self.context_here();
+        let words = self.builder.ins().load(I64, fixed, context, Context::JUMP_ENTRIES);
         self.builder.ins().iadd(words, offset)
     }
 }

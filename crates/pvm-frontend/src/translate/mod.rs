@@ -41,6 +41,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use instruction::LANDING_BIT;
 use jumps::Jump;
 use products::Product;
 use pvm_clif::{GuestMemory, HOST, Host};
@@ -149,7 +150,11 @@ struct Translator<'a, 'b, C> {
     /// The zone of the block.
     zone: u32,
     /// Where parked registers are, unless that is the context.
-    slots: ir::StackSlot,
+    slots: Vec<Value>,
+    /// Where the address of the context is on the stack, unless registers are parked in the context.
+    kept_context: Option<Value>,
+    /// What addresses of accesses with landings are tested for. One value each for all that want it: each takes memory and time.
+    landing_bit: Value,
     /// What is known of registers in this block.
     known: [Known; 32],
     /// What exits lead to, by the registers that are parked there and the zone.
@@ -292,6 +297,14 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let slots_len = if parking.is_in_context() { 0 } else { 8 * parking.anywhere().count_ones() };
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, slots_len, 3);
         let slots = builder.create_sized_stack_slot(slots);
+        let slots = (0..slots_len as i32).step_by(8).map(|at| builder.ins().stack_addr(I64, slots, at)).collect();
+        let kept_context = (!parking.is_in_context()).then(|| {
+            let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+            let at = builder.ins().stack_addr(I64, slot, 0);
+            builder.ins().store(context_flags(), context, at, 0);
+            at
+        });
+        let landing_bit = builder.ins().iconst(I64, LANDING_BIT);
         let bodies: Vec<_> = region.blocks.iter().map(|_| builder.create_block()).collect();
         let mut translator = Translator {
             builder,
@@ -321,6 +334,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             passed: 0,
             zone: 0,
             slots,
+            kept_context,
+            landing_bit,
             known: [Known::default(); 32],
             funnels: BTreeMap::new(),
             ways: Vec::new(),
@@ -435,12 +450,32 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.builder.seal_all_blocks();
     }
 
+    /// The address of the context in the present block, read from the stack. Exits want it, many times each: were it the same value
+    /// everywhere, the register allocator would keep that in a register throughout, and something that loops want on the stack.
+    fn context_here(&mut self) -> Value {
+        match self.kept_context {
+            Some(at) => self.builder.ins().load(I64, context_flags(), at, 0),
+            None => self.context,
+        }
+    }
+
+    /// Writes what wants the address of the context more than once.
+    fn with_context<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.context;
+        self.context = self.context_here();
+        let result = write(self);
+        self.context = before;
+        result
+    }
+
     /// Fills a funnel, where these registers are parked.
     fn leave_by(&mut self, funnel: ir::Block, parked: u32) {
         self.builder.switch_to_block(funnel);
         let left = self.builder.block_params(funnel)[0];
-        self.store_state(parked);
-        self.leave(left);
+        self.with_context(|this| {
+            this.store_state(parked);
+            this.leave(left);
+        });
     }
 
     /// Stores the registers that the region writes, of which these are parked, and what is counted in the context.

@@ -32,9 +32,9 @@ pub(super) struct Known {
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// Where a register is parked, in bytes from where the first one is.
-    fn slot_of(&self, reg: Reg) -> i32 {
-        8 * (self.parking.anywhere() & (reg.bit() - 1)).count_ones() as i32
+    /// The address where a register is parked on the stack.
+    fn slot_of(&self, reg: Reg) -> Value {
+        self.slots[(self.parking.anywhere() & (reg.bit() - 1)).count_ones() as usize]
     }
 
     /// Puts the value of a register where it is parked.
@@ -43,7 +43,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return self.put_into_context(reg, value);
         }
         let at = self.slot_of(reg);
-        let at = self.builder.ins().stack_addr(I64, self.slots, at);
         self.builder.ins().store(context_flags(), value, at, 0);
     }
 
@@ -81,7 +80,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return self.register_in_context(reg);
         }
         let at = self.slot_of(reg);
-        let at = self.builder.ins().stack_addr(I64, self.slots, at);
         self.builder.ins().load(I64, context_flags(), at, 0)
     }
 
@@ -106,7 +104,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Some(half) => half,
             None => {
                 let value = self.read(reg);
-                self.builder.ins().ireduce(I32, value)
+                let half = self.builder.ins().ireduce(I32, value);
+                if self.is_narrow {
+                    self.know_half(reg, half);
+                }
+                half
             }
         }
     }
