@@ -117,6 +117,7 @@ struct Translator<'a, 'b, C> {
     faults: Faults<'a>,
     /// How many accesses have been written that the host watches over.
     accesses: u32,
+    /// The address of the context where the region is entered; elsewhere there is `context_here`.
     context: Value,
     memory: GuestMemory,
     registers: [Option<Variable>; 32],
@@ -153,7 +154,7 @@ struct Translator<'a, 'b, C> {
     slots: Vec<Value>,
     /// Where the address of the context is on the stack, unless registers are parked in the context.
     kept_context: Option<Value>,
-    /// What addresses of accesses with landings are tested for. One value each for all that want it: each takes memory and time.
+    /// What addresses of accesses with landings are tested for, one value for all of them: more would take memory and time.
     landing_bit: Value,
     /// What is known of registers in this block.
     known: [Known; 32],
