@@ -1,11 +1,11 @@
 //! Where pieces of code come to lie: jumps are short where they can be, and loops are aligned.
 
 use super::{Kind, Piece};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-/// Loops begin at multiples of this, a line of the cache of instructions, in bytes: a tiny loop that lies across lines is
-/// fetched in two steps, and larger ones gain, too.
-const LOOP_ALIGNMENT: usize = 64;
+/// A line of the cache of instructions, in bytes. Loops begin where one does, if they are in fewer lines then: a tiny loop that lies
+/// across lines is fetched in two steps, and larger ones gain, too.
+const LINE: usize = 64;
 /// What constants are aligned to, at most.
 pub(super) const CONSTANT_ALIGNMENT: usize = 16;
 
@@ -52,26 +52,37 @@ pub(super) fn position(pieces: &[Piece], positions: &[usize], former: usize) -> 
     }
 }
 
-/// The pieces at which loops begin: what jumps before offset `cold` lead back to.
-fn loops(pieces: &[Piece], cold: usize) -> BTreeSet<usize> {
-    let back = pieces.iter().take_while(|piece| piece.at.start < cold).filter_map(|piece| match piece.kind {
+/// The pieces at which loops begin, and with which they end: what jumps before offset `cold` lead back to, and the last of those.
+fn loops(pieces: &[Piece], cold: usize) -> BTreeMap<usize, usize> {
+    let hot = pieces.iter().take_while(|piece| piece.at.start < cold).enumerate();
+    let back = hot.filter_map(|(index, piece)| match piece.kind {
         Kind::Jump { target, .. } if target <= piece.at.start => {
-            pieces.binary_search_by_key(&target, |piece| piece.at.start).ok()
+            Some((pieces.binary_search_by_key(&target, |piece| piece.at.start).ok()?, index))
         }
         _ => None,
     });
+    // Of equal keys the last one stays.
     back.collect()
 }
 
+/// How many bytes to leave before a loop of so many, that would begin behind `len` others.
+fn padding(len: usize, of_loop: usize) -> usize {
+    let lines = |start: usize| (start % LINE + of_loop).div_ceil(LINE);
+    let aligned = len.next_multiple_of(LINE);
+    if lines(aligned) < lines(len) { aligned - len } else { 0 }
+}
+
 /// Places pieces one behind the other; returns the length of all.
-fn place(pieces: &mut [Piece], loops: &BTreeSet<usize>, positions: &mut [usize]) -> usize {
+fn place(pieces: &mut [Piece], loops: &BTreeMap<usize, usize>, positions: &mut [usize]) -> usize {
+    // Where pieces would lie without padding.
+    let mut unpadded = vec![0];
+    pieces.iter().for_each(|piece| unpadded.push(unpadded[unpadded.len() - 1] + piece.len()));
     let mut len: usize = 0;
     for index in 0..pieces.len() {
         let piece = &mut pieces[index];
         piece.padding = match piece.kind {
             Kind::Constants => (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT,
-            _ if loops.contains(&index) => len.next_multiple_of(LOOP_ALIGNMENT) - len,
-            _ => 0,
+            _ => loops.get(&index).map_or(0, |&last| padding(len, unpadded[last + 1] - unpadded[index])),
         };
         len += piece.padding;
         positions[index] = match piece.kind {

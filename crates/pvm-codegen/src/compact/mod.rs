@@ -427,14 +427,15 @@ mod tests {
     }
 
     #[test]
-    fn far_jumps_stay_long_and_loops_are_aligned() {
-        let mut code = vec![0x90; 10];
-        code.extend(vec![0x90; 200]);
-        code.extend([0xe9]);
-        code.extend((-205_i32).to_le_bytes()); // jmp 10
-        let compacted = changed(&code, &[0, 10], &[], usize::MAX).unwrap();
-        assert_eq!(compacted.offset(10), Some(64));
-        assert_eq!(compacted.code.len(), 64 + 205);
+    fn far_jumps_stay_long_and_loops_are_aligned_if_that_saves_a_line() {
+        for (len, start) in [(187, 64), (188, 10), (241, 10), (242, 64), (251, 64), (252, 10)] {
+            let mut code = vec![0x90; 10 + len];
+            code.extend([0xe9]);
+            code.extend((-(len as i32) - 5).to_le_bytes()); // jmp 10
+            let compacted = changed(&code, &[0, 10], &[], usize::MAX).unwrap();
+            assert_eq!(compacted.offset(10), Some(start), "{len}");
+            assert_eq!(compacted.code.len(), start as usize + len + 5);
+        }
     }
 
     #[test]

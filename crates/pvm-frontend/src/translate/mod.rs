@@ -372,9 +372,6 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.builder.set_srcloc(Mark::WayIn.to_source_loc());
             let position = self.region.position(id).expect("entries are members");
             self.check_entry(id, self.checkpoints[position].bound, short);
-            // Behind the check it is another block.
-            let here = self.builder.current_block().expect("a block is being written");
-            self.builder.set_cold_block(here);
             self.add(self.gas, self.checkpoints[position].pending as i64);
             if is_crowded {
                 self.load_all(self.parking.parked(position));
@@ -605,12 +602,20 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let cold_block = self.builder.create_block();
         let go_on = self.builder.create_block();
         self.builder.set_cold_block(cold_block);
+        if self.is_cold() {
+            self.builder.set_cold_block(go_on);
+        }
         self.builder.ins().brif(condition, cold_block, &[], go_on, &[]);
         self.builder.seal_block(cold_block);
         self.builder.seal_block(go_on);
         self.builder.switch_to_block(cold_block);
         cold(self);
         self.builder.switch_to_block(go_on);
+    }
+
+    /// Whether what is written now is cold.
+    fn is_cold(&self) -> bool {
+        self.builder.current_block().is_some_and(|block| self.builder.func.layout.is_cold(block))
     }
 
     fn exit(&mut self, exit: Exit, pc: u32) {
@@ -636,6 +641,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let left = left(self);
         let funnel = *self.funnels.entry((self.parked, self.zone)).or_insert_with(|| {
             let funnel = self.builder.create_block();
+            self.builder.set_cold_block(funnel);
             self.builder.append_block_param(funnel, I64);
             funnel
         });
