@@ -16,6 +16,7 @@
 //! | `bulk` | memory copied and filled, for loops of compiled code that do so |
 //! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`return_large_allocations`] | a setting of the heap |
+//! | [`release_code`] | the process's own code, as far as it is in memory |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 //!
 //! On x86-64 Linux compiled code finds guest memory by a segment register (`segment`).
@@ -42,6 +43,7 @@ mod rights;
 mod segment;
 mod space;
 mod template;
+mod text;
 mod typed;
 
 #[cfg(feature = "jit")]
@@ -66,3 +68,4 @@ pub use memory::{Memory, MemoryError, READABLE, WRITABLE};
 pub use pool::Pool;
 pub use reservation::{INTERRUPT_OFFSET, TRIPWIRE_OFFSET};
 pub use template::Template;
+pub use text::release_code;

@@ -49,6 +49,7 @@ impl Session<'_> {
         }
         let gas = args.gas.unwrap_or(DEFAULT_GAS);
         instance.set_gas(gas);
+        pvm_vm::release_code();
         let prepared = Instant::now();
         let exit = match &args.trace {
             Some(path) => self.record(path, &mut instance, &bytes, &arguments, io)?,

@@ -60,6 +60,7 @@ impl Session<'_> {
         let executable = module.executable().expect("it was made of one");
         let (mut process, stack) = Process::start(executable, instance.memory_mut(), start)?;
         instance.all_registers_mut()[STACK_POINTER] = stack.into();
+        pvm_vm::release_code();
         let prepared = Instant::now();
         let alarm = alarm(&instance, args)?;
         let stop = match tohost {
