@@ -44,8 +44,8 @@ pub(crate) fn place(
         );
         successors[at].clear();
     }
-    let loops = Loops::find(region, &successors);
-    let mut compares = walk(&successors, |at| region.entry(region.blocks[at]).is_some()).is_head;
+    let loops = Loops::find(region, blocks, &successors);
+    let mut compares = walk(&successors, region.roots(blocks, &successors)).is_head;
     // All dynamic jumps lead to one more node, and from there to all their targets.
     let dispatch = count;
     for (at, &id) in region.blocks.iter().enumerate().filter(|&(_, &id)| ends_dynamically(id)) {
@@ -61,7 +61,7 @@ pub(crate) fn place(
     (0..count).filter(|&at| successors[at].contains(&dispatch) && reached[at]).for_each(|at| compares[at] = true);
     cut(&mut successors, &compares);
 
-    let order = walk(&successors, |_| true).postorder;
+    let order = walk(&successors, 0..=count).postorder;
     let mut bounds = vec![0_u64; count + 1];
     for &at in &order {
         bounds[at] = cost[at] + successors[at].iter().map(|&to| bounds[to]).max().unwrap_or(0);

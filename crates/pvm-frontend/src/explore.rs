@@ -1,8 +1,8 @@
 //! Blocks of code that is not known ahead: found from a hot place on, nearest first.
 //!
 //! Any address may be jumped to. The places where a region can be entered by a dynamic jump are those that are likely
-//! targets: where calls come back to, where dynamic jumps have gone so far, and the hot place itself. Whoever jumps elsewhere
-//! leaves the region.
+//! targets: where calls come back to, and where dynamic jumps have gone so far. Whoever jumps elsewhere leaves the region.
+//! (The hot place is none of them by itself: it is in the hottest loop, and there a target of jumps is in the way.)
 
 use crate::Blocks;
 use crate::blocks::{Block, BlockId, Ending};
@@ -42,7 +42,6 @@ impl Blocks {
         takes_cold: bool,
     ) -> Blocks {
         let mut found = Found { queue: VecDeque::from([head]), ..Found::default() };
-        found.jump_targets.insert(head);
         let is_changing = changes(head);
         let max_len = if is_changing { max_len.min(MOST_CHANGING) } else { max_len }.max(1);
         let belongs = |pc| changes(pc) == is_changing;

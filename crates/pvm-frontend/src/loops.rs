@@ -1,6 +1,6 @@
 //! Loops, as a depth-first walk finds them.
 
-use crate::Region;
+use crate::{Blocks, Region};
 
 /// What a depth-first walk over a graph has found.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +11,8 @@ pub(crate) struct Walk {
     pub is_head: Vec<bool>,
 }
 
-/// Walks the graph from the roots, in ascending order.
-pub(crate) fn walk(successors: &[Vec<usize>], is_root: impl Fn(usize) -> bool) -> Walk {
+/// Walks the graph from the roots, one after the other.
+pub(crate) fn walk(successors: &[Vec<usize>], roots: impl IntoIterator<Item = usize>) -> Walk {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
@@ -21,7 +21,7 @@ pub(crate) fn walk(successors: &[Vec<usize>], is_root: impl Fn(usize) -> bool) -
     }
     let mut marks = vec![Mark::New; successors.len()];
     let mut walk = Walk { postorder: Vec::with_capacity(successors.len()), is_head: vec![false; successors.len()] };
-    for root in (0..successors.len()).filter(|&at| is_root(at)) {
+    for root in roots {
         if marks[root] != Mark::New {
             continue;
         }
@@ -61,24 +61,26 @@ pub(crate) struct Loops {
 }
 
 impl Loops {
-    pub(crate) fn find(region: &Region, successors: &[Vec<usize>]) -> Loops {
+    pub(crate) fn find(region: &Region, blocks: &Blocks, successors: &[Vec<usize>]) -> Loops {
         let mut predecessors = vec![Vec::new(); successors.len()];
         for (from, to) in successors.iter().enumerate() {
             to.iter().for_each(|&to| predecessors[to].push(from));
         }
-        let walk = walk(successors, |at| region.entry(region.blocks[at]).is_some());
+        let walk = walk(successors, region.roots(blocks, successors));
         let mut order = vec![0; successors.len()];
         walk.postorder.iter().enumerate().for_each(|(index, &at)| order[at] = index);
         let mut loops = Loops { bodies: Vec::new(), depths: vec![0; successors.len()] };
         for head in (0..successors.len()).filter(|&at| walk.is_head[at]) {
-            // Edges that come back lead from blocks that the walk has left before the head.
-            let back = predecessors[head].iter().copied().filter(|&from| order[from] <= order[head]);
+            // Edges that come back lead from blocks that the walk has left before the head. Where others lead into the loop, they do not
+            // belong to it.
             let mut body = vec![head];
-            let mut stack: Vec<usize> = back.collect();
+            let mut stack = vec![head];
             while let Some(at) = stack.pop() {
-                if !body.contains(&at) {
-                    body.push(at);
-                    stack.extend(&predecessors[at]);
+                for &from in predecessors[at].iter().filter(|&&from| order[from] < order[head]) {
+                    if !body.contains(&from) {
+                        body.push(from);
+                        stack.push(from);
+                    }
                 }
             }
             body.iter().for_each(|&at| loops.depths[at] += 1);
@@ -102,13 +104,50 @@ impl Loops {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::{Block, BlockId, Ending};
 
     #[test]
     fn heads_and_order() {
         // 0 -> 1 -> 2 -> 1, 2 -> 3 -> 0, 3 -> 4
         let successors = [vec![1], vec![2], vec![1, 3], vec![0, 4], vec![]];
-        let walk = walk(&successors, |at| at == 0);
+        let walk = walk(&successors, [0]);
         assert_eq!(walk.is_head, [true, true, false, false, false]);
         assert_eq!(walk.postorder, [4, 3, 2, 1, 0]);
+    }
+
+    /// The entries of a region of blocks that lead to these others and got hot at `head`, and in how many loops each block is.
+    fn entries_and_depths<const N: usize>(
+        head: BlockId,
+        successors: [[Option<BlockId>; 2]; N],
+    ) -> (Vec<BlockId>, [u32; N]) {
+        let (ending, is_continuation, is_jump_target) = (Ending::Terminator, false, false);
+        let block = |start| {
+            let successors = successors[start as usize];
+            Block { start, len: 1, ending, is_continuation, is_jump_target, successors }
+        };
+        let blocks = Blocks::linked((0..N as u32).map(block).collect());
+        let region = Region::whole(0, &blocks, head, false);
+        let loops = Loops::find(&region, &blocks, &region.successors(&blocks));
+        (region.entries, std::array::from_fn(|at| loops.depth(at)))
+    }
+
+    #[test]
+    fn where_a_region_got_hot_does_not_tell_which_loop_is_around_which() {
+        // 0 -> 1 -> 2 -> 1, 1 -> 3 -> 0, 3 -> 4
+        let successors = [[Some(1), None], [Some(2), Some(3)], [Some(1), None], [Some(0), Some(4)], [None, None]];
+        for head in 0..5 {
+            let (mut entries, depths) = entries_and_depths(head, successors);
+            assert_eq!(depths, [1, 2, 2, 1, 0], "hot at {head}");
+            entries.retain(|&id| id != head);
+            assert!([0, 1].into_iter().filter(|&id| id != head).eq(entries), "hot at {head}");
+        }
+    }
+
+    #[test]
+    fn what_leads_into_the_midst_of_a_loop_is_not_in_it() {
+        // 0 -> 1, 2; 1 -> 2 -> 1; 2 -> 3 -> 0, 3 -> 4
+        let successors = [[Some(1), Some(2)], [Some(2), None], [Some(1), Some(3)], [Some(0), Some(4)], [None, None]];
+        let (_, depths) = entries_and_depths(0, successors);
+        assert_eq!(depths, [1, 2, 2, 1, 0]);
     }
 }

@@ -8,12 +8,14 @@ use std::collections::{HashSet, VecDeque};
 /// Blocks that are compiled into one function.
 ///
 /// A block belongs to one region at most, where blocks are known ahead. *Entries* are where a region can be entered
-/// from elsewhere: its first block, targets of dynamic jumps, blocks after host calls, blocks that a block outside
+/// from elsewhere: the block that got hot, targets of dynamic jumps, blocks after host calls, blocks that a block outside
 /// leads to, and heads of loops, to which a run comes back that was stopped within the loop.
 #[derive(Clone, Debug)]
 pub struct Region {
     /// A number that no other region of the program has.
     pub id: u32,
+    /// The block that got hot.
+    head: BlockId,
     /// The blocks in ascending order.
     pub blocks: Vec<BlockId>,
     /// Those that can be entered from outside, ascending. Their positions here are the numbers of the function's entries.
@@ -44,18 +46,31 @@ impl Region {
     }
 
     fn of(id: u32, blocks: &Blocks, head: BlockId, members: Vec<BlockId>) -> Region {
-        let mut region = Region { id, blocks: members, entries: Vec::new(), is_brief: false };
-        let is_entry = |id: BlockId| {
-            let block = blocks.get(id);
-            id == head
-                || block.is_jump_target
-                || block.is_continuation
-                || blocks.predecessors(id).iter().any(|&from| region.position(from).is_none())
-        };
-        let walk = loops::walk(&region.successors(blocks), |at| is_entry(region.blocks[at]));
+        let mut region = Region { id, head, blocks: members, entries: Vec::new(), is_brief: false };
+        let successors = region.successors(blocks);
+        let walk = loops::walk(&successors, region.roots(blocks, &successors));
+        let is_entry = |id: BlockId| id == head || region.is_led_to(blocks, id);
         let entries = region.blocks.iter().zip(&walk.is_head).filter(|&(&id, &is_head)| is_head || is_entry(id));
         region.entries = entries.map(|(&id, _)| id).collect();
         region
+    }
+
+    /// Whether a block may come after one that is no member, or after a host call or dynamic jump.
+    fn is_led_to(&self, blocks: &Blocks, id: BlockId) -> bool {
+        let block = blocks.get(id);
+        let is_outside = |&from: &BlockId| self.position(from).is_none();
+        block.is_jump_target || block.is_continuation || blocks.predecessors(id).iter().any(is_outside)
+    }
+
+    /// Positions from which to walk over the region, one after the other: first what no member leads to, then what others lead to.
+    /// A walk that began where the region got hot, within a loop, would not see which loops are around which.
+    pub(crate) fn roots(&self, blocks: &Blocks, successors: &[Vec<usize>]) -> Vec<usize> {
+        let mut has_member_before = vec![false; successors.len()];
+        successors.iter().flatten().for_each(|&to| has_member_before[to] = true);
+        let mut roots: Vec<usize> = (0..successors.len()).collect();
+        let is_led_to = |id| id != self.head && self.is_led_to(blocks, id);
+        roots.sort_by_key(|&at| (has_member_before[at], !is_led_to(self.blocks[at])));
+        roots
     }
 
     /// For each block, by position, the positions of the members that it leads to.

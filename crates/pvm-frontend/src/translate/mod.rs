@@ -292,7 +292,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let memory = GuestMemory::new(builder, host);
         let taken = u32::from(metering.model != GasModel::None);
         let successors = region.successors(blocks);
-        let loops = Loops::find(region, &successors);
+        let loops = Loops::find(region, blocks, &successors);
         let parking = Parking::new(code, blocks, region, &successors, &loops, taken);
 
         let slots_len = if parking.is_in_context() { 0 } else { 8 * parking.anywhere().count_ones() };
