@@ -55,6 +55,26 @@ fn run(module: &Module, gas: u64) -> (Exit, u32, u64, [u64; 13]) {
 }
 
 #[test]
+fn a_block_is_compiled_whole_however_much_ir_it_takes() {
+    const LEN: u32 = 3000;
+    let mut builder = BlobBuilder::new(Profile::V0_7);
+    for number in 0..LEN {
+        let (d, b) = (Reg::wrapping((number % 7) as u8), Reg::wrapping((number % 5) as u8));
+        let operands = Operands::RegRegReg { d, a: Reg::R7, b };
+        builder.push(Instruction { opcode: Opcode::RemS64, operands }).unwrap();
+    }
+    builder.push(Instruction { opcode: Opcode::Trap, operands: Operands::None }).unwrap();
+    let blob = builder.finish();
+    let gas = u64::from(2 * LEN);
+    let expected = run(&module(&engine(Config { jit: Jit::Off, ..Config::default() }), &blob), gas);
+    let config = Config { jit_threshold: 0, region_limit: 2 * LEN as usize, ..Config::default() };
+    let module = module(&engine(config), &blob);
+    assert_eq!(run(&module, gas), expected);
+    let stats = module.compile_stats();
+    assert_eq!((stats.regions, stats.instructions), (1, u64::from(LEN) + 1));
+}
+
+#[test]
 fn a_program_larger_than_the_cache_runs_right_within_the_limit() {
     for (blocks, code_limit, jit_threshold, region_limit) in
         [(7001, MIB, 0, 1000), (2003, MIB / 8, 2, 100), (101, MIB / 16, 0, 1)]

@@ -2,6 +2,7 @@
 
 use pvm_program::Executable;
 use pvm_runtime::{CompileStats, Config, Engine, Exit, Instance, Jit, Module, Options};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const BASE: u32 = 0x1_0000;
 const ZERO: u32 = 0;
@@ -168,6 +169,30 @@ fn a_region_that_would_be_the_same_is_not_compiled_again() {
     let stats = guest.compile_stats();
     assert_eq!(guest.all_registers()[A0 as usize], ROUNDS + 2 * ROUNDS);
     assert_eq!((stats.regions, stats.evicted), (3, 1), "{stats:?}");
+}
+
+#[test]
+fn what_takes_much_memory_to_compile_is_compiled_in_pieces() {
+    static ROOM_MADE: AtomicU64 = AtomicU64::new(0);
+    const ADDITIONS: usize = 1900;
+    // A loop of a block with as many instructions as a region may have; each takes ten times as much IR as a simple one does.
+    let mut words = vec![0x0001_4937 /* lui s2, 0x14 */, addi(A0, ZERO, 1), 0x0000_14b7 /* lui s1, 1 */];
+    words.extend([0x00a9_25af /* amoadd.w a1, a0, (s2) */; ADDITIONS]);
+    words.push(addi(S1, S1, -1));
+    words.extend(go_if_differ(S1, ZERO, 3 - (ADDITIONS as i32 + 4)));
+    words.push(0x73 /* ecall */);
+    words.resize(0x4000 / 4 + 1, 0);
+    let config = Config {
+        jit_threshold: THRESHOLD,
+        make_room: || _ = ROOM_MADE.fetch_add(1, Ordering::Relaxed),
+        ..Config::default()
+    };
+    let guest = run_as(&words, &config);
+    assert_eq!(guest.all_registers()[A1 as usize], 4096 * ADDITIONS as u64 - 1);
+    let stats = guest.compile_stats();
+    assert!(stats.regions > 1, "{stats:?}");
+    assert!(stats.instructions < stats.regions * ADDITIONS as u64 * 2 / 3, "{stats:?}");
+    assert!((1..=stats.regions).contains(&ROOM_MADE.load(Ordering::Relaxed)));
 }
 
 /// Regions of a program with more than eight times as many instructions as they may have keep registers in the context: what they

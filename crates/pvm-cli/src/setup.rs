@@ -24,7 +24,13 @@ pub fn riscv_engine(args: &EngineArgs, count_instructions: bool) -> Result<Engin
 
 fn engine_with(args: &EngineArgs, count_instructions: bool, default_threshold: u32) -> Result<Engine> {
     let jit_threshold = args.jit_threshold.unwrap_or(default_threshold);
-    let mut config = Config { jit: jit(args.jit)?, jit_threshold, count_instructions, ..Config::default() };
+    let mut config = Config {
+        jit: jit(args.jit)?,
+        jit_threshold,
+        count_instructions,
+        make_room: pvm_vm::release_code,
+        ..Config::default()
+    };
     if let Some(detection) = args.fault_detection {
         config.fault_detection = match detection {
             FaultArg::Signals => FaultDetection::Signals,

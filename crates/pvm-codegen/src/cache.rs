@@ -65,8 +65,18 @@ pub struct CodeCache {
     has_complained: [AtomicBool; 2],
 }
 
+/// The most IR of a region, as [`CompileError::TooLarge`] measures it: to compile that takes some five megabytes. Guest instructions
+/// tell less, as one may take five times as much as another.
+const MOST_IR: usize = 15_000;
+
 /// The number of guest addresses.
 const SPACE: u64 = 1 << 32;
+
+/// A region would have taken so much IR, with so many instructions.
+struct TooLarge {
+    ir: usize,
+    instructions: usize,
+}
 
 /// What came of a request to compile a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +136,7 @@ impl CodeCache {
     }
 
     /// The blocks of code that is known ahead, found when the first region is compiled.
-    fn blocks(&self, code: &impl GuestCode, starts: impl FnOnce() -> Vec<u32>) -> &Blocks {
+    fn blocks(&self, code: &impl GuestCode, starts: impl Fn() -> Vec<u32>) -> &Blocks {
         let (blocks, _) = self.blocks.get_or_init(|| {
             let started = Instant::now();
             let blocks = Blocks::new(code, starts().into_iter(), self.settings.region_limit);
@@ -181,11 +191,40 @@ impl CodeCache {
         &self,
         code: &impl GuestCode,
         pc: u32,
-        starts: impl FnOnce() -> Vec<u32>,
+        starts: impl Fn() -> Vec<u32>,
         warm: impl Fn(u32) -> bool,
         reach: Reach,
         instead_of: Option<RegionId>,
     ) -> Attempt {
+        let (mut reach, mut most) = (reach, MOST_IR);
+        let mut len = usize::MAX;
+        loop {
+            match self.compile_within(most, code, pc, &starts, &warm, reach, instead_of) {
+                Ok(attempt) => return attempt,
+                Err(large) if large.instructions < len => {
+                    tracing::debug!(pc, large.instructions, large.ir, "made smaller");
+                    len = large.instructions;
+                    // Fewer may take more each.
+                    reach.instructions = (len * most / large.ir * 15 / 16).max(1);
+                }
+                // A block of code that is known ahead is never cut.
+                Err(_) => most = usize::MAX,
+            }
+        }
+    }
+
+    /// The same, if the region takes no more IR than `most`.
+    #[allow(clippy::too_many_arguments)] // as above
+    fn compile_within(
+        &self,
+        most: usize,
+        code: &impl GuestCode,
+        pc: u32,
+        starts: impl Fn() -> Vec<u32>,
+        warm: impl Fn(u32) -> bool,
+        reach: Reach,
+        instead_of: Option<RegionId>,
+    ) -> Result<Attempt, TooLarge> {
         let limit = reach.instructions;
         let around;
         let (blocks, is_known_ahead) = match code.dynamic_jumps() {
@@ -197,9 +236,9 @@ impl CodeCache {
                 (&around, false)
             }
         };
-        let Some(head) = blocks.find(pc) else { return Attempt::Never };
+        let Some(head) = blocks.find(pc) else { return Ok(Attempt::Never) };
         if instead_of.is_some_and(|region| region.covers(blocks)) {
-            return Attempt::Never;
+            return Ok(Attempt::Never);
         }
         let plan = self.write().plan(pc, |id, is_taken| {
             if !is_known_ahead {
@@ -212,22 +251,26 @@ impl CodeCache {
         });
         let (region, owned) = match plan {
             Plan::Compile(region, owned) => (region, owned),
-            Plan::Later => return Attempt::Later,
-            Plan::Never => return Attempt::Never,
+            Plan::Later => return Ok(Attempt::Later),
+            Plan::Never => return Ok(Attempt::Never),
         };
         let started = Instant::now();
-        let machine_code = self.compiler.compile(|func, builder_context, config, faults| {
+        let machine_code = self.compiler.compile(most, |func, builder_context, config, faults| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
             translate(func, builder_context, config, code, blocks, &region, metering, faults, cost);
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();
+        let id = RegionId::new(blocks, &region, pc, limit);
+        if let Err(CompileError::TooLarge { size, .. }) = machine_code {
+            table.release(&owned, pc);
+            return Err(TooLarge { ir: size, instructions: id.len as usize });
+        }
         let placed = machine_code.and_then(|machine_code| {
-            let id = RegionId::new(blocks, &region, pc);
             self.place(&mut table, id, code.width(), &machine_code).map(|compiled| (machine_code, compiled))
         });
-        match placed {
+        Ok(match placed {
             Ok((machine_code, Some(compiled))) => {
                 tracing::debug!(pc, blocks = region.blocks.len(), bytes = machine_code.len(), "compiled");
                 let row = self.row(&mut table, code, blocks, &region, compiled, &machine_code, owned);
@@ -259,7 +302,7 @@ impl CodeCache {
                     Attempt::Never
                 }
             }
-        }
+        })
     }
 
     /// Forgets what was compiled of code in these bytes, below 2^32: it has changed.

@@ -51,6 +51,14 @@ pub enum CompileError {
         /// What the host says.
         error: Box<ModuleError>,
     },
+    /// The IR of a region would take too much memory to compile. A smaller region is tried then.
+    #[error("a region takes {size} of IR, and may take {most}")]
+    TooLarge {
+        /// How much it takes: its instructions, and two for each block.
+        size: usize,
+        /// How much it may take.
+        most: usize,
+    },
 }
 
 impl From<ModuleError> for CompileError {
@@ -98,10 +106,19 @@ impl MachineCode {
     }
 }
 
+/// How much of Cranelift's memory it takes to compile IR, in instructions of some 0.35 KiB each: a block takes as much as two.
+fn size(func: &Function) -> usize {
+    func.dfg.num_insts() + 2 * func.dfg.num_blocks()
+}
+
+/// For IR of this [`size`] it makes sense to make room.
+const LARGE: usize = 2_000;
+
 /// Compiles for the machine it runs on. Shared by all programs of an engine.
 pub struct Compiler {
     isa: OwnedTargetIsa,
     faults: FaultDetection,
+    make_room: fn(),
 }
 
 impl std::fmt::Debug for Compiler {
@@ -112,12 +129,17 @@ impl std::fmt::Debug for Compiler {
 
 impl Compiler {
     /// A compiler for this machine. `faults` says how refused accesses are detected; `verify` checks the IR before it is
-    /// compiled, for tests.
+    /// compiled, for tests. `make_room` is called before compiling takes megabytes of memory.
     ///
     /// # Errors
     ///
     /// If Cranelift does not know the machine, or faults cannot be detected like that.
-    pub fn new(opt_level: OptLevel, faults: FaultDetection, verify: bool) -> Result<Compiler, CompileError> {
+    pub fn new(
+        opt_level: OptLevel,
+        faults: FaultDetection,
+        verify: bool,
+        make_room: fn(),
+    ) -> Result<Compiler, CompileError> {
         let host = |error: &dyn std::fmt::Display| CompileError::Host(error.to_string());
         let mut flags = settings::builder();
         let values = [
@@ -140,7 +162,7 @@ impl Compiler {
         if faults == FaultDetection::Signals {
             pvm_vm::install_handler().map_err(CompileError::Signals)?;
         }
-        Ok(Compiler { isa, faults })
+        Ok(Compiler { isa, faults, make_room })
     }
 
     /// How refused accesses are detected.
@@ -157,9 +179,10 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// If Cranelift refuses the IR.
+    /// If the IR takes more than `most`, or Cranelift refuses it.
     pub(crate) fn compile(
         &self,
+        most: usize,
         translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, Faults<'_>),
     ) -> Result<MachineCode, CompileError> {
         let mut builder_context = FunctionBuilderContext::new();
@@ -170,6 +193,13 @@ impl Compiler {
             context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
             let faults = Faults { detection, checked: &checked };
             translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), faults);
+            let size = size(&context.func);
+            if size > most {
+                return Err(CompileError::TooLarge { size, most });
+            }
+            if size >= LARGE {
+                (self.make_room)();
+            }
             let compiled = context
                 .compile(&*self.isa, &mut ControlPlane::default())
                 .map_err(|error| ModuleError::Compilation(error.inner))?;

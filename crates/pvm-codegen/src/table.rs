@@ -34,13 +34,15 @@ pub struct RegionId {
     pub len: u32,
     /// How many of its blocks dynamic jumps lead to.
     jump_targets: u32,
+    /// Whether it has as much as it may.
+    pub is_full: bool,
 }
 
 impl RegionId {
-    /// That of a region of `blocks` around the block at `head`.
-    pub(crate) fn new(blocks: &Blocks, region: &Region, head: u32) -> RegionId {
+    /// That of a region of `blocks` around the block at `head`, which may have so many instructions.
+    pub(crate) fn new(blocks: &Blocks, region: &Region, head: u32, most: usize) -> RegionId {
         let (len, jump_targets) = size(blocks, region.blocks.iter().copied());
-        RegionId { id: region.id, head, len, jump_targets }
+        RegionId { id: region.id, head, len, jump_targets, is_full: len as usize >= most }
     }
 
     /// Whether a region of all these blocks, around the same head, would have nothing that this one has not. What is known of code
@@ -338,7 +340,8 @@ impl Table {
         }
     }
 
-    fn release(&mut self, owned: &[u32], head: u32) {
+    /// Gives up on a planned region.
+    pub(crate) fn release(&mut self, owned: &[u32], head: u32) {
         self.abandon(owned, head);
         self.taken.remove(&head);
     }

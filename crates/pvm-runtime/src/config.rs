@@ -51,6 +51,9 @@ pub struct Config {
     /// What profilers of the host are told about compiled code. See `docs/profiling.md`.
     #[cfg(feature = "cranelift")]
     pub profiling: pvm_codegen::Profiling,
+    /// Called before the compiler takes megabytes of memory, for processes that can give some back: `pvmrun` has the host take back
+    /// pages of its own code there.
+    pub make_room: fn(),
     /// Whether the compiler checks its own intermediate code. For tests; compiling takes half as long again.
     pub verify: bool,
 }
@@ -94,6 +97,7 @@ impl Default for Config {
             count_instructions: false,
             #[cfg(feature = "cranelift")]
             profiling: pvm_codegen::Profiling::Off,
+            make_room: || {},
             verify: cfg!(debug_assertions),
         }
     }

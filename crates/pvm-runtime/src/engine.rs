@@ -51,8 +51,8 @@ impl Engine {
         let compiler = match config.jit {
             crate::Jit::Off => None,
             crate::Jit::Cranelift => {
-                let compiler = pvm_codegen::Compiler::new(config.opt_level, config.fault_detection, config.verify)?;
-                Some(Arc::new(compiler))
+                let Config { opt_level, fault_detection, verify, make_room, .. } = *config;
+                Some(Arc::new(pvm_codegen::Compiler::new(opt_level, fault_detection, verify, make_room)?))
             }
         };
         let detection = match config.jit {

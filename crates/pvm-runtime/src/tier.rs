@@ -279,7 +279,7 @@ impl Tier {
         let is_of_interest = match jump {
             Some([from, _]) => from != Context::NO_JUMP,
             // What is full would be the same again.
-            None => source.is_found_as_it_runs() && (region.len as usize) < source.reach(cache).instructions,
+            None => source.is_found_as_it_runs() && !region.is_full,
         };
         if !is_of_interest {
             return;
