@@ -192,20 +192,24 @@ fn halves_of_products_agree() {
     }
 }
 
-/// Two shifts that make a rotation, and such that do not, put together in each way.
+/// Two shifts that make a rotation, or move bits from one value to another, and such that do not, put together in each way.
 #[test]
-fn shifts_that_make_rotations_agree() {
+fn shifts_that_are_joined_agree() {
     use pvm_ops::Reg::{R2, R3, R4};
     let engines = engines();
     let shift = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
     let joins = [Opcode::Or, Opcode::Xor, Opcode::Add32, Opcode::Add64];
-    for (left, join) in (0..=32).flat_map(|left| joins.map(|join| (left, join))) {
-        for (right, of) in [(32 - left, A), (31 - left, A), (32 - left, B)] {
-            let joined = Instruction { opcode: join, operands: Operands::RegRegReg { d: R4, a: R2, b: R3 } };
-            let (shl, shr) = (Opcode::ShloLImm32, Opcode::ShloRImm32);
-            agree(&engines, &[shift(shl, R2, A, left), shift(shr, R3, of, right), joined]);
+    let all_by = |bits, [shl, shr]: [Opcode; 2], amounts: &[i32]| {
+        for (&left, join) in amounts.iter().flat_map(|left| joins.map(|join| (left, join))) {
+            for (right, of) in [(bits - left, A), (bits - 1 - left, A), (bits - left, B)] {
+                let joined = Instruction { opcode: join, operands: Operands::RegRegReg { d: R4, a: R2, b: R3 } };
+                agree(&engines, &[shift(shl, R2, A, left), shift(shr, R3, of, right), joined]);
+                agree(&engines, &[shift(shr, R2, of, right), shift(shl, R3, A, left), joined]);
+            }
         }
-    }
+    };
+    all_by(32, [Opcode::ShloLImm32, Opcode::ShloRImm32], &Vec::from_iter(0..=32));
+    all_by(64, [Opcode::ShloLImm64, Opcode::ShloRImm64], &[0, 1, 2, 31, 32, 33, 62, 63, 64]);
 }
 
 /// Runs the instructions with all pairs of values in two registers.

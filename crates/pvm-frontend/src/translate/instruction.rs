@@ -57,7 +57,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 // How guests extend a sign.
                 Some((half, _)) if op == BinaryOp::Add && rhs == Operand::Imm(0) => self.write_half(dst, half),
                 Some((lhs, rhs)) => {
-                    let half = alu::rotation(self.builder, op, lhs, rhs)
+                    let half = alu::joined(self.builder, op, lhs, rhs)
                         .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
                     self.write_half(dst, half);
                 }
@@ -65,7 +65,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let part = self.address_part(current, index);
                     let value = self.product_half(current, index).unwrap_or_else(|| {
                         let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
-                        alu::binary(self.builder, op, lhs, rhs)
+                        alu::joined(self.builder, op, lhs, rhs)
+                            .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
                     });
                     self.write(dst, value);
                     self.is_part(dst, part);
@@ -226,7 +227,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             _ => {
                 let (lhs, rhs) = (self.operand_half(lhs), self.operand_half(rhs));
                 let short =
-                    alu::rotation(self.builder, op, lhs, rhs).or_else(|| alu::extension(self.builder, op, lhs, rhs));
+                    alu::joined(self.builder, op, lhs, rhs).or_else(|| alu::extension(self.builder, op, lhs, rhs));
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };

@@ -10,7 +10,7 @@ impl Writer<'_> {
         match self.rng.u8(0..6) {
             0 => self.carry(x, y, a, b),
             1 => self.pair(x, y, a, b),
-            2 => self.rotation(x, y, a),
+            2 => self.shifts(x, y, a, b),
             3 => {
                 let by = [16, 24, 16, 24, self.rng.i32(0..32)][self.rng.usize(0..5)];
                 self.out.op("slli", x, a, 0, by);
@@ -69,13 +69,14 @@ impl Writer<'_> {
         self.out.op(second, y, a, b, 0);
     }
 
-    /// A rotation, with or without something in between that may be refused.
-    fn rotation(&mut self, x: u8, y: u8, a: u8) {
+    /// A rotation or a shift of two registers, with or without something in between that may be refused.
+    fn shifts(&mut self, x: u8, y: u8, a: u8, b: u8) {
+        let b = if self.rng.bool() { a } else { b };
         let by = self.rng.i32(1..32);
         let (left, right) = if self.rng.bool() { ("slli", "srli") } else { ("srli", "slli") };
         self.out.op(left, x, a, 0, by);
         self.between();
-        self.out.op(right, y, a, 0, 32 - by);
+        self.out.op(right, y, b, 0, 32 - by);
         self.between();
         let result = if self.rng.bool() { x } else { self.roles.destination(self.rng) };
         self.out.op(["or", "xor", "add"][self.rng.usize(0..3)], result, x, y, 0);
