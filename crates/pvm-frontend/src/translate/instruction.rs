@@ -1,6 +1,7 @@
 //! The IR of one instruction.
 
 use super::parts::Part;
+use super::products::Low;
 use super::registers::Known;
 use super::{Current, Next, Translator};
 use crate::{Exit, Mark, groups};
@@ -217,7 +218,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.write_half(dst, half);
             return;
         }
-        let addends = self.addends(op, lhs, rhs);
+        let (addends, factors) = (self.addends(op, lhs, rhs), self.factors(op, lhs, rhs));
         let half = match (op, rhs) {
             // As above: in place.
             (BinaryOp::Add, Operand::Imm(imm)) if lhs == Operand::Reg(dst) => {
@@ -231,6 +232,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };
+        current.lows.extend(factors.map(|factors| Low::new(factors, half)));
         let part = self.rotation_part(current, index, op);
         self.write_half(dst, half);
         self.is_sum(current, dst, addends);

@@ -43,7 +43,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use instruction::LANDING_BIT;
 use jumps::Jump;
-use products::Product;
+use products::{Low, Product};
 use pvm_clif::{GuestMemory, HOST, Host};
 use pvm_gas::GasModel;
 use pvm_ops::{GuestCode, Inst, Link, Reg, Width};
@@ -226,6 +226,8 @@ struct Current {
     addresses: Vec<Option<Value>>,
     /// Products of which both halves are wanted, or were.
     products: Vec<Product>,
+    /// Low halves of products of registers of 32 bits that were made by themselves.
+    lows: Vec<Low>,
     /// Quotients of registers of 32 bits.
     quotients: Vec<Quotient>,
     /// Sums of registers of 32 bits.
@@ -241,8 +243,9 @@ impl Current {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
-        let (products, quotients, sums, words) = (Vec::new(), Vec::new(), Vec::new(), Words::default());
-        Current { id, next, insts, groups, addresses, products, quotients, sums, words, store_landing: None }
+        let (products, lows, quotients, sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let words = Words::default();
+        Current { id, next, insts, groups, addresses, products, lows, quotients, sums, words, store_landing: None }
     }
 }
 

@@ -4,6 +4,7 @@
 //! make both at once, of registers of 32 bits by a multiplication of 64.
 
 use super::{Current, Translator};
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::types::{I32, I64, I128};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_ops::{BinaryOp, GuestCode, Inst, Operand, Width};
@@ -15,6 +16,19 @@ pub(super) struct Product {
     factors: [Value; 2],
     low: Value,
     high: Value,
+}
+
+/// The low half of a product of registers of 32 bits, made by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Low {
+    factors: [Value; 2],
+    half: Value,
+}
+
+impl Low {
+    pub(super) fn new(factors: [Value; 2], half: Value) -> Low {
+        Low { factors, half }
+    }
 }
 
 /// What an instruction computes of a product.
@@ -61,6 +75,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if let Some(product) = current.products.iter().find(is_it) {
             return Some(if half == Half::Low { product.low } else { product.high });
         }
+        if let Some(high) = self.high_of_low(current, half, factors) {
+            return Some(high);
+        }
         let signs = match (half, other_half(current, index)) {
             (Half::High { signs }, Some(_)) | (Half::Low, Some(Half::High { signs })) => signs,
             (Half::High { signs }, None) if self.is_narrow => signs,
@@ -70,6 +87,30 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             if self.is_narrow { self.short_product(factors, signs) } else { self.long_product(factors, signs[0]) };
         current.products.push(Product { signs, factors, low, high });
         Some(if half == Half::Low { low } else { high })
+    }
+
+    /// The factors of the product, of registers of 32 bits, whose low half is about to be made by itself.
+    pub(super) fn factors(&mut self, op: BinaryOp, lhs: Operand, rhs: Operand) -> Option<[Value; 2]> {
+        let (Operand::Reg(lhs), Operand::Reg(rhs)) = (lhs, rhs) else { return None };
+        (op == BinaryOp::Mul).then(|| [self.read(lhs), self.read(rhs)])
+    }
+
+    /// The high half of a product whose low half was made by itself, as its factors have been moved to other registers since: so that
+    /// was a multiplication of 64 bits.
+    fn high_of_low(&mut self, current: &mut Current, half: Half, factors: [Value; 2]) -> Option<Value> {
+        let signs = [false; 2];
+        if half != (Half::High { signs }) {
+            return None;
+        }
+        let is_it = |low: &Low| low.factors == factors || low.factors == [factors[1], factors[0]];
+        let low = current.lows.iter().position(is_it).map(|at| current.lows.swap_remove(at))?;
+        let func = &mut *self.builder.func;
+        let multiplication = func.dfg.value_def(low.half).inst()?;
+        let mut before = FuncCursor::new(func).at_inst(multiplication);
+        before.use_srcloc(multiplication);
+        let product = before.ins().imul(low.factors[0], low.factors[1]);
+        func.replace(multiplication).ireduce(I32, product);
+        Some(self.builder.ins().ushr_imm_u(product, 32))
     }
 
     /// The halves of a product of registers of 64 bits.

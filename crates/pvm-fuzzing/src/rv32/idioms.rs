@@ -65,8 +65,17 @@ impl Writer<'_> {
         let (first, second) = if self.rng.bool() { (one, other) } else { (other, one) };
         self.out.op(first, x, a, b, 0);
         self.between();
+        let a = if self.rng.bool() { a } else { self.moved(a) };
         let (a, b) = if self.rng.u8(0..4) == 0 { (b, a) } else { (a, b) };
         self.out.op(second, y, a, b, 0);
+    }
+
+    /// The register that another one has been moved to, which may have been written since.
+    fn moved(&mut self, from: u8) -> u8 {
+        let to = self.roles.destination(self.rng);
+        self.out.op("addi", to, from, 0, 0);
+        self.between();
+        to
     }
 
     /// A rotation or a shift of two registers, with or without something in between that may be refused.
