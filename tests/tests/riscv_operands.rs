@@ -155,7 +155,7 @@ type Line = (&'static str, u8, u8, u8, i32);
 
 /// What compilers write with several instructions and the translator makes one of, or puts off, as (mnemonic, rd, rs1, rs2,
 /// immediate). Each ends with a load by x13 that may be refused, and what it finds there.
-const SEQUENCES: [&[Line]; 24] = [
+const SEQUENCES: [&[Line]; 26] = [
     &[("add", 13, 11, 12, 0), ("sltu", 14, 13, 11, 0)],
     &[("add", 11, 11, 12, 0), ("sltu", 14, 11, 12, 0)],
     &[("add", 13, 11, 12, 0), ("add", 11, 13, 0, 0), ("sltu", 12, 11, 12, 0)],
@@ -197,6 +197,20 @@ const SEQUENCES: [&[Line]; 24] = [
     ],
     &[("sw", 0, 11, 12, 0), ("sh", 0, 11, 11, 2), ("lw", 13, 11, 0, 0), ("sb", 0, 12, 11, 0), ("lw", 14, 11, 0, 0)],
     &[("sw", 0, 11, 12, 4), ("sw", 0, 11, 11, 8), ("lw", 11, 11, 0, 4), ("lw", 13, 11, 0, 4), ("lw", 14, 11, 0, 4)],
+    &[
+        ("slli", 13, 11, 0, 2),
+        ("add", 13, 13, 12, 0),
+        ("lw", 13, 13, 0, 4),
+        ("add", 14, 11, 12, 0),
+        ("lbu", 14, 14, 0, -1),
+    ],
+    &[
+        ("andi", 14, 11, 0, 24),
+        ("slli", 14, 14, 0, 3),
+        ("add", 14, 12, 14, 0),
+        ("sw", 0, 14, 11, 8),
+        ("lh", 14, 14, 0, 8),
+    ],
     &[("lui", 13, 0, 0, 0x1_f000), ("addi", 13, 13, 0, 0x7fc), ("lbu", 14, 11, 0, 0), ("lh", 15, 12, 0, 0)],
 ];
 

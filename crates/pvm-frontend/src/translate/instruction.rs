@@ -233,7 +233,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
         };
         current.lows.extend(factors.map(|factors| Low::new(factors, half)));
-        let part = self.rotation_part(current, index, op);
+        let part = self.rotation_part(current, index, op).or_else(|| self.address_part(current, index));
         self.write_half(dst, half);
         self.is_sum(current, dst, addends);
         self.is_part(dst, part);
@@ -280,6 +280,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
         let (at, tested) = match base.map(|base| (base, self.known(base).part)) {
             // The access itself makes the sum.
+            Some((_, Some(Part::Sum { base, index, by }))) if self.is_narrow => (self.sum(base, index, by), base),
             Some((sum, Some(Part::Sum { base, .. }))) => (self.read(sum), base),
             Some((_, Some(Part::Stepped { from, by }))) => {
                 offset = offset.wrapping_add(by as i32);

@@ -28,16 +28,17 @@ pub(super) enum Part {
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// What the result of a 64-bit operation is a part of, if nobody wants it but accesses and exits before them.
+    /// What the result of an operation on whole registers is a part of, if nobody wants it but accesses and exits before them.
     pub(super) fn address_part(&mut self, current: &Current, index: usize) -> Option<Part> {
-        let Inst::Binary { op, width: Width::W64, dst, lhs: Operand::Reg(lhs), rhs } = current.insts[index].1 else {
+        let Inst::Binary { op, width, dst, lhs: Operand::Reg(lhs), rhs } = current.insts[index].1 else {
             return None;
         };
         match (op, rhs) {
-            (BinaryOp::Shl, Operand::Imm(by @ 1..=3)) if is_for_addresses(current, index, dst) => {
+            _ if self.is_narrow != (width == Width::W32) => None,
+            (BinaryOp::Shl, Operand::Imm(by @ 1..=3)) if is_for_addresses(current, index, dst, width) => {
                 Some(Part::Scaled { index: self.read(lhs), by })
             }
-            (BinaryOp::Add, Operand::Reg(rhs)) if is_for_addresses(current, index, dst) => {
+            (BinaryOp::Add, Operand::Reg(rhs)) if is_for_addresses(current, index, dst, width) => {
                 let (base, scaled) = match self.known(rhs).part {
                     Some(Part::Scaled { .. }) => (lhs, rhs),
                     _ => (rhs, lhs),
@@ -75,7 +76,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     pub(super) fn make(&mut self, part: Part) -> Option<Value> {
-        match part {
+        let value = match part {
             Part::Shifted { op, of, value, by } => {
                 let is_kept = self.parked & of.bit() == 0 || self.known(of).is_owed;
                 if !is_kept || self.read(of) != value {
@@ -84,21 +85,33 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let half = self.builder.ins().ireduce(I32, value);
                 let by = self.builder.ins().iconst(I32, i64::from(by));
                 let half = alu::binary(self.builder, op, half, by);
-                Some(alu::zero_extend(self.builder, half).0)
+                return Some(alu::zero_extend(self.builder, half).0);
             }
-            Part::Scaled { index, by } => Some(self.builder.ins().ishl_imm_u(index, i64::from(by))),
-            Part::Stepped { from, by } => Some(self.builder.ins().iadd_imm_s(from, by)),
-            Part::Sum { base, index, by } => {
-                let index = if by == 0 { index } else { self.builder.ins().ishl_imm_u(index, i64::from(by)) };
-                Some(self.builder.ins().iadd(base, index))
-            }
+            Part::Scaled { index, by } => self.scaled(index, by),
+            Part::Stepped { from, by } => self.builder.ins().iadd_imm_s(from, by),
+            Part::Sum { base, index, by } => self.sum(base, index, by),
+        };
+        if !self.is_narrow {
+            return Some(value);
         }
+        let half = self.builder.ins().ireduce(I32, value);
+        Some(alu::zero_extend(self.builder, half).0)
+    }
+
+    fn scaled(&mut self, index: Value, by: i32) -> Value {
+        if by == 0 { index } else { self.builder.ins().ishl_imm_u(index, i64::from(by)) }
+    }
+
+    /// A sum of registers, as addresses are made of it: of 32 bits only the low half counts.
+    pub(super) fn sum(&mut self, base: Value, index: Value, by: i32) -> Value {
+        let index = self.scaled(index, by);
+        self.builder.ins().iadd(base, index)
     }
 }
 
-/// Whether what an instruction writes to a register is used for addresses only, by accesses or sums, and is written over before
-/// there is another exit.
-fn is_for_addresses(current: &Current, index: usize, reg: Reg) -> bool {
+/// Whether what an instruction writes to a register of this width is used for addresses only, by accesses or sums, and is written
+/// over before there is another exit.
+fn is_for_addresses(current: &Current, index: usize, reg: Reg, width: Width) -> bool {
     // Whether the last instruction that was an exit, or used the register, was one that used it.
     let mut is_used = false;
     for (_, inst) in current.insts.iter().skip(index + 1).take(NEAR) {
@@ -107,7 +120,7 @@ fn is_for_addresses(current: &Current, index: usize, reg: Reg) -> bool {
         if sets.reads & reg.bit() != 0 {
             is_used = match *inst {
                 Inst::Store { value, .. } => value != Operand::Reg(reg),
-                Inst::Binary { op: BinaryOp::Add, width: Width::W64, rhs: Operand::Reg(_), .. } => true,
+                Inst::Binary { op: BinaryOp::Add, width: w, rhs: Operand::Reg(_), .. } => w == width,
                 _ => is_access,
             };
             if !is_used {
