@@ -1,10 +1,10 @@
-//! The code of the process itself, as far as it is in memory.
+//! The code and constants of the process itself, as far as they are in memory.
 
-/// Gives back the pages of the program's own code and its libraries'; what runs again is mapped again.
+/// Gives back the pages of the program's own code and constants and its libraries'; what is wanted again is mapped again.
 ///
 /// Linux maps 64 KiB of code wherever a page is touched. What a program has needed to read arguments and input is of no use
-/// later, but stays resident to the end. This is for programs to call when they are about to run a guest, as it concerns the
-/// whole process; elsewhere it does nothing.
+/// later, but stays resident to the end. This is for programs to call when they are about to run a guest, or to compile much,
+/// as it concerns the whole process; elsewhere it does nothing.
 pub fn release_code() {
     #[cfg(target_os = "linux")]
     {
@@ -15,35 +15,60 @@ pub fn release_code() {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use libc::{PF_W, PT_LOAD, c_int, c_void, dl_iterate_phdr, dl_phdr_info, size_t};
     use rustix::mm::{Advice, madvise};
-    use std::fs::{File, read_to_string};
+    use std::fs::File;
     use std::io;
     use std::ops::Range;
     use std::os::unix::fs::FileExt;
+    use std::{ptr, slice};
 
     pub fn release_code() -> io::Result<()> {
-        let (mappings, pages) = (read_to_string("/proc/self/maps")?, File::open("/proc/self/pagemap")?);
-        for code in code(&mappings) {
-            if is_unchanged(&code, &pages)? {
-                let start = std::ptr::with_exposed_provenance_mut(code.start);
-                // SAFETY: a private mapping of a file, not writable, of which no page has been changed (as debuggers and
-                // relocations do): what is read there is what the file holds, before that and afterwards. It still is that
-                // mapping, as no library is unloaded.
-                unsafe { madvise(start, code.len(), Advice::LinuxDontNeed) }?;
+        let pages = File::open("/proc/self/pagemap")?;
+        let mut result = Ok(());
+        for_each_segment(|segment| {
+            let release = || {
+                if is_unchanged(&segment, &pages)? {
+                    let start = ptr::with_exposed_provenance_mut(segment.start);
+                    // SAFETY: a private mapping of a file, not writable, of which no page has been changed (as debuggers and
+                    // relocations do): what is read there is what the file holds, before that and afterwards. It is mapped as
+                    // long as this runs.
+                    unsafe { madvise(start, segment.len(), Advice::LinuxDontNeed) }?;
+                }
+                Ok(())
+            };
+            if result.is_ok() {
+                result = release();
             }
-        }
-        Ok(())
+        });
+        result
     }
 
-    /// Where files are mapped as code (proc_pid_maps(5)).
-    pub fn code(mappings: &str) -> impl Iterator<Item = Range<usize>> {
-        mappings.lines().filter_map(|line| {
-            let words: Vec<&str> = line.split_ascii_whitespace().collect();
-            let [range, "r-xp", _, _, _, file, ..] = words[..] else { return None };
-            let (start, end) = range.split_once('-')?;
-            let address = |digits| usize::from_str_radix(digits, 16).ok();
-            file.starts_with('/').then_some(address(start)?..address(end)?)
-        })
+    /// Calls `each` with the pages of each segment of the program and its libraries that nobody writes to. Meanwhile no library is
+    /// loaded or unloaded, and none must be by `each`.
+    pub fn for_each_segment<F: FnMut(Range<usize>)>(mut each: F) {
+        unsafe extern "C" fn visit<F: FnMut(Range<usize>)>(
+            info: *mut dl_phdr_info,
+            _: size_t,
+            each: *mut c_void,
+        ) -> c_int {
+            // SAFETY: the loader passes what is valid during the call, and `each` as it was given, which nobody else has.
+            let (info, each) = unsafe { (&*info, &mut *each.cast::<F>()) };
+            if info.dlpi_phnum == 0 {
+                return 0;
+            }
+            // SAFETY: so many headers are there (dl_iterate_phdr(3)).
+            let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+            let page = rustix::param::page_size();
+            for header in headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_flags & PF_W == 0) {
+                let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+                let end = start.wrapping_add(header.p_memsz as usize).next_multiple_of(page);
+                each(start / page * page..end);
+            }
+            0
+        }
+        // SAFETY: `visit` takes what it is called with, and `each` lives as long as the call takes.
+        unsafe { dl_iterate_phdr(Some(visit::<F>), ptr::from_mut(&mut each).cast()) };
     }
 
     /// Whether all pages there are those of a file (proc_pid_pagemap(5)).
@@ -65,27 +90,31 @@ mod linux {
 mod tests {
     use super::*;
     use std::fs::{File, read_to_string};
+    use std::sync::atomic::AtomicU32;
 
     #[test]
-    fn code_of_files_is_found() {
-        let mappings = "\
-            1000-3000 r-xp 00001000 fe:00 7                    /bin/a program\n\
-            4000-5000 r--p 00003000 fe:00 7                    /bin/a program\n\
-            5000-6000 r-xp 00000000 00:00 0 \n\
-            6000-7000 r-xp 00000000 00:00 0                    [vdso]\n\
-            7000-8000 rwxp 00000000 fe:00 9                    /lib/writable.so\n\
-            7f0000000000-7f0000001000 r-xp 00000000 fe:00 9    /lib/last.so\n";
-        assert_eq!(linux::code(mappings).collect::<Vec<_>>(), [0x1000..0x3000, 0x7f00_0000_0000..0x7f00_0000_1000]);
+    fn segments_have_code_and_constants_and_nothing_that_changes() {
+        static CONSTANT: [u32; 2] = [1, 2];
+        static CHANGING: AtomicU32 = AtomicU32::new(3);
+        let is_there = |address: usize| {
+            let mut found = false;
+            linux::for_each_segment(|segment| found |= segment.contains(&address));
+            found
+        };
+        assert!(is_there(release_code as fn() as usize));
+        assert!(is_there(CONSTANT.as_ptr().addr()));
+        assert!(!is_there((&raw const CHANGING).addr()));
+        assert!(!is_there(Box::new(4).as_ref() as *const i32 as usize));
     }
 
     #[test]
     fn pages_of_nobody_but_the_process_are_told_from_those_of_files() {
         let pages = File::open("/proc/self/pagemap").unwrap();
-        let mappings = read_to_string("/proc/self/maps").unwrap();
-        let own = linux::code(&mappings).next().expect("tests are code");
-        assert!(linux::is_unchanged(&own, &pages).unwrap());
+        let size = rustix::param::page_size();
+        let code = (release_code as fn() as usize) / size * size;
+        assert!(linux::is_unchanged(&(code..code + size), &pages).unwrap());
         let heap = vec![1_u8; 1 << 20];
-        let start = heap.as_ptr().expose_provenance().next_multiple_of(rustix::param::page_size());
+        let start = heap.as_ptr().expose_provenance().next_multiple_of(size);
         assert!(!linux::is_unchanged(&(start..start + (1 << 19)), &pages).unwrap());
     }
 
