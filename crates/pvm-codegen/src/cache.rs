@@ -65,9 +65,9 @@ pub struct CodeCache {
     has_complained: [AtomicBool; 2],
 }
 
-/// The most IR of a region, as [`CompileError::TooLarge`] measures it: to compile that takes some five megabytes. Guest instructions
+/// The most IR of a region, as [`CompileError::TooLarge`] measures it: to compile that takes some four megabytes. Guest instructions
 /// tell less, as one may take five times as much as another.
-const MOST_IR: usize = 15_000;
+const MOST_IR: usize = 12_000;
 
 /// The number of guest addresses.
 const SPACE: u64 = 1 << 32;
