@@ -3,8 +3,9 @@
 use crate::interrupter::Disturbance;
 use crate::play::Player;
 use crate::{Case, Interrupter, Machine, Stop, Stopped};
+use pvm_gas::GasModel;
 use pvm_isa::REG_COUNT;
-use pvm_ops::PAGE_SIZE;
+use pvm_ops::{Inst, PAGE_SIZE};
 use pvm_program::Blob;
 use pvm_runtime::{Access, Engine, Exit, Instance, Linker, Module, Options, Store};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,8 @@ pub struct Ours {
     /// Interruptions before which the guest had got on.
     interruptions: u64,
     pace: Pace,
+    /// In single steps, the guest has come to an instruction that reads a clock.
+    read_clock: bool,
     /// A guest that is only there for its memory to be where this one's would be.
     _displacer: Option<Instance>,
 }
@@ -79,6 +82,7 @@ impl Ours {
             all_interruptions: 0,
             interruptions: 0,
             pace: Pace::Runs,
+            read_clock: false,
             _displacer: None,
         }
     }
@@ -148,6 +152,11 @@ impl Ours {
         (Ours { instance: store.into_parts().0, ..self }, stops)
     }
 
+    /// Whether the guest, which gets on in single steps alone, has come to an instruction that reads a clock.
+    pub(crate) fn read_clock(&self) -> bool {
+        self.read_clock
+    }
+
     /// The instance.
     pub fn instance(&self) -> &Instance {
         &self.instance
@@ -165,12 +174,17 @@ impl Machine for Ours {
     type Guest = Instance;
 
     fn run(&mut self) -> Exit {
-        let mut step = |count: u64| (0..count).find_map(|_| self.instance.step());
         match self.pace {
             Pace::Runs => {}
-            Pace::Steps(most) => return step(most).unwrap_or(Exit::Interrupted),
+            Pace::Steps(most) => {
+                let steps = (0..most).find_map(|_| {
+                    self.read_clock |= is_at_clock(&self.instance);
+                    self.instance.step()
+                });
+                return steps.unwrap_or(Exit::Interrupted);
+            }
             Pace::StepsFirst(count) => {
-                if let Some(exit) = step(count) {
+                if let Some(exit) = (0..count).find_map(|_| self.instance.step()) {
                     return exit;
                 }
                 self.pace = Pace::StepsFirst(count * 5 % MOST_FIRST_STEPS + 1);
@@ -196,6 +210,21 @@ impl Machine for Ours {
     fn guest(&mut self) -> &mut Instance {
         &mut self.instance
     }
+}
+
+/// Whether the next instruction of a RISC-V guest reads a counter, and what it reads is a clock.
+fn is_at_clock(instance: &Instance) -> bool {
+    // A guest whose instructions are paid for has no clock. One whose instructions are counted has one counter that is.
+    let module = instance.module();
+    let clocks: &[u16] = match (module.gas_model(), module.engine().config().count_instructions) {
+        (GasModel::Instruction, _) => return false,
+        (_, true) => &[0xc01, 0xc81],
+        (_, false) => &[0xc00, 0xc01, 0xc02, 0xc80, 0xc81, 0xc82, 0xb00, 0xb02, 0xb80, 0xb82],
+    };
+    let pc = instance.next_pc();
+    let instruction = pvm_rv32::Code::new(instance.memory()).instruction(pc);
+    let inst = instruction.map(|instruction| instruction.lower(pc));
+    matches!(inst, Ok(Inst::Control { number, .. }) if clocks.contains(&number))
 }
 
 impl Stopped for Instance {

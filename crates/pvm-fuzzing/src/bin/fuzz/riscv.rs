@@ -14,7 +14,6 @@ struct Tally {
     stops: u64,
     native: u64,
     interrupted: u64,
-    random: u64,
     differences: u64,
 }
 
@@ -44,11 +43,10 @@ pub fn run(budget: &Budget) -> Result<u64> {
         }
     });
     let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let Tally { stops, native, interrupted, random, differences } = tally;
+    let Tally { stops, native, interrupted, differences } = tally;
     println!(
         "{stops} stops compared; {native} programs entered machine code, {interrupted} were interrupted under way"
     );
-    println!("{random} programs read the clock, and were not compared");
     println!("{} programs, {differences} different, {:.0}/s", spent.count, spent.rate());
     if let Some(file) = &budget.total {
         totals::add(file, "riscv", &spent, None, differences)?;
@@ -160,6 +158,5 @@ impl Tally {
         self.stops += report.stops as u64;
         self.native += u64::from(report.native_entries > 0);
         self.interrupted += u64::from(report.interruptions > 0);
-        self.random += u64::from(report.is_random);
     }
 }
