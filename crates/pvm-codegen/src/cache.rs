@@ -45,6 +45,17 @@ pub struct Reach {
     pub is_brief: bool,
 }
 
+/// What is to be compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The program counter of the block that the region is around.
+    pub pc: u32,
+    /// How much.
+    pub reach: Reach,
+    /// The region that goes, if there is machine code to replace it, which there is not where it would be the same.
+    pub instead_of: Option<RegionId>,
+}
+
 /// Compiled regions of one program.
 pub struct CodeCache {
     compiler: Arc<Compiler>,
@@ -183,29 +194,25 @@ impl CodeCache {
         found.or_else(|| self.base.as_ref()?.read().find_among(pc, |page| !table.has_changed(page)))
     }
 
-    /// Compiles the region of the block at `pc`, unless that was done or tried before. `starts` says where blocks start,
-    /// ascending; it is asked once, for code that is known ahead. `warm` says whether the block at a program counter has run
-    /// before, so that it is worth compiling with what it leads to, or with what leads to it. The region `instead_of` goes, if
-    /// there is machine code to replace it, which there is not where it would be the same.
+    /// Compiles a region, unless that was done or tried before. `starts` says where blocks start, ascending; it is asked once, for
+    /// code that is known ahead. `warm` says whether the block at a program counter has run before, so that it is worth compiling
+    /// with what it leads to, or with what leads to it.
     pub fn compile(
         &self,
         code: &impl GuestCode,
-        pc: u32,
+        mut request: Request,
         starts: impl Fn() -> Vec<u32>,
         warm: impl Fn(u32) -> bool,
-        reach: Reach,
-        instead_of: Option<RegionId>,
     ) -> Attempt {
-        let (mut reach, mut most) = (reach, MOST_IR);
-        let mut len = usize::MAX;
+        let (mut most, mut len) = (MOST_IR, usize::MAX);
         loop {
-            match self.compile_within(most, code, pc, &starts, &warm, reach, instead_of) {
+            match self.compile_within(most, code, request, &starts, &warm) {
                 Ok(attempt) => return attempt,
                 Err(large) if large.instructions < len => {
-                    tracing::debug!(pc, large.instructions, large.ir, "made smaller");
+                    tracing::debug!(request.pc, large.instructions, large.ir, "made smaller");
                     len = large.instructions;
                     // Fewer may take more each.
-                    reach.instructions = (len * most / large.ir * 15 / 16).max(1);
+                    request.reach.instructions = (len * most / large.ir * 15 / 16).max(1);
                 }
                 // A block of code that is known ahead is never cut.
                 Err(_) => most = usize::MAX,
@@ -214,16 +221,13 @@ impl CodeCache {
     }
 
     /// The same, if the region takes no more IR than `most`.
-    #[allow(clippy::too_many_arguments)] // as above
     fn compile_within(
         &self,
         most: usize,
         code: &impl GuestCode,
-        pc: u32,
+        Request { pc, reach, instead_of }: Request,
         starts: impl Fn() -> Vec<u32>,
         warm: impl Fn(u32) -> bool,
-        reach: Reach,
-        instead_of: Option<RegionId>,
     ) -> Result<Attempt, TooLarge> {
         let limit = reach.instructions;
         let around;

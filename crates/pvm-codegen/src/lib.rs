@@ -20,7 +20,7 @@ mod segment;
 mod spared;
 mod table;
 
-pub use cache::{Attempt, CodeCache, Costs, Reach, Settings};
+pub use cache::{Attempt, CodeCache, Costs, Reach, Request, Settings};
 pub use compiler::{CompileError, Compiler, OptLevel};
 pub use profile::{Profiler, Profiling};
 pub use table::{CacheStats, HeldPlace, Place, RegionId};

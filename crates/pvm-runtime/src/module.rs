@@ -283,7 +283,8 @@ impl Module {
         #[cfg(feature = "cranelift")]
         if let (Some(cache), Some(code)) = (&self.shared.cache, self.code()) {
             for pc in code.block_starts() {
-                cache.compile(code, pc, || code.block_starts().collect(), |_| false, cache.reach(), None);
+                let request = pvm_codegen::Request { pc, reach: cache.reach(), instead_of: None };
+                cache.compile(code, request, || code.block_starts().collect(), |_| false);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Where an instance's code comes from: the program, or the guest's memory.
 
 #[cfg(feature = "cranelift")]
-use pvm_codegen::{Attempt, CodeCache, Reach, RegionId};
+use pvm_codegen::{Attempt, CodeCache, Reach, RegionId, Request};
 use pvm_interpreter::Cells;
 #[cfg(feature = "cranelift")]
 use pvm_ops::{DynamicJumps, Width};
@@ -66,13 +66,16 @@ impl Source<'_> {
         instead_of: Option<RegionId>,
         is_ahead: bool,
     ) -> Attempt {
+        let request = Request { pc, reach: self.reach(cache), instead_of };
         match self {
             Source::Program(code) => {
-                cache.compile(code, pc, || code.block_starts().collect(), warm, self.reach(cache), None)
+                // What is known ahead is in one region only, and that once.
+                let request = Request { instead_of: None, ..request };
+                cache.compile(code, request, || code.block_starts().collect(), warm)
             }
             Source::Memory(cells) => {
                 let code = Executed { code: pvm_rv32::Code::new(memory), cells, is_ahead };
-                cache.compile(&code, pc, Vec::new, |pc| is_ahead || warm(pc), self.reach(cache), instead_of)
+                cache.compile(&code, request, Vec::new, |pc| is_ahead || warm(pc))
             }
         }
     }
