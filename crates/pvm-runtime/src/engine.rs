@@ -6,7 +6,7 @@ use pvm_vm::{FaultDetection, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The address space of at most so many guests is kept when they go. Each takes some 30 KiB of the host's memory.
+/// The address space of at most so many guests is kept when they go. Each takes some 30 KiB of the host's memory, or up to 350.
 const MOST_IDLE: usize = 1024;
 
 /// The settings, and the compiler if there is one. Cheap to clone; clones are the same engine.

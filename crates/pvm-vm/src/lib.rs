@@ -42,6 +42,7 @@ mod rights;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // as above
 mod segment;
 mod space;
+mod tables;
 mod template;
 mod text;
 mod typed;

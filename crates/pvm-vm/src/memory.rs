@@ -16,6 +16,7 @@ use crate::limits::Mappings;
 use crate::ranges::Ranges;
 use crate::reservation::{Reason, Reservation, SPACE};
 use crate::rights::Rights;
+use crate::tables::Tables;
 use crate::{FaultDetection, Interrupter, Pool, Template};
 use pvm_ops::{Access, MemoryFault, PAGE_SIZE};
 use std::mem::ManuallyDrop;
@@ -59,6 +60,7 @@ pub struct Memory {
     /// Where rights, or contents that the guest may not write, are not those of the template any more.
     changed: Ranges,
     mappings: Mappings,
+    tables: Tables,
     /// Where the address space goes when the guest does.
     pool: Option<Arc<Pool>>,
     pub(crate) code: CodePages,

@@ -12,6 +12,7 @@ use crate::limits::Mappings;
 use crate::ranges::Ranges;
 use crate::reservation::Reservation;
 use crate::rights::Rights;
+use crate::tables::Tables;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,9 @@ pub(crate) const BLANK: u64 = 0;
 
 /// Where fewer are idle, each is left for the next guest that begins with its template, and another guest gets a new one.
 const FEW: usize = 8;
+
+/// Address space with more page tables of the host, of 4 KiB each, is not kept.
+const MOST_TABLES: u32 = 64;
 
 /// So many reservations are made at once, at most.
 const MOST_AT_ONCE: usize = 16;
@@ -39,6 +43,7 @@ pub(crate) struct Slot {
     /// The template that it holds, or [`BLANK`].
     pub template: u64,
     pub mappings: Mappings,
+    pub tables: Tables,
 }
 
 impl Slot {
@@ -55,8 +60,8 @@ impl Slot {
 
     fn of(reservation: Reservation) -> io::Result<Slot> {
         let rights = Rights::new()?;
-        let (used, images, mappings) = Default::default();
-        Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK, mappings })
+        let (used, images, mappings, tables) = Default::default();
+        Ok(Slot { reservation, rights, accessible_pages: 0, used, images, template: BLANK, mappings, tables })
     }
 }
 
@@ -113,7 +118,7 @@ impl Idle {
 
 impl Pool {
     /// A pool for guests whose faults are detected like that. It keeps the address space of at most so many; each takes
-    /// 4 GiB of addresses, and some 30 KiB of memory.
+    /// 4 GiB of addresses, and some 30 KiB of memory, or up to 350 where guests have used addresses far apart.
     pub fn new(detection: FaultDetection, most: usize) -> Arc<Pool> {
         Arc::new(Pool { detection, most, idle: Mutex::default() })
     }
@@ -157,8 +162,11 @@ impl Pool {
         Slot::of(spare.ok_or(io::ErrorKind::OutOfMemory)?)
     }
 
-    /// Keeps address space that has been cleaned, unless there is too much.
+    /// Keeps address space that has been cleaned, unless there is too much, or it takes too much memory.
     pub(crate) fn put(&self, slot: Slot) {
+        if slot.tables.count() > MOST_TABLES {
+            return;
+        }
         if slot.reservation.first().is_some() {
             *low() = Some(slot);
             return;

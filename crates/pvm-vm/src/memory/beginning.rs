@@ -68,7 +68,7 @@ impl Memory {
     }
 
     fn of(slot: Slot, limit: u64, lowest: u32) -> Memory {
-        let Slot { reservation, rights, accessible_pages, used, images, template: _, mappings } = slot;
+        let Slot { reservation, rights, accessible_pages, used, images, template: _, mappings, tables } = slot;
         let announces_interrupts = !reservation.is_enforced();
         Memory {
             base: reservation.base(),
@@ -87,6 +87,7 @@ impl Memory {
             template: None,
             changed: Ranges::default(),
             mappings,
+            tables,
             pool: None,
             code: CodePages::default(),
             run: 0,
@@ -169,6 +170,7 @@ impl Memory {
     /// Gives pages that hold zeros, or that are mapped as this does, the rights of an area, and maps what it holds.
     fn lay_out(&mut self, area: &Area, template: &Template) -> Result<(), MemoryError> {
         let Area { range, access, filled, offset } = area;
+        self.tables.note(range.clone());
         let Contents::Image(image) = template.contents() else {
             return self.lay(range, *access);
         };
@@ -215,6 +217,7 @@ impl Memory {
 
     /// Takes every right to whole pages, and has them hold zeros.
     fn clear(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
+        self.tables.note(range.clone());
         self.note_code(range.clone(), |bits| bits & EXECUTABLE != 0);
         self.accessible_pages -= self.accessible_in(range.clone());
         self.rights[pages(range.clone())].fill(0);
@@ -244,6 +247,7 @@ impl Memory {
             images: take(&mut self.images),
             template: self.template.as_ref().map_or(BLANK, |template| template.id()),
             mappings: take(&mut self.mappings),
+            tables: take(&mut self.tables),
         })
     }
 }
