@@ -212,6 +212,38 @@ fn shifts_that_are_joined_agree() {
     all_by(64, [Opcode::ShloLImm64, Opcode::ShloRImm64], &[0, 1, 2, 31, 32, 33, 62, 63, 64]);
 }
 
+/// A value that is corrected by another one or not, as one comparison decides or either of two, of the value and of others.
+#[test]
+fn corrections_agree() {
+    use pvm_ops::Reg::{R2, R3, R4, R5};
+    let engines = engines();
+    let of_three = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let of_imm = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
+    let values = [Opcode::Add64, Opcode::Sub64, Opcode::Sub32];
+    let compared = [(R2, A), (A, R2), (A, B), (B, A)];
+    let tests: Vec<_> = compared.iter().flat_map(|&one| compared.map(|other| (one, other))).collect();
+    for (value, &(one, other)) in values.iter().flat_map(|&value| tests.iter().map(move |test| (value, test))) {
+        for (choice, last) in [
+            (of_imm(Opcode::CmovIzImm, R5, R3, 0), of_three(Opcode::Add64, R2, R2, R5)),
+            (of_imm(Opcode::CmovIzImm, R5, R3, 0), of_three(Opcode::Add64, R5, R5, R2)),
+            (of_imm(Opcode::CmovNzImm, R5, R3, 0), of_three(Opcode::Add64, R2, R5, R2)),
+            (of_imm(Opcode::CmovIzImm, R5, R3, 0), of_three(Opcode::Sub64, R2, R2, R5)),
+            (of_imm(Opcode::CmovNzImm, R5, R3, 0), of_three(Opcode::Sub64, R2, R5, R2)),
+            (of_imm(Opcode::CmovIzImm, R5, R3, 1), of_three(Opcode::Add32, R2, R2, R5)),
+            (of_three(Opcode::CmovIz, R5, A, R3), of_three(Opcode::Add64, R2, R2, R5)),
+        ] {
+            let amount = of_imm(Opcode::AddImm64, R5, B, 3);
+            let (start, first) = (of_three(value, R2, A, B), of_three(Opcode::SetLtU, R3, one.0, one.1));
+            agree(&engines, &[start, first, amount, choice, last]);
+            let second = of_three(Opcode::SetLtS, R4, other.0, other.1);
+            for join in [Opcode::Or, Opcode::And] {
+                let joined = of_three(join, R3, R3, R4);
+                agree(&engines, &[start, first, second, joined, amount, choice, last]);
+            }
+        }
+    }
+}
+
 /// Runs the instructions with all pairs of values in two registers.
 fn agree(engines: &Engines, program: &[Instruction]) {
     let mut builder = BlobBuilder::new(Profile::V0_7);

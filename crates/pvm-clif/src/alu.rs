@@ -6,7 +6,7 @@ use crate::constant;
 use crate::division::division;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Type, Value};
+use cranelift_codegen::ir::{DataFlowGraph, InstBuilder, InstructionData, Opcode, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{BinaryOp, Cond, UnaryOp};
 
@@ -194,7 +194,84 @@ pub fn conditional_move(
     old: Value,
 ) -> Value {
     let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
-    builder.ins().select(test, not_zero, zero)
+    choose(builder, test, not_zero, zero)
+}
+
+/// `if test != 0 { a } else { b }`: where one of two comparisons decides, by each of them, so that neither need be made a value.
+fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
+    let dfg = &builder.func.dfg;
+    let comparison = |value: Value| match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Unary { opcode: Opcode::Uextend, arg } => {
+            matches!(dfg.insts[dfg.value_def(arg).inst()?], InstructionData::IntCompare { .. }).then_some(arg)
+        }
+        _ => None,
+    };
+    let either = dfg.value_def(test).inst().and_then(|inst| match dfg.insts[inst] {
+        InstructionData::Binary { opcode: Opcode::Bor, args } => comparison(args[0]).zip(comparison(args[1])),
+        _ => None,
+    });
+    match either {
+        Some((first, second)) => {
+            let b = builder.ins().select(second, a, b);
+            builder.ins().select(first, a, b)
+        }
+        None => builder.ins().select(test, a, b),
+    }
+}
+
+/// What corrects a value by another one or not at all, as a comparison of the value itself says: sum or difference are made while that
+/// decides, and one of the two is chosen; `None` if that is not what it does. Guests without such a choice add what was chosen, or zero.
+pub fn corrected(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
+    match op {
+        BinaryOp::Add => correction(builder, op, a, b).or_else(|| correction(builder, op, b, a)),
+        BinaryOp::Sub => correction(builder, op, a, b),
+        _ => None,
+    }
+}
+
+fn correction(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Value, by: Value) -> Option<Value> {
+    let (test, [chosen, other]) = selected(&builder.func.dfg, by)?;
+    let is_zero = |value| constant(builder, value) == Some(0);
+    let amount = match selected(&builder.func.dfg, other) {
+        // By either of two comparisons.
+        Some((_, [second, other])) if second == chosen && is_zero(other) => chosen,
+        _ if is_zero(other) => chosen,
+        _ if is_zero(chosen) => other,
+        _ => return None,
+    };
+    if !is_decided_by(&builder.func.dfg, test, value) {
+        return None;
+    }
+    let corrected = binary(builder, op, value, amount);
+    Some(match selected(&builder.func.dfg, other) {
+        Some((second, _)) if amount == chosen => {
+            let other = builder.ins().select(second, corrected, value);
+            builder.ins().select(test, corrected, other)
+        }
+        _ if amount == chosen => builder.ins().select(test, corrected, value),
+        _ => builder.ins().select(test, value, corrected),
+    })
+}
+
+/// What decides which of two values a value is, and these two.
+fn selected(dfg: &DataFlowGraph, value: Value) -> Option<(Value, [Value; 2])> {
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Ternary { opcode: Opcode::Select, args: [test, a, b] } => Some((test, [a, b])),
+        _ => None,
+    }
+}
+
+/// Whether a truth value comes of a comparison with this value, or of the two of which it is the difference.
+fn is_decided_by(dfg: &DataFlowGraph, test: Value, value: Value) -> bool {
+    let difference = dfg.value_def(value).inst().and_then(|inst| match dfg.insts[inst] {
+        InstructionData::Binary { opcode: Opcode::Isub, args } => Some(args),
+        _ => None,
+    });
+    dfg.value_def(test).inst().is_some_and(|inst| match dfg.insts[inst] {
+        InstructionData::IntCompare { args, .. } => args.contains(&value) || difference == Some(args),
+        InstructionData::Unary { opcode: Opcode::Uextend, arg } => is_decided_by(dfg, arg, value),
+        _ => false,
+    })
 }
 
 fn low_bits(builder: &mut FunctionBuilder<'_>, bits: Type, ty: Type, value: Value) -> Value {

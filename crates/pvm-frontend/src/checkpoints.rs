@@ -9,6 +9,7 @@
 //! the gas is alive at a time, and most blocks do not touch it.
 
 use crate::blocks::{BlockId, Ending};
+use crate::graph::Graph;
 use crate::loops::{Loops, walk};
 use crate::{Blocks, Region};
 
@@ -29,15 +30,23 @@ pub(crate) struct Checkpoint {
 
 /// For each block of a region, by position, what happens to the gas there.
 pub(crate) fn place(
+    graph: &Graph,
     region: &Region,
     blocks: &Blocks,
     ends_dynamically: impl Fn(BlockId) -> bool,
     cost: impl Fn(BlockId) -> u32,
 ) -> Vec<Checkpoint> {
-    let count = region.blocks.len();
-    let cost: Vec<u64> = region.blocks.iter().map(|&id| u64::from(cost(id))).chain([0]).collect();
-    let mut successors = region.successors(blocks);
-    for (at, &id) in region.blocks.iter().enumerate().filter(|&(_, &id)| blocks.get(id).ending == Ending::Suspension) {
+    let count = graph.blocks.len();
+    let mut cost: Vec<u64> = graph.blocks.iter().map(|&id| u64::from(cost(id))).collect();
+    let mut successors = graph.successors.clone();
+    // On the way out of a loop that is written several times there is code of its own, which deducts what the rounds have cost.
+    for (at, ways) in graph.successors.iter().enumerate() {
+        for (way, &to) in ways.iter().enumerate().filter(|&(_, &to)| graph.leaves_unrolled(at, to)) {
+            successors[at][way] = successors.len();
+            successors.push(vec![to]);
+        }
+    }
+    for (at, &id) in graph.blocks.iter().enumerate().filter(|&(_, &id)| blocks.get(id).ending == Ending::Suspension) {
         debug_assert!(
             successors[at].len() <= 1,
             "{id} goes on behind the host call, and the region is entered anew there"
@@ -47,12 +56,14 @@ pub(crate) fn place(
     let loops = Loops::find(region, blocks, &successors);
     let mut compares = walk(&successors, region.roots(blocks, &successors)).is_head;
     // All dynamic jumps lead to one more node, and from there to all their targets.
-    let dispatch = count;
-    for (at, &id) in region.blocks.iter().enumerate().filter(|&(_, &id)| ends_dynamically(id)) {
+    let dispatch = successors.len();
+    cost.resize(dispatch + 1, 0);
+    for (at, &id) in graph.blocks.iter().enumerate().filter(|&(_, &id)| ends_dynamically(id)) {
         debug_assert!(blocks.get(id).successors.iter().all(Option::is_none));
         successors[at].push(dispatch);
     }
-    successors.push((0..count).filter(|&at| blocks.get(region.blocks[at]).is_jump_target).collect());
+    let is_target = |&at: &usize| blocks.get(graph.blocks[at]).is_jump_target && !graph.is_copy(at);
+    successors.push((0..count).filter(is_target).collect());
     compares.push(false);
     let all_successors = successors.clone();
     // Cycles of direct jumps are cut already, where it is best; those that are left lead through dynamic ones.
@@ -61,8 +72,8 @@ pub(crate) fn place(
     (0..count).filter(|&at| successors[at].contains(&dispatch) && reached[at]).for_each(|at| compares[at] = true);
     cut(&mut successors, &compares);
 
-    let order = walk(&successors, 0..=count).postorder;
-    let mut bounds = vec![0_u64; count + 1];
+    let order = walk(&successors, 0..=dispatch).postorder;
+    let mut bounds = vec![0_u64; dispatch + 1];
     for &at in &order {
         bounds[at] = cost[at] + successors[at].iter().map(|&to| bounds[to]).max().unwrap_or(0);
     }

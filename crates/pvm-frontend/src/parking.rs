@@ -16,6 +16,7 @@
 //! the allocator sees each register as one range throughout the region, and once it is short of registers anywhere, it
 //! keeps that on the stack nearly everywhere.
 
+use crate::graph::Graph;
 use crate::loops::Loops;
 use crate::uses::Uses;
 use crate::{Blocks, Region};
@@ -77,12 +78,13 @@ impl Parking {
         code: &C,
         blocks: &Blocks,
         region: &Region,
-        successors: &[Vec<usize>],
+        graph: &Graph,
         loops: &Loops,
         taken: u32,
     ) -> Parking {
-        let count = region.blocks.len();
-        let uses = Uses::new(code, blocks, region);
+        let successors = &graph.successors;
+        let count = graph.blocks.len();
+        let uses = Uses::new(code, blocks, graph);
         let everywhere: Vec<usize> = (0..count).collect();
         let used = uses.touched_in(&everywhere);
         let room = ROOM - taken;

@@ -69,7 +69,8 @@ impl Region {
         successors.iter().flatten().for_each(|&to| has_member_before[to] = true);
         let mut roots: Vec<usize> = (0..successors.len()).collect();
         let is_led_to = |id| id != self.head && self.is_led_to(blocks, id);
-        roots.sort_by_key(|&at| (has_member_before[at], !is_led_to(self.blocks[at])));
+        // Copies have others before them.
+        roots.sort_by_key(|&at| (has_member_before[at], !self.blocks.get(at).copied().is_some_and(is_led_to)));
         roots
     }
 

@@ -1,7 +1,8 @@
 //! What the blocks of a region do with registers, and which of these are still of use where.
 
+use crate::Blocks;
 use crate::blocks::instructions;
-use crate::{Blocks, Region};
+use crate::graph::Graph;
 use pvm_ops::{GuestCode, Inst, Reg};
 
 /// What each block of a region does, by position. Registers are sets.
@@ -20,13 +21,14 @@ pub(crate) struct Uses {
 }
 
 impl Uses {
-    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> Uses {
-        let count = region.blocks.len();
-        let is_target = region.blocks.iter().map(|&id| blocks.get(id).is_jump_target).collect();
+    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, graph: &Graph) -> Uses {
+        let count = graph.blocks.len();
+        let is_target =
+            (0..count).map(|at| blocks.get(graph.blocks[at]).is_jump_target && !graph.is_copy(at)).collect();
         let (read, written) = (vec![0; count], vec![0; count]);
         let touches = vec![[0; 32]; count];
         let mut uses = Uses { read, written, touches, is_target, jumps: vec![false; count], ways: vec![1; count] };
-        for (at, &id) in region.blocks.iter().enumerate() {
+        for (at, &id) in graph.blocks.iter().enumerate() {
             for (_, inst) in instructions(code, blocks.get(id)) {
                 let sets = inst.registers();
                 uses.read[at] |= sets.reads & !uses.written[at];

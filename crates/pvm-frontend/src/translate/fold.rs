@@ -18,9 +18,9 @@ pub(super) struct Second {
     cond: Cond,
     lhs: Reg,
     rhs: Operand,
-    /// Where both may lead, and where only the second leads.
-    common: u32,
-    other: u32,
+    /// The positions where both may lead, and where only the second leads.
+    common: usize,
+    other: usize,
     /// Whether the first branch leads to the common place where its condition holds, and whether the second does.
     holds: [bool; 2],
     /// What its block costs.
@@ -41,7 +41,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// The branch at `pc` if it may lead to `common`, where the first one leads if its condition `holds`, or does not.
     fn second_at(&self, pc: u32, common: u32, holds: bool) -> Option<Second> {
         let at = self.member(pc)?;
-        let block = self.blocks.get(self.region.blocks[at]);
+        let block = self.blocks.get(self.graph.blocks[at]);
         let checkpoint = self.checkpoints[at];
         let parks_alike = self.parking.parked(at) == self.parking.parked(self.position);
         if block.len != 1 || block.ending != Ending::Terminator || checkpoint.compares || !parks_alike {
@@ -54,8 +54,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return None;
         }
         // Whether a loop goes on can be foreseen.
-        let leaves_loop = self.loops.depth(self.member(common)?) < self.loops.depth(self.position);
-        if leaves_loop || self.member(other).is_none() {
+        let (common, other) = (self.member(common)?, self.member_behind(at, other)?);
+        if self.loops.depth(common) < self.loops.depth(self.position) {
             return None;
         }
         Some(Second { cond, lhs, rhs, common, other, holds: [holds, second_holds], cost: checkpoint.cost })
@@ -75,8 +75,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if self.metering.count_instructions {
             self.add_unless(self.instructions, 1, first);
         }
-        let common = self.way_to(current, second.common);
-        let other = self.way_to(current, second.other);
+        let common = self.way_inside(current, second.common);
+        let other = self.way_inside(current, second.other);
         if second_holds {
             self.builder.ins().brif(either, common, &[], other, &[]);
         } else {

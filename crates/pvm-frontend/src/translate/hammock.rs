@@ -45,9 +45,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if !is_alike(at) || !is_alike(join) || self.checkpoints[at].compares {
             return None;
         }
-        let (skipped, cost) = (self.region.blocks[at], self.checkpoints[at].cost);
+        let (skipped, cost) = (self.graph.blocks[at], self.checkpoints[at].cost);
         let block = self.blocks.get(skipped);
-        let leads_on = block.successors.into_iter().flatten().eq([self.region.blocks[join]]);
+        let leads_on = block.successors.into_iter().flatten().eq([self.graph.blocks[join]]);
         if !leads_on || block.len > MOST_SKIPPED + u32::from(block.ending == Ending::Terminator) {
             return None;
         }

@@ -44,7 +44,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             this.load_all(0);
             this.load_counters();
         });
-        self.check_behind_call(self.region.blocks[next], self.checkpoints[next].bound);
+        self.check_behind_call(self.graph.blocks[next], self.checkpoints[next].bound);
         self.add(self.gas, self.checkpoints[next].pending as i64);
         self.builder.ins().jump(self.bodies[next], &[]);
     }

@@ -50,9 +50,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// The position of the block at `pc`, if it is in the region.
+    /// The position of the block at `pc`, to which the present one leads, if it is in the region.
     pub(super) fn member(&self, pc: u32) -> Option<usize> {
-        self.region.position(self.blocks.find(pc)?)
+        self.member_behind(self.position, pc)
+    }
+
+    /// The same of what the one at another position leads to.
+    pub(super) fn member_behind(&self, from: usize, pc: u32) -> Option<usize> {
+        self.graph.behind(from, self.blocks.find(pc)?)
     }
 
     /// An IR block that goes to the block at `pc`.
@@ -67,6 +72,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.ways.push(Way { block, spent: 0, passage: Passage::default(), to: End::Outside(pc) });
             return block;
         };
+        self.way_inside(current, to)
+    }
+
+    /// An IR block that goes to the block of the region at this position.
+    pub(super) fn way_inside(&mut self, current: &Current, to: usize) -> ir::Block {
         let mut spent = 0;
         if let Next::Copy(next) = current.next {
             if to == self.position {
@@ -74,12 +84,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             spent = self.pending - self.pending_behind();
         }
+        let leaves_unrolled = self.graph.leaves_unrolled(self.position, to);
+        if leaves_unrolled {
+            spent = self.pending - self.checkpoints[to].pending as i64;
+        }
         let mut passage = self.parking.passage(self.position, to);
         passage.stores |= self.owed() & self.parking.parked(to);
         passage.stores &= !self.passed;
         // Out of a loop that is written several times a block leads in any case: what the register allocator moves on the way
         // would else lie between the copies.
-        if spent == 0 && passage == Passage::default() && matches!(current.next, Next::Anywhere) {
+        let is_beside = matches!(current.next, Next::Copy(_)) || leaves_unrolled;
+        if spent == 0 && passage == Passage::default() && !is_beside {
             return self.body(to);
         }
         let block = self.builder.create_block();

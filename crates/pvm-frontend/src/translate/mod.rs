@@ -29,6 +29,7 @@ mod words;
 
 use crate::blocks::{BlockId, Ending, instructions};
 use crate::checkpoints::{self, Checkpoint};
+use crate::graph::Graph;
 use crate::groups::{self, Groups};
 use crate::loops::Loops;
 use crate::parking::{Parking, Passage};
@@ -98,10 +99,11 @@ pub fn translate<C: GuestCode>(
         let last = instructions(code, blocks.get(id)).last();
         matches!(last, Some((_, Inst::JumpIndirect { .. })))
     };
-    let checkpoints = checkpoints::place(region, blocks, ends_dynamically, &cost);
+    let graph = Graph::new(code, region, blocks);
+    let checkpoints = checkpoints::place(&graph, region, blocks, ends_dynamically, &cost);
     let mut builder = FunctionBuilder::new(func, builder_context);
-    let mut translator = Translator::start(&mut builder, code, blocks, region, checkpoints, metering, faults);
-    for (position, &id) in region.blocks.iter().enumerate() {
+    let mut translator = Translator::start(&mut builder, code, blocks, region, &graph, checkpoints, metering, faults);
+    for (position, &id) in graph.blocks.iter().enumerate() {
         translator.block(position, id, cost(id));
     }
     translator.finish();
@@ -113,6 +115,7 @@ struct Translator<'a, 'b, C> {
     code: &'a C,
     blocks: &'a Blocks,
     region: &'a Region,
+    graph: &'a Graph,
     metering: Metering,
     faults: Faults<'a>,
     /// How many accesses have been written that the host watches over.
@@ -260,6 +263,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         code: &'a C,
         blocks: &'a Blocks,
         region: &'a Region,
+        graph: &'a Graph,
         checkpoints: Vec<Checkpoint>,
         metering: Metering,
         faults: Faults<'a>,
@@ -294,9 +298,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         });
         let memory = GuestMemory::new(builder, host);
         let taken = u32::from(metering.model != GasModel::None);
-        let successors = region.successors(blocks);
-        let loops = Loops::find(region, blocks, &successors);
-        let parking = Parking::new(code, blocks, region, &successors, &loops, taken);
+        let loops = Loops::find(region, blocks, &graph.successors);
+        let parking = Parking::new(code, blocks, region, graph, &loops, taken);
 
         let slots_len = if parking.is_in_context() { 0 } else { 8 * parking.anywhere().count_ones() };
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, slots_len, 3);
@@ -309,12 +312,13 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             at
         });
         let landing_bit = builder.ins().iconst(I64, LANDING_BIT);
-        let bodies: Vec<_> = region.blocks.iter().map(|_| builder.create_block()).collect();
+        let bodies: Vec<_> = graph.blocks.iter().map(|_| builder.create_block()).collect();
         let mut translator = Translator {
             builder,
             code,
             blocks,
             region,
+            graph,
             metering,
             faults,
             accesses: 0,

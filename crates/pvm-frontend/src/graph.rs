@@ -1,0 +1,152 @@
+//! How the blocks of a region lead to each other, with small loops written several times.
+//!
+//! What a loop costs beside its work each round pays: a comparison of the gas and its deduction, a jump back, moves between registers.
+//! Where it is written several times in a row, several rounds share that. Loops of one block are none of this: the translator
+//! writes those, as it knows more of them (`translate/rounds`).
+
+use crate::blocks::{BlockId, Ending, instructions};
+use crate::loops::Loops;
+use crate::{Blocks, Region};
+use pvm_ops::{BinaryOp, GuestCode, Inst, Operand, Reg, UnaryOp, Width};
+
+/// Loops are written several times up to this length in all, in instructions.
+const UNROLLED_LEN: u32 = 32;
+/// No loop is written more often than this.
+const MOST_COPIES: u32 = 4;
+
+/// The blocks of a region and how they lead to each other. A place in it is called a position.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph {
+    /// The blocks of the region, at the positions that they have there, and behind them copies.
+    pub blocks: Vec<BlockId>,
+    /// The positions that each one leads to.
+    pub successors: Vec<Vec<usize>>,
+    /// How many positions are those of the region.
+    originals: usize,
+    /// For each position the head of the loop that it belongs to, if that is written several times.
+    unrolled: Vec<Option<usize>>,
+}
+
+impl Graph {
+    /// That of a region.
+    ///
+    /// RISC-V programs of 32 bits have their loops written once.
+    pub fn new<C: GuestCode>(code: &C, region: &Region, blocks: &Blocks) -> Graph {
+        let originals = region.blocks.len();
+        let successors = region.successors(blocks);
+        let mut graph = Graph { blocks: region.blocks.clone(), successors, originals, unrolled: vec![None; originals] };
+        if code.width() == Width::W64 {
+            let loops = Loops::find(region, blocks, &graph.successors);
+            loops.outermost_first().for_each(|body| graph.unroll(code, region, blocks, body));
+        }
+        graph
+    }
+
+    /// Whether what is at a position is a copy, to which only its loop leads.
+    pub fn is_copy(&self, at: usize) -> bool {
+        at >= self.originals
+    }
+
+    /// Whether this edge leads out of a loop that is written several times.
+    pub fn leaves_unrolled(&self, from: usize, to: usize) -> bool {
+        self.unrolled[from].is_some() && self.unrolled[to] != self.unrolled[from]
+    }
+
+    /// The position of a block as what the one at `from` leads to.
+    pub fn behind(&self, from: usize, block: BlockId) -> Option<usize> {
+        self.successors[from].iter().copied().find(|&to| self.blocks[to] == block)
+    }
+
+    /// Writes a loop several times, of which the head is given first: what leads back to the head in one copy leads to that of the
+    /// next, and what leaves the loop does so from each.
+    fn unroll<C: GuestCode>(&mut self, code: &C, region: &Region, blocks: &Blocks, body: &[usize]) {
+        let len: u32 = body.iter().map(|&at| blocks.get(self.blocks[at]).len).sum();
+        let copies = (UNROLLED_LEN / len).min(MOST_COPIES) as usize;
+        let ends = |&at: &usize| blocks.get(self.blocks[at]).ending == Ending::Terminator;
+        // Heads of inner loops are entered, too.
+        let is_entered = |&at: &usize| region.entry(self.blocks[at]).is_some();
+        let can_be = body.len() > 1 && body.iter().all(ends) && !body[1..].iter().any(is_entered);
+        if copies < 2 || !can_be || !self.is_counted(code, blocks, body) {
+            return;
+        }
+        self.write_copies(body, copies);
+    }
+
+    fn write_copies(&mut self, body: &[usize], copies: usize) {
+        let (head, first) = (body[0], self.blocks.len());
+        // Where a copy has what is at this position.
+        let place = |copy: usize, at: usize| match body.iter().position(|&member| member == at) {
+            Some(index) if copy > 0 => first + (copy - 1) * body.len() + index,
+            _ => at,
+        };
+        let once: Vec<Vec<usize>> = body.iter().map(|&at| self.successors[at].clone()).collect();
+        for copy in 0..copies {
+            for (&at, successors) in body.iter().zip(&once) {
+                let onward = |&to: &usize| place(if to == head { (copy + 1) % copies } else { copy }, to);
+                let successors = successors.iter().map(onward).collect();
+                if copy == 0 {
+                    self.successors[at] = successors;
+                    self.unrolled[at] = Some(head);
+                } else {
+                    self.blocks.push(self.blocks[at]);
+                    self.successors.push(successors);
+                    self.unrolled.push(Some(head));
+                }
+            }
+        }
+    }
+
+    /// Whether a loop counts its rounds: where it goes on or is left it compares a register to which each round adds a constant with
+    /// what stays the same. Others have few rounds as a rule, as those that skip what is between two words.
+    fn is_counted<C: GuestCode>(&self, code: &C, blocks: &Blocks, body: &[usize]) -> bool {
+        let insts = |at: usize| instructions(code, blocks.get(self.blocks[at])).map(|(_, inst)| inst);
+        let writes = |reg: Reg| move |inst: &Inst| inst.registers().writes & reg.bit() != 0;
+        let writers = |reg: Reg| body.iter().flat_map(|&at| insts(at)).filter(writes(reg));
+        let counts = |at: usize, compared: Reg| {
+            // What the register was before may be compared.
+            let counter = match insts(at).filter(writes(compared)).last() {
+                Some(Inst::Unary { op: UnaryOp::Move, src, .. }) => src,
+                _ => compared,
+            };
+            let adds = |inst| match inst {
+                Inst::Binary { op: BinaryOp::Add, lhs, rhs: Operand::Imm(_), .. } => lhs == Operand::Reg(counter),
+                _ => false,
+            };
+            writers(counter).count() == 1 && writers(counter).all(adds)
+        };
+        let stays = |reg: Reg| writers(reg).all(|inst| matches!(inst, Inst::LoadImm { .. }));
+        body.iter().any(|&at| match insts(at).last() {
+            Some(Inst::Branch { lhs, rhs, .. }) => {
+                let to = &self.successors[at];
+                let decides = to.len() < 2 || to.iter().any(|to| !body.contains(to));
+                let ways = [(Some(lhs), rhs.reg()), (rhs.reg(), Some(lhs))];
+                decides
+                    && ways
+                        .iter()
+                        .any(|&(one, other)| one.is_some_and(|one| counts(at, one)) && other.is_none_or(stays))
+            }
+            _ => false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_lead_on_to_each_other_and_out() {
+        // 0 -> 1 -> 2, 3; 2 -> 1, 4; 3 -> 1
+        let successors = vec![vec![1], vec![2, 3], vec![1, 4], vec![1], vec![]];
+        let mut graph = Graph { blocks: vec![10, 11, 12, 13, 14], successors, originals: 5, unrolled: vec![None; 5] };
+        graph.write_copies(&[1, 2, 3], 3);
+        assert_eq!(graph.blocks[5..], [11, 12, 13, 11, 12, 13]);
+        assert_eq!(graph.successors[..5], [vec![1], vec![2, 3], vec![5, 4], vec![5], vec![]]);
+        assert_eq!(graph.successors[5..8], [vec![6, 7], vec![8, 4], vec![8]]);
+        assert_eq!(graph.successors[8..], [vec![9, 10], vec![1, 4], vec![1]]);
+        assert_eq!(graph.behind(9, 14), Some(4));
+        assert_eq!(graph.behind(6, 11), Some(8), "the next copy");
+        assert!(graph.leaves_unrolled(9, 4) && !graph.leaves_unrolled(9, 1) && !graph.leaves_unrolled(0, 1));
+        assert!(graph.is_copy(5) && !graph.is_copy(4));
+    }
+}
