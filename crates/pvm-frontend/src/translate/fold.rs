@@ -55,7 +55,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
         // Whether a loop goes on can be foreseen.
         let (common, other) = (self.member(common)?, self.member_behind(at, other)?);
-        if self.loops.depth(common) < self.loops.depth(self.position) {
+        if self.loops.depth(common) < self.loops.depth(self.position)
+            || self.graph.leaves_unrolled(self.position, common)
+        {
             return None;
         }
         Some(Second { cond, lhs, rhs, common, other, holds: [holds, second_holds], cost: checkpoint.cost })

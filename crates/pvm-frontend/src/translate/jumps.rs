@@ -77,23 +77,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// An IR block that goes to the block of the region at this position.
     pub(super) fn way_inside(&mut self, current: &Current, to: usize) -> ir::Block {
-        let mut spent = 0;
-        if let Next::Copy(next) = current.next {
-            if to == self.position {
-                return next;
-            }
-            spent = self.pending - self.pending_behind();
-        }
-        let leaves_unrolled = self.graph.leaves_unrolled(self.position, to);
-        if leaves_unrolled {
-            spent = self.pending - self.checkpoints[to].pending as i64;
-        }
+        let is_copy = match current.next {
+            Next::Copy(next) if to == self.position => return next,
+            next => matches!(next, Next::Copy(_)),
+        };
+        // Nothing, but on the way out of a loop that is written several times.
+        let spent = self.pending - self.checkpoints[to].pending as i64;
         let mut passage = self.parking.passage(self.position, to);
         passage.stores |= self.owed() & self.parking.parked(to);
         passage.stores &= !self.passed;
         // Out of a loop that is written several times a block leads in any case: what the register allocator moves on the way
         // would else lie between the copies.
-        let is_beside = matches!(current.next, Next::Copy(_)) || leaves_unrolled;
+        let is_beside = is_copy || self.graph.leaves_unrolled(self.position, to);
         if spent == 0 && passage == Passage::default() && !is_beside {
             return self.body(to);
         }

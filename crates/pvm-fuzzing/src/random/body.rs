@@ -47,6 +47,7 @@ impl Emitter<'_> {
                 32 => self.nonsense(),
                 33..37 => self.constant(pages),
                 37..43 => self.computed_access(),
+                43..46 => self.correction(),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -185,6 +186,43 @@ impl Emitter<'_> {
             self.op(Opcode::LoadImm, Parts { a: sum, x, ..Parts::default() });
             used += 1;
         }
+        used
+    }
+
+    /// What compilers make of a reduction: a sum or difference, a comparison of it or two, an amount that is chosen or zero, and the
+    /// sum of both. Now and then something comes in between.
+    fn correction(&mut self) -> usize {
+        let [sum, test, other, amount] = std::array::from_fn(|_| self.destination());
+        let (first, second) = (self.source(), self.source());
+        let mut used = 4;
+        let mut between = |this: &mut Self| {
+            if one_in(this.rng, 6) {
+                used += this.plain();
+            }
+        };
+        let three = |this: &mut Self, opcodes: &[Opcode], a, b, d| {
+            let opcode = opcodes[this.rng.usize(..opcodes.len())];
+            this.op(opcode, Parts { a, b, d, ..Parts::default() });
+        };
+        let compare = |this: &mut Self, to| {
+            let sides = [sum, first, second];
+            let (a, b) = (sides[this.rng.usize(..3)], sides[this.rng.usize(..3)]);
+            three(this, &[Opcode::SetLtU, Opcode::SetLtS], a, b, to);
+        };
+        three(self, &[Opcode::Add64, Opcode::Sub64, Opcode::Sub32], first, second, sum);
+        between(self);
+        compare(self, test);
+        if one_in(self.rng, 3) {
+            compare(self, other);
+            three(self, &[Opcode::Or, Opcode::And], test, other, test);
+        }
+        let x = immediate(self.rng);
+        self.op(Opcode::LoadImm, Parts { a: amount, x, ..Parts::default() });
+        let opcode = [Opcode::CmovIzImm, Opcode::CmovNzImm][self.rng.usize(..2)];
+        self.op(opcode, Parts { a: amount, b: test, x: 0, ..Parts::default() });
+        between(self);
+        let (a, b) = if one_in(self.rng, 2) { (sum, amount) } else { (amount, sum) };
+        three(self, &[Opcode::Add64, Opcode::Sub64], a, b, sum);
         used
     }
 
