@@ -8,10 +8,10 @@
 //! meet, as much is pending as on the cheapest of them; the others deduct what they have cost beyond that. So one value of
 //! the gas is alive at a time, and most blocks do not touch it.
 
+use crate::Blocks;
 use crate::blocks::{BlockId, Ending};
 use crate::graph::Graph;
 use crate::loops::{Loops, walk};
-use crate::{Blocks, Region};
 
 /// What happens to the gas at a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +30,7 @@ pub(crate) struct Checkpoint {
 
 /// For each block of a region, by position, what happens to the gas there.
 pub(crate) fn place(
-    graph: &Graph,
-    region: &Region,
+    graph: &Graph<'_>,
     blocks: &Blocks,
     ends_dynamically: impl Fn(BlockId) -> bool,
     cost: impl Fn(BlockId) -> u32,
@@ -53,8 +52,8 @@ pub(crate) fn place(
         );
         successors[at].clear();
     }
-    let loops = Loops::find(region, blocks, &successors);
-    let mut compares = walk(&successors, region.roots(blocks, &successors)).is_head;
+    let loops = Loops::find(graph.region, blocks, &successors);
+    let mut compares = walk(&successors, graph.region.roots(blocks, &successors)).is_head;
     // All dynamic jumps lead to one more node, and from there to all their targets.
     let dispatch = successors.len();
     cost.resize(dispatch + 1, 0);

@@ -16,35 +16,38 @@ const MOST_COPIES: u32 = 4;
 
 /// The blocks of a region and how they lead to each other. A place in it is called a position.
 #[derive(Clone, Debug)]
-pub(crate) struct Graph {
+pub(crate) struct Graph<'a> {
+    pub region: &'a Region,
     /// The blocks of the region, at the positions that they have there, and behind them copies.
     pub blocks: Vec<BlockId>,
     /// The positions that each one leads to.
     pub successors: Vec<Vec<usize>>,
-    /// How many positions are those of the region.
-    originals: usize,
     /// For each position the head of the loop that it belongs to, if that is written several times.
     unrolled: Vec<Option<usize>>,
 }
 
-impl Graph {
+impl<'a> Graph<'a> {
     /// That of a region.
     ///
     /// RISC-V programs of 32 bits have their loops written once.
-    pub fn new<C: GuestCode>(code: &C, region: &Region, blocks: &Blocks) -> Graph {
-        let originals = region.blocks.len();
-        let successors = region.successors(blocks);
-        let mut graph = Graph { blocks: region.blocks.clone(), successors, originals, unrolled: vec![None; originals] };
+    pub fn new<C: GuestCode>(code: &C, region: &'a Region, blocks: &Blocks) -> Self {
+        let mut graph = Graph::once(region, blocks);
         if code.width() == Width::W64 {
             let loops = Loops::find(region, blocks, &graph.successors);
-            loops.outermost_first().for_each(|body| graph.unroll(code, region, blocks, body));
+            loops.outermost_first().for_each(|body| graph.unroll(code, blocks, body));
         }
         graph
     }
 
+    /// With all loops written once.
+    fn once(region: &'a Region, blocks: &Blocks) -> Self {
+        let unrolled = vec![None; region.blocks.len()];
+        Graph { region, blocks: region.blocks.clone(), successors: region.successors(blocks), unrolled }
+    }
+
     /// Whether what is at a position is a copy, to which only its loop leads.
     pub fn is_copy(&self, at: usize) -> bool {
-        at >= self.originals
+        at >= self.region.blocks.len()
     }
 
     /// Whether this edge leads out of a loop that is written several times.
@@ -59,12 +62,12 @@ impl Graph {
 
     /// Writes a loop several times, of which the head is given first: what leads back to the head in one copy leads to that of the
     /// next, and what leaves the loop does so from each.
-    fn unroll<C: GuestCode>(&mut self, code: &C, region: &Region, blocks: &Blocks, body: &[usize]) {
+    fn unroll<C: GuestCode>(&mut self, code: &C, blocks: &Blocks, body: &[usize]) {
         let len: u32 = body.iter().map(|&at| blocks.get(self.blocks[at]).len).sum();
         let copies = (UNROLLED_LEN / len).min(MOST_COPIES) as usize;
         let ends = |&at: &usize| blocks.get(self.blocks[at]).ending == Ending::Terminator;
         // Heads of inner loops are entered, too.
-        let is_entered = |&at: &usize| region.entry(self.blocks[at]).is_some();
+        let is_entered = |&at: &usize| self.region.entry(self.blocks[at]).is_some();
         let can_be = body.len() > 1 && body.iter().all(ends) && !body[1..].iter().any(is_entered);
         if copies < 2 || !can_be || !self.is_counted(code, blocks, body) {
             return;
@@ -133,19 +136,23 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::Block;
 
     #[test]
     fn copies_lead_on_to_each_other_and_out() {
-        // 0 -> 1 -> 2, 3; 2 -> 1, 4; 3 -> 1
-        let successors = vec![vec![1], vec![2, 3], vec![1, 4], vec![1], vec![]];
-        let mut graph = Graph { blocks: vec![10, 11, 12, 13, 14], successors, originals: 5, unrolled: vec![None; 5] };
+        let (len, ending, is_continuation, is_jump_target) = (1, Ending::Terminator, false, false);
+        let block = |(start, successors)| Block { start, len, ending, is_continuation, is_jump_target, successors };
+        let successors = [[Some(1), None], [Some(2), Some(3)], [Some(1), Some(4)], [Some(1), None], [None, None]];
+        let blocks = Blocks::linked((0..).zip(successors).map(block).collect());
+        let region = Region::whole(0, &blocks, 0, false);
+        let mut graph = Graph::once(&region, &blocks);
         graph.write_copies(&[1, 2, 3], 3);
-        assert_eq!(graph.blocks[5..], [11, 12, 13, 11, 12, 13]);
+        assert_eq!(graph.blocks[5..], [1, 2, 3, 1, 2, 3]);
         assert_eq!(graph.successors[..5], [vec![1], vec![2, 3], vec![5, 4], vec![5], vec![]]);
         assert_eq!(graph.successors[5..8], [vec![6, 7], vec![8, 4], vec![8]]);
         assert_eq!(graph.successors[8..], [vec![9, 10], vec![1, 4], vec![1]]);
-        assert_eq!(graph.behind(9, 14), Some(4));
-        assert_eq!(graph.behind(6, 11), Some(8), "the next copy");
+        assert_eq!(graph.behind(9, 4), Some(4));
+        assert_eq!(graph.behind(6, 1), Some(8), "the next copy");
         assert!(graph.leaves_unrolled(9, 4) && !graph.leaves_unrolled(9, 1) && !graph.leaves_unrolled(0, 1));
         assert!(graph.is_copy(5) && !graph.is_copy(4));
     }

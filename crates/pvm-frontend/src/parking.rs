@@ -16,10 +16,10 @@
 //! the allocator sees each register as one range throughout the region, and once it is short of registers anywhere, it
 //! keeps that on the stack nearly everywhere.
 
+use crate::Blocks;
 use crate::graph::Graph;
 use crate::loops::Loops;
 use crate::uses::Uses;
-use crate::{Blocks, Region};
 use pvm_ops::{GuestCode, Reg, Width};
 
 /// How many guest registers have a host register all the time. Cranelift allocates 14 on x86-64; the gas takes one if there is any, and
@@ -79,8 +79,7 @@ impl Parking {
     pub(crate) fn new<C: GuestCode>(
         code: &C,
         blocks: &Blocks,
-        region: &Region,
-        graph: &Graph,
+        graph: &Graph<'_>,
         loops: &Loops,
         taken: u32,
     ) -> Parking {
@@ -91,7 +90,7 @@ impl Parking {
         let used = uses.touched_in(&everywhere);
         let is_narrow = code.width() == Width::W32;
         let room = if is_narrow { ROOM_NARROW - taken } else { ROOM };
-        let is_brief = region.is_brief && is_narrow;
+        let is_brief = graph.region.is_brief && is_narrow;
         let is_crowded = is_brief || used.count_ones() > room && is_narrow;
         let nothing = || vec![0; count];
         let zones = vec![Zone::default(); count];

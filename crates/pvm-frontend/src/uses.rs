@@ -21,7 +21,7 @@ pub(crate) struct Uses {
 }
 
 impl Uses {
-    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, graph: &Graph) -> Uses {
+    pub(crate) fn new<C: GuestCode>(code: &C, blocks: &Blocks, graph: &Graph<'_>) -> Uses {
         let count = graph.blocks.len();
         let is_target =
             (0..count).map(|at| blocks.get(graph.blocks[at]).is_jump_target && !graph.is_copy(at)).collect();

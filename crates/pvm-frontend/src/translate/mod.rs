@@ -100,9 +100,9 @@ pub fn translate<C: GuestCode>(
         matches!(last, Some((_, Inst::JumpIndirect { .. })))
     };
     let graph = Graph::new(code, region, blocks);
-    let checkpoints = checkpoints::place(&graph, region, blocks, ends_dynamically, &cost);
+    let checkpoints = checkpoints::place(&graph, blocks, ends_dynamically, &cost);
     let mut builder = FunctionBuilder::new(func, builder_context);
-    let mut translator = Translator::start(&mut builder, code, blocks, region, &graph, checkpoints, metering, faults);
+    let mut translator = Translator::start(&mut builder, code, blocks, &graph, checkpoints, metering, faults);
     for (position, &id) in graph.blocks.iter().enumerate() {
         translator.block(position, id, cost(id));
     }
@@ -115,7 +115,7 @@ struct Translator<'a, 'b, C> {
     code: &'a C,
     blocks: &'a Blocks,
     region: &'a Region,
-    graph: &'a Graph,
+    graph: &'a Graph<'a>,
     metering: Metering,
     faults: Faults<'a>,
     /// How many accesses have been written that the host watches over.
@@ -262,12 +262,12 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         builder: &'a mut FunctionBuilder<'b>,
         code: &'a C,
         blocks: &'a Blocks,
-        region: &'a Region,
-        graph: &'a Graph,
+        graph: &'a Graph<'a>,
         checkpoints: Vec<Checkpoint>,
         metering: Metering,
         faults: Faults<'a>,
     ) -> Self {
+        let region = graph.region;
         builder.set_srcloc(Mark::Other.to_source_loc());
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
@@ -298,8 +298,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         });
         let memory = GuestMemory::new(builder, host);
         let taken = u32::from(metering.model != GasModel::None);
-        let loops = Loops::find(region, blocks, &graph.successors);
-        let parking = Parking::new(code, blocks, region, graph, &loops, taken);
+        let loops = Loops::find(graph.region, blocks, &graph.successors);
+        let parking = Parking::new(code, blocks, graph, &loops, taken);
 
         let slots_len = if parking.is_in_context() { 0 } else { 8 * parking.anywhere().count_ones() };
         let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, slots_len, 3);
