@@ -45,9 +45,9 @@ const LOOPS: [&str; 26] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_eq_imm r7, 3, out\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round\n out:",
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_lt_u_imm r7, 100, skip\n store_ind_u8 r7, [r2]\n fallthrough\n skip: add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
     "move_reg r8, r4\n add_imm_64 r4, r4, -1\n branch_eq_imm r7, 9, out\n load_ind_u32 r7, [r1]\n add_imm_64 r1, r1, 3\n add_64 r6, r6, r7\n branch_ne_imm r8, 0, round\n out:",
+    "mul_64 r6, r6, r5\n branch_lt_s_imm r6, 0, down\n add_imm_64 r6, r6, 5\n jump on\n down: xor r6, r6, r4\n fallthrough\n on: add_imm_64 r4, r4, -1\n branch_gt_s_imm r4, 2, round",
     // With two ways out to one place, which is in another loop.
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_eq_imm r7, 3, out\n branch_eq_imm r7, 9, out\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round\n out: add_imm_64 r6, r6, 1\n branch_lt_u_imm r6, 5, out",
-    "mul_64 r6, r6, r5\n branch_lt_s_imm r6, 0, down\n add_imm_64 r6, r6, 5\n jump on\n down: xor r6, r6, r4\n fallthrough\n on: add_imm_64 r4, r4, -1\n branch_gt_s_imm r4, 2, round",
 ];
 
 #[derive(Debug, PartialEq)]

@@ -17,6 +17,7 @@ const MOST_COPIES: u32 = 4;
 /// The blocks of a region and how they lead to each other. A place in it is called a position.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph<'a> {
+    /// The region.
     pub region: &'a Region,
     /// The blocks of the region, at the positions that they have there, and behind them copies.
     pub blocks: Vec<BlockId>,
