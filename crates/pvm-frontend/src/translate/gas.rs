@@ -20,26 +20,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.leave_if_short(bound, |this| this.exit(exit, block.start));
     }
 
-    /// The same where the region is entered. `short` takes an [`Exit::at`] a program counter.
-    pub(super) fn check_entry(&mut self, id: BlockId, bound: u64, short: ir::Block) {
+    /// The same where the context has the state of the guest: where the region is entered, and behind host calls. `short` takes an
+    /// [`Exit::at`] a program counter.
+    pub(super) fn check_stored(&mut self, id: BlockId, bound: u64, short: ir::Block) {
         let block = *self.blocks.get(id);
         let exit = self.exit_when_short(&block);
         self.leave_if_short(bound, |this| {
             let left = this.builder.ins().iconst(I64, exit.at(block.start));
             this.builder.ins().jump(short, &[BlockArg::Value(left)]);
-        });
-    }
-
-    /// The same behind a host call that was answered. Whoever answers looks whether the run is to stop.
-    pub(super) fn check_behind_call(&mut self, id: BlockId, bound: u64) {
-        if self.metering.model == GasModel::None {
-            return;
-        }
-        let block = *self.blocks.get(id);
-        let exit = self.exit_when_short(&block);
-        self.leave_if_short(bound, |this| {
-            let left = this.builder.ins().iconst(I64, exit.at(block.start));
-            this.leave(left);
         });
     }
 

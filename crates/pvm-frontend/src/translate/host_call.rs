@@ -6,9 +6,19 @@
 use super::{Translator, context_flags};
 use crate::Exit;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature};
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, Signature};
+use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
 use pvm_vm::Context;
+
+/// What host calls lead to that do not go on.
+#[derive(Clone, Copy)]
+pub(super) struct BehindCalls {
+    /// Where the call was not answered.
+    unanswered: ir::Block,
+    /// Where the gas does not suffice for what follows. It takes an [`Exit::at`] a program counter.
+    short: ir::Block,
+}
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// The host call of this number at `pc`, which ends a block.
@@ -35,17 +45,41 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let call = this.builder.ins().call_indirect(signature, function, &[this.context, data, number]);
             this.builder.inst_results(call)[0]
         });
+        let BehindCalls { unanswered, short } = self.behind_calls();
         self.leave_if(returns, |this| {
-            let exit = this.builder.ins().iconst(I64, Exit::HostCall.code());
-            this.builder.ins().return_(&[exit]);
+            this.builder.ins().jump(unanswered, &[]);
         });
 
         self.with_context(|this| {
             this.load_all(0);
             this.load_counters();
         });
-        self.check_behind_call(self.graph.blocks[next], self.checkpoints[next].bound);
+        // Whoever answers looks whether the run is to stop.
+        if self.metering.model != GasModel::None {
+            self.check_stored(self.graph.blocks[next], self.checkpoints[next].bound, short);
+        }
         self.add(self.gas, self.checkpoints[next].pending as i64);
         self.builder.ins().jump(self.bodies[next], &[]);
+    }
+
+    fn behind_calls(&mut self) -> BehindCalls {
+        *self.behind_calls.get_or_insert_with(|| {
+            let [unanswered, short] = [(); 2].map(|()| self.builder.create_block());
+            self.builder.set_cold_block(unanswered);
+            self.builder.set_cold_block(short);
+            self.builder.append_block_param(short, I64);
+            BehindCalls { unanswered, short }
+        })
+    }
+
+    pub(super) fn fill_behind_calls(&mut self) {
+        let Some(BehindCalls { unanswered, short }) = self.behind_calls else { return };
+        // The context may be gone.
+        self.builder.switch_to_block(unanswered);
+        let exit = self.builder.ins().iconst(I64, Exit::HostCall.code());
+        self.builder.ins().return_(&[exit]);
+        self.builder.switch_to_block(short);
+        let left = self.builder.block_params(short)[0];
+        self.with_context(|this| this.leave(left));
     }
 }

@@ -161,6 +161,8 @@ struct Translator<'a, 'b, C> {
     landing_bit: Value,
     /// What is known of registers in this block.
     known: [Known; 32],
+    /// What host calls lead to, if there are any.
+    behind_calls: Option<host_call::BehindCalls>,
     /// What exits lead to, by the registers that are parked there and the zone.
     funnels: BTreeMap<(u32, u32), ir::Block>,
     /// Blocks on the way to others, not filled yet.
@@ -345,6 +347,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             kept_context,
             landing_bit,
             known: [Known::default(); 32],
+            behind_calls: None,
             funnels: BTreeMap::new(),
             ways: Vec::new(),
             ways_out: Vec::new(),
@@ -378,7 +381,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.builder.switch_to_block(way_in);
             self.builder.set_srcloc(Mark::WayIn.to_source_loc());
             let position = self.region.position(id).expect("entries are members");
-            self.check_entry(id, self.checkpoints[position].bound, short);
+            self.check_stored(id, self.checkpoints[position].bound, short);
             self.add(self.gas, self.checkpoints[position].pending as i64);
             if is_crowded {
                 self.load_all(self.parking.parked(position));
@@ -452,6 +455,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         for ((parked, _), funnel) in std::mem::take(&mut self.funnels) {
             self.leave_by(funnel, parked);
         }
+        self.fill_behind_calls();
         self.builder.seal_all_blocks();
     }
 
