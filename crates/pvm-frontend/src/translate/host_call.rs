@@ -62,6 +62,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.ins().jump(self.bodies[next], &[]);
     }
 
+    /// The blocks that all host calls of the region share.
     fn behind_calls(&mut self) -> BehindCalls {
         *self.behind_calls.get_or_insert_with(|| {
             let [unanswered, short] = [(); 2].map(|()| self.builder.create_block());
@@ -72,6 +73,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         })
     }
 
+    /// Fills them: at the end, behind all other code.
     pub(super) fn fill_behind_calls(&mut self) {
         let Some(BehindCalls { unanswered, short }) = self.behind_calls else { return };
         // The context may be gone.
