@@ -135,20 +135,32 @@ impl GuestMemory {
     ///
     /// The address is below 2^32. A range that runs past the end finds the page behind the last one, and no rights.
     pub fn check(&self, builder: &mut FunctionBuilder<'_>, address: Value, len: u32, rights: Rights) -> Value {
+        self.check_by(builder, self.host().rights, address, len, rights)
+    }
+
+    /// The same where the table of rights is given.
+    pub fn check_by(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        table: Value,
+        address: Value,
+        len: u32,
+        rights: Rights,
+    ) -> Value {
         debug_assert!((1..=PAGE_SIZE).contains(&len));
-        let mut bits = self.rights_at(builder, address);
+        let mut bits = self.rights_at(builder, table, address);
         if len > 1 {
             let last = builder.ins().iadd_imm_s(address, i64::from(len) - 1);
-            let last = self.rights_at(builder, last);
+            let last = self.rights_at(builder, table, last);
             bits = builder.ins().band(bits, last);
         }
         let bits = builder.ins().band_imm_u(bits, i64::from(rights.0));
         builder.ins().icmp_imm_s(IntCC::Equal, bits, 0)
     }
 
-    fn rights_at(&self, builder: &mut FunctionBuilder<'_>, address: Value) -> Value {
+    fn rights_at(&self, builder: &mut FunctionBuilder<'_>, table: Value, address: Value) -> Value {
         let page = builder.ins().ushr_imm_u(address, i64::from(PAGE_SIZE.trailing_zeros()));
-        let entry = builder.ins().iadd(self.host().rights, page);
+        let entry = builder.ins().iadd(table, page);
         builder.ins().load(I8, self.table, entry, 0)
     }
 

@@ -262,7 +262,7 @@ impl CodeCache {
         let machine_code = self.compiler.compile(most, |func, builder_context, config, faults| {
             let cost = |id| self.cost(blocks.get(id));
             let metering = self.settings.metering;
-            translate(func, builder_context, config, code, blocks, &region, metering, faults, cost);
+            translate(func, builder_context, config, code, blocks, &region, metering, faults, cost)
         });
         let mut table = self.write();
         table.stats.time += started.elapsed();

@@ -80,6 +80,8 @@ pub(crate) struct MachineCode {
     bytes: Vec<u8>,
     align: u64,
     landings: Box<[Landing]>,
+    /// Whether it accesses guest memory by the segment register.
+    uses_segment: bool,
     /// Where cold code begins.
     cold: usize,
 }
@@ -175,7 +177,8 @@ impl Compiler {
         self.isa.triple()
     }
 
-    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it.
+    /// Compiles a function whose IR `translate` writes, given how refused accesses are to be detected in it; it returns how many of
+    /// them have numbers.
     ///
     /// # Errors
     ///
@@ -183,7 +186,7 @@ impl Compiler {
     pub(crate) fn compile(
         &self,
         most: usize,
-        translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, Faults<'_>),
+        translate: impl Fn(&mut Function, &mut FunctionBuilderContext, TargetFrontendConfig, Faults<'_>) -> u32,
     ) -> Result<MachineCode, CompileError> {
         let mut builder_context = FunctionBuilderContext::new();
         let (mut detection, mut checked) = (self.faults, BTreeSet::new());
@@ -192,7 +195,7 @@ impl Compiler {
             let mut context = Context::new();
             context.func.signature = pvm_frontend::signature(self.isa.default_call_conv());
             let faults = Faults { detection, checked: &checked };
-            translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), faults);
+            let accesses = translate(&mut context.func, &mut builder_context, self.isa.frontend_config(), faults);
             let size = size(&context.func);
             if size > most {
                 return Err(CompileError::TooLarge { size, most });
@@ -207,7 +210,11 @@ impl Compiler {
             assert!(compiled.buffer.relocs().is_empty(), "a region refers to nothing outside of it");
             let code = compiled.code_buffer();
             let (traps, marks) = (compiled.buffer.traps(), compiled.buffer.get_srclocs_sorted());
-            match landings::extract(code, &compiled.bb_starts, traps, marks) {
+            let watched = match detection {
+                FaultDetection::Signals => (0..accesses).filter(|number| !checked.contains(number)).collect(),
+                FaultDetection::Checks => BTreeSet::new(),
+            };
+            match landings::extract(code, &compiled.bb_starts, traps, marks, watched) {
                 Extracted::Landings(found) => {
                     match self.finish(compiled, &found, detection) {
                         Some(code) => return Ok(code),
@@ -215,7 +222,8 @@ impl Compiler {
                         None if detection == FaultDetection::Checks => {
                             let align = u64::from(compiled.buffer.alignment);
                             let (bytes, landings) = (code.to_vec(), Box::default());
-                            return Ok(MachineCode { bytes, align, landings, cold: code.len() });
+                            let cold = code.len();
+                            return Ok(MachineCode { bytes, align, landings, uses_segment: false, cold });
                         }
                         None => {
                             tracing::debug!(bytes = code.len(), "the code of a region cannot be rewritten");
@@ -239,7 +247,8 @@ impl Compiler {
         let cold = landings::cold(compiled.buffer.get_srclocs_sorted(), landings).map_or(code.len(), |at| at as usize);
         let mut audit = (detection == FaultDetection::Signals).then(|| Audit::new(traps));
         let is_expected = |one: &Instruction| audit.as_mut().is_none_or(|audit| audit.allows(one));
-        let changes = Changes { gone: idle, rewritten, prefixes: &segment::prefixes(traps), cold };
+        let prefixes = segment::prefixes(traps);
+        let changes = Changes { gone: idle, rewritten, prefixes: &prefixes, cold };
         let compacted = compact(code, &compiled.bb_starts, changes, is_expected)?;
         let mut restoring = Vec::new();
         let mut saved = saved.iter().peekable();
@@ -255,7 +264,8 @@ impl Compiler {
         let landings = moved.collect::<Option<Vec<_>>>()?.into();
         let cold = compacted.offset(u32::try_from(cold).ok()?)? as usize;
         let bytes = [compacted.code, restoring].concat();
-        Some(MachineCode { bytes, align: u64::from(compiled.buffer.alignment), landings, cold })
+        let align = u64::from(compiled.buffer.alignment);
+        Some(MachineCode { bytes, align, landings, uses_segment: !prefixes.is_empty(), cold })
     }
 
     /// Puts machine code into executable memory of its own. It finds the words of its jump table in `jump_entries`. The name
@@ -281,8 +291,11 @@ impl Compiler {
         // fields, words of the jump table that was given, the interrupt flag unless it is metered, and guest memory, behind a
         // check of the table of rights or with a landing, by what `faults` says; at host calls it calls what the context names.
         // Landings are targets of branches that stood before the accesses (`landings::extract`), or restore registers first
-        // (`saved`).
-        Ok(unsafe { CompiledFunction::new(&memory, entry, jump_entries, self.faults, is_metered, landings) })
+        // (`saved`); what has none is proven by what the code has accessed or looked up before (`pvm-frontend`, `proven`).
+        Ok(unsafe {
+            let uses_segment = code.uses_segment;
+            CompiledFunction::new(&memory, entry, jump_entries, self.faults, is_metered, uses_segment, landings)
+        })
     }
 
     /// Has a JIT module of its own put machine code into `memory` and make it executable; returns where it begins.

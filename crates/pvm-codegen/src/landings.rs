@@ -50,8 +50,14 @@ pub(crate) struct Landings {
 }
 
 /// Finds the branches to landings in x86-64 `code`, whose basic blocks start at `blocks`, ascending. `traps` and `marks` are what
-/// Cranelift says of it.
-pub(crate) fn extract(code: &[u8], blocks: &[u32], traps: &[MachTrap], marks: &[MachSrcLoc<Final>]) -> Extracted {
+/// Cranelift says of it; `watched` are the numbers of the accesses that are to have landings.
+pub(crate) fn extract(
+    code: &[u8],
+    blocks: &[u32],
+    traps: &[MachTrap],
+    marks: &[MachSrcLoc<Final>],
+    watched: BTreeSet<u32>,
+) -> Extracted {
     let mark = |range: &MachSrcLoc<Final>| Mark::from_source_loc(range.loc);
     let branches: HashMap<u32, Range<u32>> = marks
         .iter()
@@ -61,19 +67,25 @@ pub(crate) fn extract(code: &[u8], blocks: &[u32], traps: &[MachTrap], marks: &[
         })
         .collect();
     let mut search = Search { code, blocks, reads: HashMap::new(), factory: InstructionInfoFactory::new() };
-    let (mut found, mut missing) = (Landings::default(), BTreeSet::new());
+    let mut found = Landings::default();
+    // What Cranelift has taken out because of another access is missing, too: that one counts on this one.
+    let (mut missing, mut unseen) = (BTreeSet::new(), watched);
     for trap in traps.iter().filter(|trap| [WATCHED, TRIPWIRE].contains(&trap.code)) {
         let access = trap.offset;
         let within = marks.partition_point(|range| range.end <= access);
-        let Some(Mark::Access(number)) = marks.get(within).filter(|range| range.start <= access).map(mark) else {
+        let number = match marks.get(within).filter(|range| range.start <= access).map(mark) {
+            Some(Mark::Access(number)) => number,
+            Some(Mark::Proven) => continue,
             // An instruction from elsewhere has taken the load into itself, and there is no telling which.
-            return Extracted::Missing(branches.into_keys().collect());
+            _ => return Extracted::Missing(branches.into_keys().chain(unseen).collect()),
         };
         let branch = branches.get(&number).cloned();
+        unseen.remove(&number);
         if branch.and_then(|branch| search.landing(access, branch, &mut found)).is_none() {
             missing.insert(number);
         }
     }
+    missing.extend(unseen);
     if !missing.is_empty() {
         return Extracted::Missing(missing);
     }

@@ -13,6 +13,7 @@
 //! | `graph` | how do the blocks of a region lead to each other, and which are written several times? |
 //! | `groups` | which memory accesses share one check of page rights? |
 //! | `parking` | which registers stay on the stack while a loop runs? |
+//! | `proven` | which memory accesses cannot be refused? |
 //! | `uses` | what do blocks do with registers, and which are still of use? |
 //! | `returns` | where is a dynamic jump likely to go? |
 //! | [`translate`] | what is the IR of a region? |
@@ -34,6 +35,7 @@ mod groups;
 mod loops;
 mod mark;
 mod parking;
+mod proven;
 mod region;
 mod returns;
 mod translate;

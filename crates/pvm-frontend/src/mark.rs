@@ -10,6 +10,8 @@ pub enum Mark {
     Access(u32),
     /// The branch before that access, to where the code goes on if the access is refused.
     Landing(u32),
+    /// Guest accesses that the host watches over, too, but cannot be refused.
+    Proven,
     /// A way into the region, which is cold as others are but comes first of them.
     WayIn,
     /// Anything else.
@@ -17,12 +19,14 @@ pub enum Mark {
 }
 
 const WAY_IN: u32 = u32::MAX - 1;
+const PROVEN: u32 = u32::MAX - 2;
 
 impl Mark {
     pub(crate) fn to_source_loc(self) -> SourceLoc {
         SourceLoc::new(match self {
             Mark::Other => 0,
             Mark::WayIn => WAY_IN,
+            Mark::Proven => PROVEN,
             Mark::Access(number) => 2 * number + 1,
             Mark::Landing(number) => 2 * number + 2,
         })
@@ -33,6 +37,7 @@ impl Mark {
         match at.bits() {
             0 => Mark::Other,
             WAY_IN => Mark::WayIn,
+            PROVEN => Mark::Proven,
             _ if at.is_default() => Mark::Other,
             bits if bits % 2 == 1 => Mark::Access(bits / 2),
             bits => Mark::Landing(bits / 2 - 1),

@@ -56,7 +56,7 @@ impl Region {
     }
 
     /// Whether a block may come after one that is no member, or after a host call or dynamic jump.
-    fn is_led_to(&self, blocks: &Blocks, id: BlockId) -> bool {
+    pub(crate) fn is_led_to(&self, blocks: &Blocks, id: BlockId) -> bool {
         let block = blocks.get(id);
         let is_outside = |&from: &BlockId| self.position(from).is_none();
         block.is_jump_target || block.is_continuation || blocks.predecessors(id).iter().any(is_outside)

@@ -88,12 +88,14 @@ pub struct CompiledFunction {
     landings: Landings,
     detection: FaultDetection,
     is_metered: bool,
+    uses_segment: bool,
     pages: Vec<Mmap>,
 }
 
 impl CompiledFunction {
     /// Takes over the executable pages of `memory`, and `entry`, a function in them that finds the words of its jump table in
-    /// `jump_entries`. `landings` says where it goes on when the host refuses an access, by ascending access.
+    /// `jump_entries`. `landings` says where it goes on when the host refuses an access, by ascending access; it `uses_segment` if any
+    /// instruction relies on the base of GS, also if none of these has a landing.
     ///
     /// # Safety
     ///
@@ -102,20 +104,21 @@ impl CompiledFunction {
     /// said there. It touches nothing but the context, as many words as there are from the context's pointer to jump entries, the interrupt flag and the tripwire unless it is metered, and
     /// guest memory: under
     /// [`FaultDetection::Checks`] where the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at
-    /// guest addresses, by instructions whose landings are given, as are those of the tripwire: each of them in the function and
-    /// good to go on at, with the registers as they are at the access.
+    /// guest addresses, by instructions that the host does not refuse or whose landings are given, as are those of the tripwire: each
+    /// of them in the function and good to go on at, with the registers as they are at the access.
     pub unsafe fn new(
         memory: &CodeMemory,
         entry: *const u8,
         jump_entries: Arc<[AtomicU64]>,
         detection: FaultDetection,
         is_metered: bool,
+        uses_segment: bool,
         landings: Box<[Landing]>,
     ) -> CompiledFunction {
         // SAFETY: the caller says that this is such a function.
         let entry = unsafe { std::mem::transmute::<*const u8, extern "C" fn(*mut Context, u64) -> u64>(entry) };
         let landings = Landings::new(entry as usize, landings);
-        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, is_metered, landings }
+        CompiledFunction { entry, pages: memory.take(), jump_entries, detection, is_metered, uses_segment, landings }
     }
 
     /// Runs the function from its entry of this number on the registers and gas of `context`, and whenever it returns, at each host
@@ -179,7 +182,7 @@ impl CompiledFunction {
     ) -> u64 {
         let mut at = (self, entry);
         // One that accesses no memory needs no preparation.
-        while self.detection == FaultDetection::Checks || at.0.landings.len() == 0 {
+        while !at.0.uses_segment {
             let returned = (at.0.entry)(context, at.1);
             match next(returned, context) {
                 Some(function) => at = function,

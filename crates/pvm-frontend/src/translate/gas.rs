@@ -1,16 +1,17 @@
 //! Gas: charging, comparing at checkpoints, paying back at exits.
 
-use super::{Current, Next, Translator};
+use super::{Current, Next, Translator, context_flags};
 use crate::blocks::{Block, BlockId};
+use crate::groups::Group;
 use crate::{Exit, Mark};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder};
 use cranelift_frontend::Variable;
-use pvm_clif::NEAR_TRIPWIRE;
+use pvm_clif::{NEAR_TRIPWIRE, Rights};
 use pvm_gas::GasModel;
 use pvm_ops::GuestCode;
-use pvm_vm::FaultDetection;
+use pvm_vm::{Context, FaultDetection};
 
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Compares the gas with what is needed up to the next comparison, and leaves to the interpreter if it does not
@@ -29,6 +30,26 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let left = this.builder.ins().iconst(I64, exit.at(block.start));
             this.builder.ins().jump(short, &[BlockArg::Value(left)]);
         });
+    }
+
+    /// Finds out whether what is proven where a block begins holds for a run that enters the region there; if not, the interpreter goes
+    /// on. `short` is as above.
+    pub(super) fn check_proven(&mut self, id: BlockId, position: usize, short: ir::Block) {
+        let ranges: Vec<Group> = self.places[position].ranges().copied().collect();
+        if ranges.is_empty() {
+            return;
+        }
+        let start = self.blocks.get(id).start;
+        let rights = self.builder.ins().load(I64, context_flags(), self.context, Context::RIGHTS);
+        for range in ranges {
+            let base = range.base.map(|reg| self.builder.use_var(self.variable(reg)));
+            let at = self.memory.address(self.builder, base, range.low as i32);
+            let refused = self.memory.check_by(self.builder, rights, at, range.len(), Rights(range.right));
+            self.leave_if(refused, |this| {
+                let left = this.builder.ins().iconst(I64, Exit::Interpret.at(start));
+                this.builder.ins().jump(short, &[BlockArg::Value(left)]);
+            });
+        }
     }
 
     /// Takes a cold way if a run cannot go on without comparing again until so much is spent, or is to stop.

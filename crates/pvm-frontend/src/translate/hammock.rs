@@ -79,7 +79,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let written = insts.iter().fold(0, |all, (_, inst)| all | inst.registers().writes);
         let written = || Reg::ALL.into_iter().filter(move |reg| written & reg.bit() != 0);
         let formers: Vec<Value> = written().map(|reg| self.read(reg)).collect();
-        let mut current = Current::new(skipped, insts, Next::Anywhere);
+        let mut current = Current::new(skipped, insts, Next::Anywhere, None);
         // What is kept goes where it is parked, not what may be.
         self.parking_now = 0;
         for index in 0..current.insts.len() {

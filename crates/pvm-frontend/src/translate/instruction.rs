@@ -265,13 +265,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         address: Address,
         access: impl FnOnce(&mut Self, Place) -> T,
     ) -> T {
+        let is_proven = current.proven[index];
         if self.faults.detection == FaultDetection::Checks {
             let place = self.checked(current, index, address);
             return access(self, place);
         }
-        let number = self.next_access();
+        let number = if is_proven { None } else { Some(self.next_access()) };
         let Address { base, mut offset } = address;
-        if self.faults.checked.contains(&number) {
+        if number.is_some_and(|number| self.faults.checked.contains(&number)) {
             let base = base.map(|reg| self.read(reg));
             let at = self.memory.address(self.builder, base, offset);
             let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
@@ -295,10 +296,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         };
         // The mark of the access stays for what follows in the same IR block: an instruction there may take the load into
         // itself.
-        if self.is_narrow && is_store(current, index) {
-            self.store_landing(current, index, number, tested);
-        } else {
-            self.landing(number, tested, |this| this.interpret(current, index));
+        match number {
+            None => self.builder.set_srcloc(Mark::Proven.to_source_loc()),
+            Some(number) if is_store(current, index) => self.store_landing(current, index, number, tested),
+            Some(number) => self.landing(number, tested, |this| this.interpret(current, index)),
         }
         access(self, Place::Watched(at, offset))
     }
@@ -307,7 +308,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// those before it once more, which changes nothing, as no register has changed in between. Landings take half of the time
     /// that compiling takes, and of the accesses of RISC-V programs one in five follows a store. (Functions save registers.)
     fn store_landing(&mut self, current: &mut Current, index: usize, number: u32, at: Value) {
-        let shared = current.store_landing.filter(|&(last, _)| last + 1 == index).map(|(_, landing)| landing);
+        let is_next = |&(last, _): &(usize, _)| (last + 1..index).all(|at| is_store(current, at));
+        let shared = current.store_landing.filter(is_next).map(|(_, landing)| landing);
         let landing = shared.unwrap_or_else(|| self.builder.create_block());
         let bit = self.landing_bit(number, at);
         let go_on = self.builder.create_block();
@@ -315,7 +317,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.seal_block(go_on);
         if shared.is_none() {
             self.builder.set_cold_block(landing);
-            if !is_store(current, index + 1) {
+            let mut following = (index + 1..).take_while(|&at| is_store(current, at));
+            if following.all(|at| current.proven[at]) {
                 self.builder.seal_block(landing);
             }
             self.builder.switch_to_block(landing);
@@ -356,12 +359,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.ins().band(tested, self.landing_bit)
     }
 
-    /// The place of an access of this instruction, checked.
+    /// The place of an access of this instruction, checked unless it is proven.
     fn checked(&mut self, current: &mut Current, index: usize, address: Address) -> Place {
         let id = current.groups.of[index].expect("every access is in a group");
         let group = current.groups.groups[id];
         let at = match current.addresses[id] {
             Some(at) => at,
+            None if current.proven[index] => {
+                let base = address.base.map(|reg| self.read(reg));
+                return Place::Checked(self.memory.address(self.builder, base, address.offset), 0);
+            }
             None => {
                 let base = address.base.map(|reg| self.read(reg));
                 let at = self.memory.address(self.builder, base, group.low as i32);

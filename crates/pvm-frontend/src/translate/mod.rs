@@ -33,6 +33,7 @@ use crate::graph::Graph;
 use crate::groups::{self, Groups};
 use crate::loops::Loops;
 use crate::parking::{Parking, Passage};
+use crate::proven::Proven;
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
 use carries::Sum;
@@ -83,6 +84,8 @@ pub fn signature(call_conv: CallConv) -> Signature {
 /// Writes the IR of `region` into `func`, which has the right signature and is empty.
 ///
 /// `cost` is what entering a block charges: nothing for the continuation of a block that is paid whole.
+///
+/// Returns how many accesses have a number ([`Mark::Access`]).
 #[allow(clippy::too_many_arguments)] // one per question that a region leaves open
 pub fn translate<C: GuestCode>(
     func: &mut ir::Function,
@@ -94,7 +97,7 @@ pub fn translate<C: GuestCode>(
     metering: Metering,
     faults: Faults<'_>,
     cost: impl Fn(BlockId) -> u32,
-) {
+) -> u32 {
     let ends_dynamically = |id| {
         let last = instructions(code, blocks.get(id)).last();
         matches!(last, Some((_, Inst::JumpIndirect { .. })))
@@ -106,8 +109,10 @@ pub fn translate<C: GuestCode>(
     for (position, &id) in graph.blocks.iter().enumerate() {
         translator.block(position, id, cost(id));
     }
+    let accesses = translator.accesses;
     translator.finish();
     builder.finalize(frontend_config);
+    accesses
 }
 
 struct Translator<'a, 'b, C> {
@@ -138,6 +143,10 @@ struct Translator<'a, 'b, C> {
     loops: Loops,
     /// What happens to the gas at each block of the region.
     checkpoints: Vec<Checkpoint>,
+    /// What is proven to be accessible where each block begins.
+    places: Vec<Proven>,
+    /// What is proven behind what has been translated.
+    proven: Proven,
     /// The position of the block that is being translated.
     position: usize,
     /// Where it goes to when it leads to itself.
@@ -226,6 +235,8 @@ struct Current {
     id: BlockId,
     next: Next,
     insts: Vec<(u32, Inst)>,
+    /// Whether each instruction is an access that cannot be refused.
+    proven: Vec<bool>,
     groups: Groups,
     /// The address of each group, once checked.
     addresses: Vec<Option<Value>>,
@@ -244,13 +255,34 @@ struct Current {
 }
 
 impl Current {
-    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next) -> Current {
+    /// `proven` is what is so in front of the first instruction, and becomes what is so behind the last; without it nothing is.
+    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, mut proven: Option<&mut Proven>) -> Current {
+        let mut follow = |inst: &Inst| {
+            let proven = proven.as_mut()?;
+            let is_proven = groups::access(inst).is_some_and(|access| proven.allows(&access));
+            proven.execute(inst);
+            Some(is_proven)
+        };
+        let is_proven = insts.iter().map(|(_, inst)| follow(inst).unwrap_or(false)).collect();
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
         let addresses = vec![None; groups.groups.len()];
         let (products, lows, quotients, sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let words = Words::default();
-        Current { id, next, insts, groups, addresses, products, lows, quotients, sums, words, store_landing: None }
+        Current {
+            id,
+            next,
+            insts,
+            proven: is_proven,
+            groups,
+            addresses,
+            products,
+            lows,
+            quotients,
+            sums,
+            words,
+            store_landing: None,
+        }
     }
 }
 
@@ -336,6 +368,8 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             parking,
             loops,
             checkpoints,
+            places: Proven::places(code, blocks, graph),
+            proven: Proven::default(),
             position: 0,
             round: entry,
             stepped: 0,
@@ -381,6 +415,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.builder.switch_to_block(way_in);
             self.builder.set_srcloc(Mark::WayIn.to_source_loc());
             let position = self.region.position(id).expect("entries are members");
+            self.check_proven(id, position, short);
             self.check_stored(id, self.checkpoints[position].bound, short);
             self.add(self.gas, self.checkpoints[position].pending as i64);
             if is_crowded {
@@ -536,6 +571,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.parked = self.parking.parked(position);
         self.zone = self.parking.zone(position);
         self.known = [Known::default(); 32];
+        self.proven = self.places[position].clone();
         let checkpoint = self.checkpoints[position];
         self.pending = checkpoint.pending as i64;
         let is_loop = block.successors.contains(&Some(id));
@@ -562,7 +598,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
         }
-        let mut current = Current::new(id, insts.to_vec(), next);
+        let mut current = Current::new(id, insts.to_vec(), next, (!self.is_narrow).then_some(&mut self.proven));
         let written = if next == Next::Certain { insts.len() - 1 } else { insts.len() };
         for (index, parking_now) in self.parking_at(&current).into_iter().enumerate().take(written) {
             self.parking_now = parking_now;
@@ -665,13 +701,14 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 fn parking_at_exits(current: &Current) -> Vec<u32> {
     let mut at = vec![0; current.insts.len()];
     let (mut wanted, mut at_hand) = (u32::MAX, 0);
-    for (now, (_, inst)) in at.iter_mut().zip(&current.insts).rev() {
+    for ((now, (_, inst)), is_proven) in at.iter_mut().zip(&current.insts).zip(&current.proven).rev() {
         let sets = inst.registers();
         *now = sets.writes & wanted;
         wanted &= !sets.writes;
         at_hand = at_hand & !sets.writes | sets.reads;
         wanted |= match inst {
             Inst::Nop | Inst::LoadImm { .. } | Inst::Unary { .. } | Inst::Binary { .. } | Inst::CondMove { .. } => 0,
+            _ if *is_proven => 0,
             _ if groups::access(inst).is_some() => !at_hand,
             _ => u32::MAX,
         };

@@ -114,7 +114,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 fn is_for_addresses(current: &Current, index: usize, reg: Reg, width: Width) -> bool {
     // Whether the last instruction that was an exit, or used the register, was one that used it.
     let mut is_used = false;
-    for (_, inst) in current.insts.iter().skip(index + 1).take(NEAR) {
+    for ((_, inst), is_proven) in current.insts.iter().zip(&current.proven).skip(index + 1).take(NEAR) {
         let sets = inst.registers();
         let is_access = groups::access(inst).is_some();
         if sets.reads & reg.bit() != 0 {
@@ -126,7 +126,7 @@ fn is_for_addresses(current: &Current, index: usize, reg: Reg, width: Width) -> 
             if !is_used {
                 return false;
             }
-        } else if is_access {
+        } else if is_access && !is_proven {
             is_used = false;
         }
         if sets.writes & reg.bit() != 0 {

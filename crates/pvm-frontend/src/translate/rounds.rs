@@ -199,6 +199,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.switch_to_block(single);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.known = Default::default();
+        self.proven = self.places[self.position].clone();
         self.pending = checkpoint.pending as i64;
         self.begin_round(&block, 0);
         self.round_of(id, insts, cost, Next::Anywhere);
