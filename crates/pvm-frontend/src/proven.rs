@@ -10,7 +10,7 @@
 //! interpreter may as well go on.
 
 use crate::Blocks;
-use crate::blocks::{Block, Ending, instructions};
+use crate::blocks::{Block, instructions};
 use crate::graph::Graph;
 use crate::groups::{Group, access};
 use crate::loops;
@@ -20,6 +20,19 @@ use pvm_vm::{READABLE, WRITABLE};
 /// What is known to be accessible at some place in the code: at most one range for each register (or none, for addresses) and right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Proven(Vec<Group>);
+
+/// What an instruction has to do with that, or several that have no access.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Step {
+    /// Its access.
+    pub access: Option<Group>,
+    /// The registers that are written.
+    written: u32,
+    /// The one that becomes the sum of another one and a constant, that one, and the constant.
+    sum: Option<(Reg, Reg, i64)>,
+    /// Whether the host acts.
+    calls: bool,
+}
 
 /// A set of ranges, by register and right. Addresses without a register come last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +47,8 @@ impl Proven {
             return vec![Proven::default(); graph.blocks.len()];
         }
         let flow = Flow::new(blocks, graph);
-        let behind = |at: usize, before: &Proven| before.behind(code, blocks.get(graph.blocks[at]));
+        let steps: Vec<Vec<Step>> = graph.blocks.iter().map(|&id| steps(code, blocks.get(id))).collect();
+        let behind = |at: usize, before: &Proven| before.behind(&steps[at]);
 
         // First what ways have proven that do not come back, then what those prove that do.
         let mut places = vec![Proven::default(); graph.blocks.len()];
@@ -63,7 +77,7 @@ impl Proven {
                 }
             }
         }
-        let wanted = wanted(code, blocks, graph, &flow, &places);
+        let wanted = wanted(&flow, &steps, &places);
         for (place, wanted) in places.iter_mut().zip(wanted) {
             place.0.retain(|one| wanted.contains(one));
         }
@@ -83,30 +97,32 @@ impl Proven {
     }
 
     /// What an instruction adds to that when it has been executed, or takes away.
-    pub(crate) fn execute(&mut self, inst: &Inst) {
-        if let Some(one) = access(inst) {
+    pub(crate) fn execute(&mut self, step: &Step) {
+        if let Some(one) = step.access {
             self.add(Group { right: READABLE, ..one });
             if one.right == WRITABLE {
                 self.add(one);
             }
         }
-        if matches!(inst, Inst::HostCall { .. } | Inst::Sbrk { .. }) {
+        if step.calls {
             self.0.clear();
         }
-        let of_sum = moved(inst).into_iter().flat_map(|(dst, src, by)| {
+        if self.0.is_empty() {
+            return;
+        }
+        let of_sum = step.sum.into_iter().flat_map(|(dst, src, by)| {
             let of_source = self.0.iter().filter(move |one| one.base == Some(src));
             of_source.map(move |one| Group { base: Some(dst), low: one.low - by, high: one.high - by, ..*one })
         });
         let of_sum: Vec<Group> = of_sum.collect();
-        let written = inst.registers().writes;
-        self.0.retain(|one| one.base.is_none_or(|base| written & base.bit() == 0));
+        self.0.retain(|one| one.base.is_none_or(|base| step.written & base.bit() == 0));
         self.0.extend(of_sum);
     }
 
-    fn behind<C: GuestCode>(&self, code: &C, block: &Block) -> Proven {
+    fn behind(&self, steps: &[Step]) -> Proven {
         let mut proven = self.clone();
-        instructions(code, block).for_each(|(_, inst)| proven.execute(&inst));
-        if block.ending == Ending::Suspension { Proven::default() } else { proven }
+        steps.iter().for_each(|step| proven.execute(step));
+        proven
     }
 
     fn find(&self, base: Option<Reg>, right: u8) -> Option<&Group> {
@@ -154,20 +170,54 @@ impl Ranges {
         self.0 & Ranges::bits(one.base, one.right) != 0
     }
 
-    /// What is wanted in front of an instruction if this is behind it; `access` is made by it and proven.
-    fn in_front_of(&mut self, inst: &Inst, access: Option<&Group>) {
+    /// What is wanted in front of an instruction if this is behind it; whether its access `is_proven`.
+    fn in_front_of(&mut self, step: &Step, is_proven: bool) {
         let behind = self.0;
-        for reg in Reg::ALL.into_iter().filter(|reg| inst.registers().writes & reg.bit() != 0) {
-            self.0 &= !Ranges::of(reg);
+        if behind != 0 {
+            for reg in Reg::ALL.into_iter().filter(|reg| step.written & reg.bit() != 0) {
+                self.0 &= !Ranges::of(reg);
+            }
         }
-        if let Some((dst, src, _)) = moved(inst) {
+        if let Some((dst, src, _)) = step.sum {
             let wanted = (behind & Ranges::of(dst)) >> (2 * dst.index());
             self.0 |= wanted << (2 * src.index());
         }
-        if let Some(one) = access {
+        if let Some(one) = step.access.filter(|_| is_proven) {
             self.0 |= Ranges::bits(one.base, one.right);
         }
     }
+}
+
+impl Step {
+    pub(crate) fn new(inst: &Inst) -> Step {
+        let sum = match *inst {
+            Inst::Unary { op: UnaryOp::Move, dst, src, .. } => Some((dst, src, 0)),
+            // Addresses are sums modulo 2^32, so results of 32 bits are as good.
+            Inst::Binary { op: BinaryOp::Add, dst, lhs: Operand::Reg(src), rhs: Operand::Imm(by), .. } => {
+                Some((dst, src, i64::from(by)))
+            }
+            _ => None,
+        };
+        let calls = matches!(inst, Inst::HostCall { .. } | Inst::Sbrk { .. });
+        Step { access: access(inst), written: inst.registers().writes, sum, calls }
+    }
+
+    /// Whether it only writes registers.
+    fn only_writes(&self) -> bool {
+        self.access.is_none() && self.sum.is_none() && !self.calls
+    }
+}
+
+/// The steps of a block.
+fn steps<C: GuestCode>(code: &C, block: &Block) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for step in instructions(code, block).map(|(_, inst)| Step::new(&inst)) {
+        match steps.last_mut() {
+            Some(last) if last.only_writes() && step.only_writes() => last.written |= step.written,
+            _ => steps.push(step),
+        }
+    }
+    steps
 }
 
 /// How blocks lead to each other, as far as what they have proven goes with it. Where the region is entered from elsewhere, by more
@@ -199,44 +249,28 @@ impl Flow {
 }
 
 /// The ranges of which there is use where each block begins.
-fn wanted<C: GuestCode>(code: &C, blocks: &Blocks, graph: &Graph<'_>, flow: &Flow, places: &[Proven]) -> Vec<Ranges> {
-    let insts: Vec<Vec<_>> = graph
-        .blocks
-        .iter()
-        .zip(places)
-        .map(|(&id, place)| {
-            let mut proven = place.clone();
-            let follow = |(_, inst): (u32, Inst)| {
-                let access = access(&inst).filter(|access| proven.allows(access));
-                proven.execute(&inst);
-                (inst, access)
-            };
-            instructions(code, blocks.get(id)).map(follow).collect()
-        })
-        .collect();
+fn wanted(flow: &Flow, steps: &[Vec<Step>], places: &[Proven]) -> Vec<Ranges> {
+    let is_proven = |(steps, place): (&Vec<Step>, &Proven)| -> Vec<bool> {
+        let mut proven = place.clone();
+        let follow = |step: &Step| {
+            let is_proven = step.access.is_some_and(|access| proven.allows(&access));
+            proven.execute(step);
+            is_proven
+        };
+        steps.iter().map(follow).collect()
+    };
+    let is_proven: Vec<Vec<bool>> = steps.iter().zip(places).map(is_proven).collect();
     let mut wanted = vec![Ranges::default(); places.len()];
     let mut stack = flow.order.clone();
     while let Some(at) = stack.pop() {
         let mut here = Ranges(flow.successors[at].iter().fold(0, |all, &to| all | wanted[to].0));
-        insts[at].iter().rev().for_each(|(inst, access)| here.in_front_of(inst, access.as_ref()));
+        steps[at].iter().zip(&is_proven[at]).rev().for_each(|(step, &is_proven)| here.in_front_of(step, is_proven));
         if here != wanted[at] {
             wanted[at] = here;
             stack.extend(flow.before(at));
         }
     }
     wanted
-}
-
-/// The register that an instruction makes the sum of another one and a constant, that one, and the constant. Addresses are sums
-/// modulo 2^32, so results of 32 bits are as good.
-fn moved(inst: &Inst) -> Option<(Reg, Reg, i64)> {
-    match *inst {
-        Inst::Unary { op: UnaryOp::Move, dst, src, .. } => Some((dst, src, 0)),
-        Inst::Binary { op: BinaryOp::Add, dst, lhs: Operand::Reg(src), rhs: Operand::Imm(by), .. } => {
-            Some((dst, src, i64::from(by)))
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -264,7 +298,7 @@ mod tests {
 
     fn behind(insts: &[Inst]) -> Proven {
         let mut proven = Proven::default();
-        insts.iter().for_each(|inst| proven.execute(inst));
+        insts.iter().for_each(|inst| proven.execute(&Step::new(inst)));
         proven
     }
 
@@ -315,11 +349,11 @@ mod tests {
     fn what_is_wanted_is_followed_back_to_where_it_comes_from() {
         let mut wanted = Ranges::default();
         let used = access(&store(R2, 8)).unwrap();
-        wanted.in_front_of(&store(R2, 8), Some(&used));
+        wanted.in_front_of(&Step::new(&store(R2, 8)), true);
         assert!(wanted.contains(&used) && !wanted.contains(&access(&load(R2, 8)).unwrap()));
-        wanted.in_front_of(&add(R2, R1, 8), None);
+        wanted.in_front_of(&Step::new(&add(R2, R1, 8)), false);
         assert!(wanted.contains(&access(&store(R1, 0)).unwrap()) && !wanted.contains(&used));
-        wanted.in_front_of(&Inst::LoadImm { dst: R1, value: 0 }, None);
+        wanted.in_front_of(&Step::new(&Inst::LoadImm { dst: R1, value: 0 }), false);
         assert_eq!(wanted, Ranges::default());
     }
 }

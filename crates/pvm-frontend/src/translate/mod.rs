@@ -33,7 +33,7 @@ use crate::graph::Graph;
 use crate::groups::{self, Groups};
 use crate::loops::Loops;
 use crate::parking::{Parking, Passage};
-use crate::proven::Proven;
+use crate::proven::{Proven, Step};
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
 use carries::Sum;
@@ -258,9 +258,9 @@ impl Current {
     /// `proven` is what is so in front of the first instruction, and becomes what is so behind the last; without it nothing is.
     fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, mut proven: Option<&mut Proven>) -> Current {
         let mut follow = |inst: &Inst| {
-            let proven = proven.as_mut()?;
-            let is_proven = groups::access(inst).is_some_and(|access| proven.allows(&access));
-            proven.execute(inst);
+            let (proven, step) = (proven.as_mut()?, Step::new(inst));
+            let is_proven = step.access.is_some_and(|access| proven.allows(&access));
+            proven.execute(&step);
             Some(is_proven)
         };
         let is_proven = insts.iter().map(|(_, inst)| follow(inst).unwrap_or(false)).collect();
