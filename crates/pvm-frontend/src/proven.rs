@@ -220,8 +220,8 @@ fn steps<C: GuestCode>(code: &C, block: &Block) -> Vec<Step> {
     steps
 }
 
-/// How blocks lead to each other, as far as what they have proven goes with it. Where the region is entered from elsewhere, by more
-/// ways than one comes back by, nothing is proven.
+/// How blocks lead to each other, as far as what they have proven goes with it. That is not so where dynamic jumps, host calls or blocks
+/// outside of the region lead, too: it would be looked up for each of them, and need not hold.
 struct Flow {
     /// Positions, as a rule behind those that lead to them.
     order: Vec<usize>,
