@@ -202,6 +202,10 @@ impl Step {
         Step { access: access(inst), written: inst.registers().writes, sum, calls }
     }
 
+    pub(crate) fn without_access(self) -> Step {
+        Step { access: None, ..self }
+    }
+
     /// Whether it only writes registers.
     fn only_writes(&self) -> bool {
         self.access.is_none() && self.sum.is_none() && !self.calls

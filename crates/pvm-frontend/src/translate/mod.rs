@@ -55,6 +55,9 @@ use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use words::Words;
 
+/// Of so many accesses off the same register in a block some prove others.
+const MANY: usize = 4;
+
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
 pub struct Metering {
@@ -256,16 +259,13 @@ struct Current {
 
 impl Current {
     /// `proven` is what is so in front of the first instruction, and becomes what is so behind the last; without it nothing is.
-    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, mut proven: Option<&mut Proven>) -> Current {
-        let mut follow = |inst: &Inst| {
-            let (proven, step) = (proven.as_mut()?, Step::new(inst));
-            let is_proven = step.access.is_some_and(|access| proven.allows(&access));
-            proven.execute(&step);
-            Some(is_proven)
-        };
-        let is_proven = insts.iter().map(|(_, inst)| follow(inst).unwrap_or(false)).collect();
+    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, proven: Option<&mut Proven>) -> Current {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
+        let is_proven = match proven {
+            Some(proven) => proven_in(&plain, &groups, proven),
+            None => vec![false; plain.len()],
+        };
         let addresses = vec![None; groups.groups.len()];
         let (products, lows, quotients, sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let words = Words::default();
@@ -284,6 +284,26 @@ impl Current {
             store_landing: None,
         }
     }
+}
+
+/// Which of the instructions are accesses that cannot be refused. `proven` is what is proven in front of them, and becomes what is so
+/// behind them.
+///
+/// Others in the block count where [`MANY`] share the register: that saves code and registers. Few landings less change
+/// nothing but what the register allocator happens to do.
+fn proven_in(insts: &[Inst], groups: &Groups, proven: &mut Proven) -> Vec<bool> {
+    let mut sizes = vec![0; groups.groups.len()];
+    groups.of.iter().flatten().for_each(|&group| sizes[group] += 1);
+    let mut before = proven.clone();
+    let follow = |(inst, group): (&Inst, &Option<usize>)| {
+        let step = Step::new(inst);
+        let has_many = group.is_some_and(|group| sizes[group] >= MANY);
+        let is_proven = step.access.is_some_and(|access| before.allows(&access) || has_many && proven.allows(&access));
+        proven.execute(&step);
+        before.execute(&step.without_access());
+        is_proven
+    };
+    insts.iter().zip(&groups.of).map(follow).collect()
 }
 
 /// Accesses to the context, and to where registers are parked.
