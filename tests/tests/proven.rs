@@ -27,8 +27,8 @@ const PROGRAMS: [&str; 12] = [
     // Addresses without a register.
     "store_u64 r5, [0x20008]\n load_u64 r6, [0x21000]\n fallthrough
      round: load_u32 r6, [0x2000c]\n store_u8 r6, [0x20009]\n load_u16 r7, [0x21006]\n store_u16 r7, [0x2000e]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
-    // The same place twice, at an address that is never accessible.
-    "round: store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
+    // The same place several times, as often as it takes for accesses of a block to prove each other; one that is never accessible first.
+    "round: store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
     "round: store_ind_u32 r5, [r1]\n store_ind_u32 r5, [r1]\n load_ind_u32 r6, [r1]\n store_ind_u32 r6, [r1]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
     // On one of two ways only.
     "branch_lt_u_imm r3, 4, less\n store_ind_u64 r5, [r1]\n store_ind_u64 r5, [r1 + 32]\n jump round\n less: load_ind_u64 r5, [r1 + 8]\n fallthrough

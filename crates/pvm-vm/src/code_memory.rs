@@ -105,7 +105,7 @@ impl CompiledFunction {
     /// guest memory: under
     /// [`FaultDetection::Checks`] where the table of rights allows it; under [`FaultDetection::Signals`] from the base of GS at
     /// guest addresses, by instructions that the host does not refuse or whose landings are given, as are those of the tripwire: each
-    /// of them in the function and good to go on at, with the registers as they are at the access.
+    /// of them in the function and good to go on at, with the registers as they are at the access; `uses_segment` is set then.
     pub unsafe fn new(
         memory: &CodeMemory,
         entry: *const u8,
