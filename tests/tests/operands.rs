@@ -212,6 +212,28 @@ fn shifts_that_are_joined_agree() {
     all_by(64, [Opcode::ShloLImm64, Opcode::ShloRImm64], &[0, 1, 2, 31, 32, 33, 62, 63, 64]);
 }
 
+/// Two shifts that keep the lower bits of a value, or extend them, scale them, or do nothing of the kind.
+#[test]
+fn shifts_to_and_fro_agree() {
+    use pvm_ops::Reg::{R2, R3};
+    let engines = engines();
+    let shift = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
+    let half = Instruction { opcode: Opcode::Add32, operands: Operands::RegRegReg { d: R3, a: A, b: B } };
+    for left in [8, 16, 24, 31, 32, 33, 47, 48, 56, 63] {
+        for right in (left - 5..=left + 1).filter(|right| (0..64).contains(right)) {
+            for fro in [Opcode::ShloRImm64, Opcode::SharRImm64, Opcode::ShloRImm32, Opcode::SharRImm32] {
+                let to = if matches!(fro, Opcode::ShloRImm64 | Opcode::SharRImm64) {
+                    Opcode::ShloLImm64
+                } else {
+                    Opcode::ShloLImm32
+                };
+                agree(&engines, &[shift(to, R2, A, left), shift(fro, R2, R2, right)]);
+                agree(&engines, &[half, shift(to, R2, R3, left), shift(fro, R3, R2, right)]);
+            }
+        }
+    }
+}
+
 /// A value that is corrected by another one or not, as one comparison decides or either of two, of the value and of others.
 #[test]
 fn corrections_agree() {

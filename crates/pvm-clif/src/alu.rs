@@ -45,6 +45,9 @@ pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
     }
 }
 
+/// Accesses shift an index by so many bits at most.
+const MOST_SCALE: i64 = 3;
+
 /// What joins the two parts of a value, shifted one way and the other, as one rotation, and parts of two values as a sum; `None` if
 /// that is not what it does. Guests without rotations make them so, and those of 32 bits shift pairs of registers like that.
 ///
@@ -67,25 +70,47 @@ pub fn joined(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
     }
 }
 
-/// What clears the upper bits of a value of 32 bits, or has them repeat its sign, by two shifts: one operation, if there is one for
-/// that; `None` if that is not what the second shift does. Guests without extensions make them so.
+/// What clears the upper bits of a value, or has them repeat its sign, by two shifts: one operation, if there is one for that; `None`
+/// if that is not what the second shift does. Guests without extensions make them so. One that shifts less to the right than to the
+/// left scales the result, as an index of 32 bits: up to three bits less, which is what accesses do by themselves.
 pub fn extension(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
     let Shift { opcode: Opcode::Ishl, of, amount, .. } = Shift::of(builder, a)? else { return None };
-    if constant(builder, b)? != amount || builder.func.dfg.value_type(a) != I32 {
-        return None;
-    }
-    let part = match amount {
+    let scale = amount - constant(builder, b)?;
+    let whole = builder.func.dfg.value_type(a);
+    let part = match i64::from(whole.bits()) - amount {
+        8 => I8,
         16 => I16,
-        24 => I8,
+        32 if whole == I64 => I32,
         _ => return None,
     };
     let extend = match op {
-        BinaryOp::ShrU => InstBuilder::uextend,
-        BinaryOp::ShrS => InstBuilder::sextend,
+        BinaryOp::ShrU if scale == 0 || whole == I64 && (1..=MOST_SCALE).contains(&scale) => InstBuilder::uextend,
+        BinaryOp::ShrS if scale == 0 => InstBuilder::sextend,
         _ => return None,
     };
-    let part = builder.ins().ireduce(part, of);
-    Some(extend(builder.ins(), I32, part))
+    let part = match extended(builder, of) {
+        Some(half) if part == I32 => half,
+        _ => builder.ins().ireduce(part, of),
+    };
+    let value = extend(builder.ins(), whole, part);
+    Some(if scale == 0 { value } else { builder.ins().ishl_imm_u(value, scale) })
+}
+
+/// The value that another one is, shifted to the left by as many bits as an access can do that, and how many these are.
+pub fn scaled(builder: &FunctionBuilder<'_>, value: Value) -> Option<(Value, i32)> {
+    let Shift { opcode, value, amount, .. } = Shift::of(builder, value)?;
+    (opcode == Opcode::Ishl && (1..=MOST_SCALE).contains(&amount)).then_some((value, amount as i32))
+}
+
+/// The 32 bits of which a value is an extension.
+fn extended(builder: &FunctionBuilder<'_>, value: Value) -> Option<Value> {
+    let dfg = &builder.func.dfg;
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Unary { opcode: Opcode::Sextend | Opcode::Uextend, arg } if dfg.value_type(arg) == I32 => {
+            Some(arg)
+        }
+        _ => None,
+    }
 }
 
 /// A value shifted by a constant.

@@ -67,9 +67,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let value = self.product_half(current, index).unwrap_or_else(|| {
                         let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
                         alu::joined(self.builder, op, lhs, rhs)
+                            .or_else(|| alu::extension(self.builder, op, lhs, rhs))
                             .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
                             .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
                     });
+                    let part = part.or_else(|| self.scaled_part(current, index, value));
                     self.write(dst, value);
                     self.is_part(dst, part);
                 }

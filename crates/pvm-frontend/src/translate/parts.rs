@@ -53,6 +53,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// What the scaled half of a register is a part of, on the same condition.
+    pub(super) fn scaled_part(&self, current: &Current, index: usize, value: Value) -> Option<Part> {
+        let Inst::Binary { op: BinaryOp::ShrU, width: Width::W64, dst, .. } = current.insts[index].1 else {
+            return None;
+        };
+        let (index_value, by) = alu::scaled(self.builder, value)?;
+        is_for_addresses(current, index, dst, Width::W64).then_some(Part::Scaled { index: index_value, by })
+    }
+
     /// What the result of a 32-bit shift is a part of, if it is half of a rotation.
     pub(super) fn rotation_part(&mut self, current: &Current, index: usize, op: BinaryOp) -> Option<Part> {
         let (of, by) = is_half_of_rotation(current, index)?;

@@ -154,12 +154,26 @@ impl Emitter<'_> {
             index = to;
             used += 1;
         }
-        if !one_in(self.rng, 3) {
-            let x = self.rng.i32(0..5);
-            let to = if one_in(self.rng, 3) { self.destination() } else { sum };
-            self.op(Opcode::ShloLImm64, Parts { a: to, b: index, x, ..Parts::default() });
+        let mut shift = |this: &mut Self, opcode, x| {
+            let to = if one_in(this.rng, 3) { this.destination() } else { sum };
+            this.op(opcode, Parts { a: to, b: index, x, ..Parts::default() });
             index = to;
             used += 1;
+        };
+        match self.rng.u32(..6) {
+            0..3 => {
+                let by = self.rng.i32(0..5);
+                shift(self, Opcode::ShloLImm64, by);
+            }
+            // Half of a register, or less, scaled or not.
+            3 => {
+                let by = [32, 32, 48, 56][self.rng.usize(..4)];
+                shift(self, Opcode::ShloLImm64, by);
+                let opcode = if one_in(self.rng, 4) { Opcode::SharRImm64 } else { Opcode::ShloRImm64 };
+                let less = self.rng.i32(-1..5);
+                shift(self, opcode, by - less);
+            }
+            _ => {}
         }
         if one_in(self.rng, 3) {
             used += self.plain();
