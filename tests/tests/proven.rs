@@ -11,8 +11,8 @@ const PAGE: u64 = 4096;
 const FIRST: u64 = 0x20000;
 const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, Access::ReadWrite, Access::None];
 
-/// They access memory off r1, or at addresses in the first two pages, and count down from r3.
-const PROGRAMS: [&str; 12] = [
+/// They access memory off r1, or at addresses in the first two pages; loops count down from r3.
+const PROGRAMS: [&str; 13] = [
     // A function with a frame.
     "store_ind_u64 r5, [r1 + 264]\n store_ind_u64 r3, [r1]\n fallthrough
      round: load_ind_u64 r6, [r1 + 8]\n add_64 r6, r6, r5\n store_ind_u64 r6, [r1 + 16]\n load_ind_u8 r7, [r1 + 271]\n store_ind_u32 r7, [r1 + 100]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
@@ -30,6 +30,8 @@ const PROGRAMS: [&str; 12] = [
     // The same place several times, as often as it takes for accesses of a block to prove each other; one that is never accessible first.
     "round: store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n store_u16 r5, [0x1196]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
     "round: store_ind_u32 r5, [r1]\n store_ind_u32 r5, [r1]\n load_ind_u32 r6, [r1]\n store_ind_u32 r6, [r1]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
+    // Stores that the next one overwrites: optimisations leave the last, which the first is to have proven.
+    "store_ind_u32 r5, [r1]\n store_ind_u32 r6, [r1]\n store_ind_u32 r7, [r1]\n store_ind_u32 r8, [r1]\n fallthrough",
     // On one of two ways only.
     "branch_lt_u_imm r3, 4, less\n store_ind_u64 r5, [r1]\n store_ind_u64 r5, [r1 + 32]\n jump round\n less: load_ind_u64 r5, [r1 + 8]\n fallthrough
      round: load_ind_u64 r6, [r1 + 8]\n store_ind_u64 r6, [r1 + 8]\n store_ind_u64 r6, [r1 + 16]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
