@@ -215,7 +215,7 @@ fn shifts_that_are_joined_agree() {
 /// Two shifts that keep the lower bits of a value, or extend them, scale them, or do nothing of the kind.
 #[test]
 fn shifts_to_and_fro_agree() {
-    use pvm_ops::Reg::{R2, R3};
+    use pvm_ops::Reg::{R2, R3, R4, R5};
     let engines = engines();
     let shift = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
     let half = Instruction { opcode: Opcode::Add32, operands: Operands::RegRegReg { d: R3, a: A, b: B } };
@@ -231,6 +231,17 @@ fn shifts_to_and_fro_agree() {
                 agree(&engines, &[half, shift(to, R2, R3, left), shift(fro, R3, R2, right)]);
             }
         }
+    }
+    // By constants that are no amounts.
+    let constant = |a, x| Instruction { opcode: Opcode::LoadImm64, operands: Operands::RegImm64 { a, x } };
+    let shift = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let join = shift(Opcode::Or, R3, R2, R3);
+    let amounts = [32, 62, 1 << 63, (1 << 63) + 32, (1 << 63) - 1, u64::MAX, u64::MAX - 31];
+    for (left, right) in amounts.iter().flat_map(|&left| amounts.map(|right| (left, right))) {
+        let constants = [constant(R4, left), constant(R5, right)];
+        let to = shift(Opcode::ShloL64, R2, A, R4);
+        agree(&engines, &[&constants[..], &[to, shift(Opcode::ShloR64, R2, R2, R5)]].concat());
+        agree(&engines, &[&constants[..], &[to, shift(Opcode::ShloR64, R3, A, R5), join]].concat());
     }
 }
 

@@ -61,7 +61,7 @@ pub fn joined(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
     let bits = i64::from(builder.func.dfg.value_type(left.value).bits());
     let is_joined = (left.opcode, right.opcode) == (Opcode::Ishl, Opcode::Ushr)
         && (1..bits).contains(&left.amount)
-        && left.amount + right.amount == bits;
+        && left.amount.wrapping_add(right.amount) == bits;
     match op {
         _ if !is_joined => None,
         _ if left.of == right.of => Some(builder.ins().rotl_imm_u(left.value, left.amount)),
@@ -75,9 +75,10 @@ pub fn joined(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
 /// left scales the result, as an index of 32 bits: up to three bits less, which is what accesses do by themselves.
 pub fn extension(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
     let Shift { opcode: Opcode::Ishl, of, amount, .. } = Shift::of(builder, a)? else { return None };
-    let scale = amount - constant(builder, b)?;
+    // Guests may have any number in the register that says how far.
+    let scale = amount.wrapping_sub(constant(builder, b)?);
     let whole = builder.func.dfg.value_type(a);
-    let part = match i64::from(whole.bits()) - amount {
+    let part = match i64::from(whole.bits()).wrapping_sub(amount) {
         8 => I8,
         16 => I16,
         32 if whole == I64 => I32,
