@@ -202,6 +202,7 @@ impl Step {
         Step { access: access(inst), written: inst.registers().writes, sum, calls }
     }
 
+    /// The same, seen as if it proved nothing.
     pub(crate) fn without_access(self) -> Step {
         Step { access: None, ..self }
     }
