@@ -70,10 +70,13 @@ impl<'a> Graph<'a> {
         // Heads of inner loops are entered, too.
         let is_entered = |&at: &usize| self.region.entry(self.blocks[at]).is_some();
         let can_be = body.len() > 1 && body.iter().all(ends) && !body[1..].iter().any(is_entered);
-        if copies < 2 || !can_be || !self.is_counted(code, blocks, body) {
+        if copies < 2 || !can_be {
             return;
         }
-        self.write_copies(body, copies);
+        let loop_body = Body { graph: self, code, blocks, positions: body };
+        if loop_body.is_counted() && !loop_body.decides_by_past() {
+            self.write_copies(body, copies);
+        }
     }
 
     fn write_copies(&mut self, body: &[usize], copies: usize) {
@@ -99,45 +102,85 @@ impl<'a> Graph<'a> {
             }
         }
     }
+}
+
+/// The instructions of a loop.
+struct Body<'a, C> {
+    graph: &'a Graph<'a>,
+    code: &'a C,
+    blocks: &'a Blocks,
+    /// The positions of its blocks.
+    positions: &'a [usize],
+}
+
+impl<C: GuestCode> Body<'_, C> {
+    fn insts(&self, at: usize) -> impl Iterator<Item = Inst> {
+        instructions(self.code, self.blocks.get(self.graph.blocks[at])).map(|(_, inst)| inst)
+    }
+
+    fn writers(&self, reg: Reg) -> impl Iterator<Item = Inst> {
+        self.positions.iter().flat_map(|&at| self.insts(at)).filter(writes(reg))
+    }
+
+    /// Whether what is at a position leads on within the loop only.
+    fn stays(&self, at: usize) -> bool {
+        self.graph.successors[at].iter().all(|to| self.positions.contains(to))
+    }
+
+    /// Whether all that a round does to this register is to add a constant.
+    fn steps(&self, reg: Reg) -> bool {
+        let adds = |inst| match inst {
+            Inst::Binary { op: BinaryOp::Add, lhs, rhs: Operand::Imm(_), .. } => lhs == Operand::Reg(reg),
+            _ => false,
+        };
+        self.writers(reg).count() == 1 && self.writers(reg).all(adds)
+    }
 
     /// Whether a loop counts its rounds: where it goes on or is left it compares a register to which each round adds a constant with
     /// what stays the same. Others have few rounds as a rule, as those that skip what is between two words.
-    fn is_counted<C: GuestCode>(&self, code: &C, blocks: &Blocks, body: &[usize]) -> bool {
-        let insts = |at: usize| instructions(code, blocks.get(self.blocks[at])).map(|(_, inst)| inst);
-        let writes = |reg: Reg| move |inst: &Inst| inst.registers().writes & reg.bit() != 0;
-        let writers = |reg: Reg| body.iter().flat_map(|&at| insts(at)).filter(writes(reg));
+    fn is_counted(&self) -> bool {
         let counts = |at: usize, compared: Reg| {
             // What the register was before may be compared.
-            let counter = match insts(at).filter(writes(compared)).last() {
+            self.steps(match self.insts(at).filter(writes(compared)).last() {
                 Some(Inst::Unary { op: UnaryOp::Move, src, .. }) => src,
                 _ => compared,
-            };
-            let adds = |inst| match inst {
-                Inst::Binary { op: BinaryOp::Add, lhs, rhs: Operand::Imm(_), .. } => lhs == Operand::Reg(counter),
-                _ => false,
-            };
-            writers(counter).count() == 1 && writers(counter).all(adds)
+            })
         };
-        let stays = |reg: Reg| writers(reg).all(|inst| matches!(inst, Inst::LoadImm { .. }));
-        body.iter().any(|&at| match insts(at).last() {
+        let same = |reg: Reg| self.writers(reg).all(|inst| matches!(inst, Inst::LoadImm { .. }));
+        self.positions.iter().any(|&at| match self.insts(at).last() {
             Some(Inst::Branch { lhs, rhs, .. }) => {
-                let to = &self.successors[at];
-                let decides = to.len() < 2 || to.iter().any(|to| !body.contains(to));
+                let decides = self.graph.successors[at].len() < 2 || !self.stays(at);
                 let ways = [(Some(lhs), rhs.reg()), (rhs.reg(), Some(lhs))];
                 decides
-                    && ways
-                        .iter()
-                        .any(|&(one, other)| one.is_some_and(|one| counts(at, one)) && other.is_none_or(stays))
+                    && ways.iter().any(|&(one, other)| one.is_some_and(|one| counts(at, one)) && other.is_none_or(same))
             }
             _ => false,
         })
     }
+
+    /// Whether a branch within the loop decides by what rounds before have left in a register, as where a sort exchanges neighbours.
+    /// The host foresees such branches by what they have done before, of which each copy would know only a part.
+    fn decides_by_past(&self) -> bool {
+        let changes = |reg: Reg| !self.steps(reg) && self.writers(reg).next().is_some();
+        self.positions.iter().filter(|&&at| self.graph.successors[at].len() > 1 && self.stays(at)).any(|&at| {
+            let left = |reg: Reg| !self.insts(at).any(|inst| writes(reg)(&inst)) && changes(reg);
+            match self.insts(at).last() {
+                Some(Inst::Branch { lhs, rhs, .. }) => left(lhs) || rhs.reg().is_some_and(left),
+                _ => false,
+            }
+        })
+    }
+}
+
+fn writes(reg: Reg) -> impl Fn(&Inst) -> bool {
+    move |inst| inst.registers().writes & reg.bit() != 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::blocks::Block;
+    use pvm_ops::{Address, Cond, DynamicJumps, Fetched, LoadKind, Size, Target};
 
     #[test]
     fn copies_lead_on_to_each_other_and_out() {
@@ -156,5 +199,59 @@ mod tests {
         assert_eq!(graph.behind(6, 1), Some(8), "the next copy");
         assert!(graph.leaves_unrolled(9, 4) && !graph.leaves_unrolled(9, 1) && !graph.leaves_unrolled(0, 1));
         assert!(graph.is_copy(5) && !graph.is_copy(4));
+    }
+
+    /// Instructions of one byte each.
+    struct Code(Vec<Inst>);
+
+    impl GuestCode for Code {
+        fn fetch(&self, pc: u32) -> Fetched {
+            Fetched { inst: self.0.get(pc as usize).copied().unwrap_or(Inst::Trap), next: pc.saturating_add(1) }
+        }
+
+        fn is_block_start(&self, pc: u32) -> bool {
+            pc == 0 || self.0[pc as usize - 1].ends_block()
+        }
+
+        fn dynamic_jumps(&self) -> DynamicJumps<'_> {
+            DynamicJumps::Table { entries: &[], count: 0 }
+        }
+
+        fn width(&self) -> Width {
+            Width::W64
+        }
+    }
+
+    /// How many blocks a loop has, copies included, that compares a register with each of some words. On one way through it the word
+    /// is moved to `keep`.
+    fn blocks_of_walk(keep: Reg) -> usize {
+        let [greatest, neighbour, at, end] = [3, 2, 9, 7].map(|index| Reg::ALL[index]);
+        let address = |offset| Address { base: Some(at), offset };
+        let kind = LoadKind { size: Size::B4, signed: true };
+        let branch =
+            |cond, lhs, rhs, target| Inst::Branch { cond, lhs, rhs: Operand::Reg(rhs), target: Target::Block(target) };
+        let step = (Operand::Reg(at), Operand::Imm(4));
+        let code = Code(vec![
+            Inst::Jump { link: None, target: Target::Block(3) },
+            Inst::Binary { op: BinaryOp::Add, width: Width::W64, dst: at, lhs: step.0, rhs: step.1 },
+            branch(Cond::Eq, at, end, 8),
+            Inst::Load { kind, dst: neighbour, address: address(0) },
+            branch(Cond::LtU, neighbour, greatest, 7),
+            Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst: keep, src: neighbour },
+            Inst::Jump { link: None, target: Target::Block(1) },
+            Inst::Jump { link: None, target: Target::Block(1) },
+            Inst::Trap,
+        ]);
+        let starts = (0..code.0.len() as u32).filter(|&pc| code.is_block_start(pc));
+        let blocks = Blocks::new(&code, starts, 100);
+        let region = Region::whole(0, &blocks, 0, false);
+        Graph::new(&code, &region, &blocks).blocks.len()
+    }
+
+    #[test]
+    fn what_rounds_before_decide_is_written_once() {
+        let (greatest, other) = (Reg::ALL[3], Reg::ALL[5]);
+        assert_eq!(blocks_of_walk(greatest), 6);
+        assert_eq!(blocks_of_walk(other), 6 + 3 * 4);
     }
 }
