@@ -89,8 +89,8 @@ pub fn extension(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: V
         BinaryOp::ShrS if scale == 0 => InstBuilder::sextend,
         _ => return None,
     };
-    let part = match extended(builder, of) {
-        Some(half) if part == I32 => half,
+    let part = match extension_of(&builder.func.dfg, of) {
+        Some((_, half)) if part == I32 => half,
         _ => builder.ins().ireduce(part, of),
     };
     let value = extend(builder.ins(), whole, part);
@@ -103,12 +103,13 @@ pub fn scaled(builder: &FunctionBuilder<'_>, value: Value) -> Option<(Value, i32
     (opcode == Opcode::Ishl && (1..=MOST_SCALE).contains(&amount)).then_some((value, amount as i32))
 }
 
-/// The 32 bits of which a value is an extension.
-fn extended(builder: &FunctionBuilder<'_>, value: Value) -> Option<Value> {
-    let dfg = &builder.func.dfg;
+/// How a value extends 32 bits, and these.
+fn extension_of(dfg: &DataFlowGraph, value: Value) -> Option<(Opcode, Value)> {
     match dfg.insts[dfg.value_def(value).inst()?] {
-        InstructionData::Unary { opcode: Opcode::Sextend | Opcode::Uextend, arg } if dfg.value_type(arg) == I32 => {
-            Some(arg)
+        InstructionData::Unary { opcode: opcode @ (Opcode::Sextend | Opcode::Uextend), arg }
+            if dfg.value_type(arg) == I32 =>
+        {
+            Some((opcode, arg))
         }
         _ => None,
     }
@@ -151,6 +152,25 @@ pub fn sign_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> Value {
         _ => false,
     });
     if is_natural { builder.ins().uextend(I64, half) } else { builder.ins().sextend(I64, half) }
+}
+
+/// A value with the low half of this one, if that is a sign extension, which takes an instruction: addresses have no more than that
+/// half.
+pub fn unextended(builder: &mut FunctionBuilder<'_>, value: Value) -> Option<Value> {
+    let (Opcode::Sextend, half) = extension_of(&builder.func.dfg, value)? else { return None };
+    let dfg = &builder.func.dfg;
+    match dfg.value_def(half).inst().map(|inst| dfg.insts[inst]) {
+        Some(InstructionData::Unary { opcode: Opcode::Ireduce, arg }) if dfg.value_type(arg) == I64 => Some(arg),
+        _ => Some(builder.ins().uextend(I64, half)),
+    }
+}
+
+/// The value, extended anew if its sign is: elsewhere only the half need be kept for that.
+pub fn extended_here(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+    match extension_of(&builder.func.dfg, value) {
+        Some((Opcode::Sextend, half)) => builder.ins().sextend(I64, half),
+        _ => value,
+    }
 }
 
 /// The zero extension of 32 bits to 64, and the 32 bits.

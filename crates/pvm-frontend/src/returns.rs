@@ -2,7 +2,8 @@
 //!
 //! Guests have no calls: a jump leaves an address of the jump table in a register, and a dynamic jump goes there later.
 //! Seen as calls and returns, each function is what can be reached from the target of such a jump when every call is
-//! taken to come back behind itself. A dynamic jump in there returns to one of the calls; where none of them is known, it
+//! taken to come back behind itself. A dynamic jump in there returns to one of the calls, most likely to one in the function
+//! itself, if there are such; where none of them is known, it
 //! is in a function that is called by its address, and returns to one of the calls that are dynamic jumps themselves. That
 //! is a guess, which costs a comparison where it is wrong.
 
@@ -34,42 +35,51 @@ struct Call {
 pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> BTreeMap<BlockId, Vec<Return>> {
     let calls: BTreeMap<BlockId, Call> =
         region.blocks.iter().filter_map(|&id| Some((id, call(code, blocks, region, id)?))).collect();
-    let mut by_callee: BTreeMap<Option<BlockId>, Vec<Return>> = BTreeMap::new();
-    for call in calls.values() {
-        by_callee.entry(call.callee).or_default().push(call.comes_back);
+    let mut by_callee: BTreeMap<Option<BlockId>, Vec<BlockId>> = BTreeMap::new();
+    for (&id, call) in &calls {
+        by_callee.entry(call.callee).or_default().push(id);
     }
-    by_callee.retain(|_, comes_back| comes_back.len() <= MOST);
     let onwards = |at| match calls.get(&at) {
         Some(call) => [Some(call.comes_back.to), None],
         None => blocks.get(at).successors,
     };
-    // The returns of the functions that begin with these blocks.
-    let returns_from = |callees: Vec<BlockId>| {
+    // The blocks of the functions that begin with these.
+    let blocks_from = |callees: Vec<BlockId>| {
         let mut seen: HashSet<BlockId> = callees.iter().copied().collect();
-        let (mut stack, mut returns) = (callees, Vec::new());
+        let mut stack = callees;
         while let Some(at) = stack.pop() {
-            if !calls.contains_key(&at) && may_return(code, blocks, at) {
-                returns.push(at);
-            }
             let is_new = |&to: &BlockId| region.position(to).is_some() && seen.insert(to);
             stack.extend(onwards(at).into_iter().flatten().filter(is_new));
         }
-        returns
+        seen
     };
+    let returns = |&at: &BlockId| !calls.contains_key(&at) && may_return(code, blocks, at);
+    let comes_back = |callers: &[BlockId]| callers.iter().map(|at| calls[at].comes_back).collect::<Vec<_>>();
     let mut guesses: BTreeMap<BlockId, Vec<Return>> = BTreeMap::new();
-    for (&callee, comes_back) in &by_callee {
-        for at in callee.map_or_else(Vec::new, |callee| returns_from(vec![callee])) {
+    for (&callee, callers) in &by_callee {
+        let Some(callee) = callee else { continue };
+        let function = blocks_from(vec![callee]);
+        // A function that calls itself comes back there most often.
+        let (mut likely, others): (Vec<_>, Vec<_>) = callers.iter().partition(|at| function.contains(at));
+        if callers.len() <= MOST {
+            likely.extend(others);
+        }
+        if likely.is_empty() || likely.len() > MOST {
+            continue;
+        }
+        for at in function.into_iter().filter(returns) {
             let all = guesses.entry(at).or_default();
-            let new: Vec<_> = comes_back.iter().filter(|one| !all.contains(one)).copied().collect();
+            let new: Vec<_> = comes_back(&likely).into_iter().filter(|one| !all.contains(one)).collect();
             all.extend(new);
         }
     }
     guesses.retain(|_, returns| returns.len() <= MOST);
-    if let Some(comes_back) = by_callee.get(&None) {
+    if let Some(callers) = by_callee.get(&None).filter(|callers| callers.len() <= MOST) {
         let comes_back_to = |id| calls.values().any(|call| call.comes_back.to == id);
         let is_function = |&id: &BlockId| blocks.get(id).is_jump_target && !comes_back_to(id);
-        for at in returns_from(region.entries.iter().copied().filter(is_function).collect()) {
-            guesses.entry(at).or_insert_with(|| comes_back.clone());
+        let functions = blocks_from(region.entries.iter().copied().filter(is_function).collect());
+        for at in functions.into_iter().filter(returns) {
+            guesses.entry(at).or_insert_with(|| comes_back(callers));
         }
     }
     guesses

@@ -285,6 +285,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let (at, tested) = match base.map(|base| (base, self.known(base).part)) {
             // The access itself makes the sum.
             Some((_, Some(Part::Sum { base, index, by }))) if self.is_narrow => (self.sum(base, index, by), base),
+            // To an address the signs above an index do not matter.
+            Some((_, Some(Part::Sum { base, index, by })))
+                if let Some(index) = alu::unextended(self.builder, index) =>
+            {
+                (self.sum(base, index, by), base)
+            }
             Some((sum, Some(Part::Sum { base, .. }))) => (self.read(sum), base),
             Some((_, Some(Part::Stepped { from, by }))) => {
                 offset = offset.wrapping_add(by as i32);

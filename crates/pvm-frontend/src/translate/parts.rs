@@ -39,10 +39,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 Some(Part::Scaled { index: self.read(lhs), by })
             }
             (BinaryOp::Add, Operand::Reg(rhs)) if is_for_addresses(current, index, dst, width) => {
-                let (base, scaled) = match self.known(rhs).part {
-                    Some(Part::Scaled { .. }) => (lhs, rhs),
-                    _ => (rhs, lhs),
-                };
+                let is_scaled = |reg| matches!(self.known(reg).part, Some(Part::Scaled { .. }));
+                let is_index = is_scaled(rhs) || !is_scaled(lhs) && self.is_owed(rhs);
+                let (base, scaled) = if is_index { (lhs, rhs) } else { (rhs, lhs) };
                 let (index, by) = match self.known(scaled).part {
                     Some(Part::Scaled { index, by }) => (index, by),
                     _ => (self.read(scaled), 0),
@@ -85,6 +84,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     pub(super) fn make(&mut self, part: Part) -> Option<Value> {
+        // Accesses to which the lower half of an index suffices do without the extension of it.
+        let extended = |this: &mut Self, index| match this.is_narrow {
+            true => index,
+            false => alu::extended_here(this.builder, index),
+        };
         let value = match part {
             Part::Shifted { op, of, value, by } => {
                 let is_kept = self.parked & of.bit() == 0 || self.known(of).is_owed;
@@ -96,9 +100,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let half = alu::binary(self.builder, op, half, by);
                 return Some(alu::zero_extend(self.builder, half).0);
             }
-            Part::Scaled { index, by } => self.scaled(index, by),
+            Part::Scaled { index, by } => {
+                let index = extended(self, index);
+                self.scaled(index, by)
+            }
             Part::Stepped { from, by } => self.builder.ins().iadd_imm_s(from, by),
-            Part::Sum { base, index, by } => self.sum(base, index, by),
+            Part::Sum { base, index, by } => {
+                let index = extended(self, index);
+                self.sum(base, index, by)
+            }
         };
         if !self.is_narrow {
             return Some(value);

@@ -80,7 +80,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return self.register_in_context(reg);
         }
         let at = self.slot_of(reg);
-        self.builder.ins().load(I64, context_flags(), at, 0)
+        let value = self.builder.ins().load(I64, context_flags(), at, 0);
+        // A second use that nobody wants, which is no code, keeps Cranelift from making the load a part of the instruction that uses it.
+        // There it would find the place by a register, not by the stack pointer, and hosts that hand on what was stored to what is
+        // loaded without delay do so for plain loads only. (RISC-V programs have too many registers for that.)
+        if !self.is_narrow {
+            self.builder.ins().ireduce(I32, value);
+        }
+        value
     }
 
     /// The value of a register.

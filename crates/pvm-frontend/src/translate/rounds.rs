@@ -24,6 +24,8 @@ const UNROLLED_LEN: u32 = 32;
 const UNROLLED_LEN_NARROW: u32 = 80;
 /// No loop is written more often than this.
 const MOST_COPIES: u32 = 8;
+/// The same for loops that search something.
+const MOST_SEARCHING: u32 = 2;
 /// The same for loops that can be foreseen. They are smaller, and what is left of them is done round by round.
 const FORESEEN_LEN: u32 = 64;
 const MOST_FORESEEN: u32 = 4;
@@ -152,6 +154,24 @@ impl Foreseen {
     }
 }
 
+/// Whether a loop goes on by what it loads, from where it steps along: it looks for something, and finds it soon as a rule. The host
+/// foresees where by what the branch has done before, of which each copy knows a part only.
+fn searches(insts: &[(u32, Inst)], steps: &Steps) -> bool {
+    let written = insts.iter().fold(0, |all, (_, inst)| all | inst.registers().writes);
+    let (mut past, mut loaded) = (written & !steps.stepped(), 0);
+    for (_, inst) in insts {
+        let sets = inst.registers();
+        if let Inst::Branch { .. } = inst {
+            return sets.reads & past == 0 && sets.reads & loaded != 0;
+        }
+        let depends = |set: u32| sets.reads & set != 0;
+        let is_loaded = matches!(inst, Inst::Load { .. }) || depends(loaded);
+        past = if depends(past) { past | sets.writes } else { past & !sets.writes };
+        loaded = if is_loaded { loaded | sets.writes } else { loaded & !sets.writes };
+    }
+    false
+}
+
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// Writes a loop of one block, from the present IR block on, which costs so much a round.
     /// `is_foreseen` says whether it is to be foreseen; loops that move memory have been before.
@@ -166,7 +186,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let stepped = if self.is_narrow { 0 } else { steps.stepped() & !self.parked };
         let is_foreseen = is_foreseen && !self.is_narrow && copies(FORESEEN_LEN, MOST_FORESEEN) > 1;
         let Some(foreseen) = Foreseen::of_block(insts, block.start, &steps).filter(|_| is_foreseen) else {
-            let copies = copies(if self.is_narrow { UNROLLED_LEN_NARROW } else { UNROLLED_LEN }, MOST_COPIES);
+            let copies = match self.is_narrow {
+                true => copies(UNROLLED_LEN_NARROW, MOST_COPIES),
+                false => copies(UNROLLED_LEN, if searches(insts, &steps) { MOST_SEARCHING } else { MOST_COPIES }),
+            };
             self.begin_round(&block, u64::from(copies - 1) * u64::from(cost));
             self.stepped = stepped;
             for copy in 1..=copies {
@@ -392,6 +415,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use pvm_ops::{Address, LoadKind, Size};
 
     /// Where the loops of tests begin.
     pub const START: u32 = 100;
@@ -424,5 +448,23 @@ pub(super) mod tests {
         assert!(foreseen(&[add(r1, r1, 8), add(r1, r1, 8)], Cond::Ne, r1, Some(r3)).is_none(), "two steps");
         assert!(foreseen(&[add(r1, r2, 8)], Cond::Ne, r1, Some(r3)).is_none(), "that is no step");
         assert!(foreseen(&[add(r1, r1, 1 << 17)], Cond::Ne, r1, Some(r3)).is_none(), "too far");
+    }
+
+    #[test]
+    fn what_steps_along_and_compares_what_it_loads_searches() {
+        let [at, found, wanted, next] = [1, 2, 3, 4].map(|index| Reg::ALL[index]);
+        let load = |dst, base| {
+            let kind = LoadKind { size: Size::B4, signed: true };
+            Inst::Load { kind, dst, address: Address { base: Some(base), offset: 0 } }
+        };
+        let is_search = |body: &[Inst], lhs: Reg| {
+            let branch = Inst::Branch { cond: Cond::LtU, lhs, rhs: Operand::Reg(wanted), target: Target::Block(START) };
+            let insts: Vec<_> = (START..).zip(body.iter().copied().chain([branch])).collect();
+            searches(&insts, &Steps::of_additions(&insts, Width::W64))
+        };
+        assert!(is_search(&[load(found, at), add(at, at, 4)], found));
+        assert!(is_search(&[load(found, at), add(found, found, 1), add(at, at, 4)], found), "by way of a sum");
+        assert!(!is_search(&[load(found, at), add(at, at, 4)], at), "it counts");
+        assert!(!is_search(&[load(next, next), load(found, next)], found), "it follows a list");
     }
 }
