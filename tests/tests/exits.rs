@@ -133,6 +133,9 @@ fn a_refused_access_leaves_the_address_that_it_computed() {
         "shlo_l_imm_64 r7, r7, 32\n shlo_r_imm_64 r7, r7, 30\n add_64 r7, r7, r8\n load_ind_u32 r7, [r7 + 8]",
         "add_32 r7, r7, r10\n shlo_l_imm_64 r9, r7, 32\n shlo_r_imm_64 r11, r9, 29\n add_64 r11, r8, r11\n store_ind_u32 r9, [r11]\n load_ind_i32 r11, [r11]",
         "shlo_l_imm_64 r9, r7, 56\n shlo_r_imm_64 r9, r9, 55\n load_ind_u8 r9, [r9 + 0x20f00]",
+        "add_imm_32 r7, r7, 0\n shlo_l_imm_64 r7, r7, 2\n add_64 r7, r7, r8\n load_ind_u32 r7, [r7 + 8]",
+        "sub_32 r9, r7, r10\n add_64 r11, r8, r9\n load_ind_u8 r10, [r11]\n add_64 r11, r9, r10",
+        "add_32 r9, r7, r10\n shlo_l_imm_64 r11, r9, 3\n add_64 r11, r8, r11\n store_ind_u32 r9, [r11]\n load_ind_i32 r11, [r11]",
     ];
     for access in accesses {
         let code = assemble(&format!(".format raw\n load_imm r3, 1\n {access}\n add_imm_64 r3, r3, 1\n trap")).unwrap();

@@ -180,7 +180,8 @@ fn writes(reg: Reg) -> impl Fn(&Inst) -> bool {
 mod tests {
     use super::*;
     use crate::blocks::Block;
-    use pvm_ops::{Address, Cond, DynamicJumps, Fetched, LoadKind, Size, Target};
+    use crate::listing::Listing;
+    use pvm_ops::{Address, Cond, LoadKind, Size, Target};
 
     #[test]
     fn copies_lead_on_to_each_other_and_out() {
@@ -201,27 +202,6 @@ mod tests {
         assert!(graph.is_copy(5) && !graph.is_copy(4));
     }
 
-    /// Instructions of one byte each.
-    struct Code(Vec<Inst>);
-
-    impl GuestCode for Code {
-        fn fetch(&self, pc: u32) -> Fetched {
-            Fetched { inst: self.0.get(pc as usize).copied().unwrap_or(Inst::Trap), next: pc.saturating_add(1) }
-        }
-
-        fn is_block_start(&self, pc: u32) -> bool {
-            pc == 0 || self.0[pc as usize - 1].ends_block()
-        }
-
-        fn dynamic_jumps(&self) -> DynamicJumps<'_> {
-            DynamicJumps::Table { entries: &[], count: 0 }
-        }
-
-        fn width(&self) -> Width {
-            Width::W64
-        }
-    }
-
     /// How many blocks a loop has, copies included, that compares a register with each of some words. On one way through it the word
     /// is moved to `keep`.
     fn blocks_of_walk(keep: Reg) -> usize {
@@ -231,7 +211,7 @@ mod tests {
         let branch =
             |cond, lhs, rhs, target| Inst::Branch { cond, lhs, rhs: Operand::Reg(rhs), target: Target::Block(target) };
         let step = (Operand::Reg(at), Operand::Imm(4));
-        let code = Code(vec![
+        let insts = vec![
             Inst::Jump { link: None, target: Target::Block(3) },
             Inst::Binary { op: BinaryOp::Add, width: Width::W64, dst: at, lhs: step.0, rhs: step.1 },
             branch(Cond::Eq, at, end, 8),
@@ -241,9 +221,9 @@ mod tests {
             Inst::Jump { link: None, target: Target::Block(1) },
             Inst::Jump { link: None, target: Target::Block(1) },
             Inst::Trap,
-        ]);
-        let starts = (0..code.0.len() as u32).filter(|&pc| code.is_block_start(pc));
-        let blocks = Blocks::new(&code, starts, 100);
+        ];
+        let code = Listing { insts, entries: vec![] };
+        let blocks = code.blocks();
         let region = Region::whole(0, &blocks, 0, false);
         Graph::new(&code, &region, &blocks).blocks.len()
     }

@@ -32,6 +32,8 @@ mod exit;
 mod explore;
 mod graph;
 mod groups;
+#[cfg(test)]
+mod listing;
 mod loops;
 mod mark;
 mod parking;

@@ -114,3 +114,42 @@ fn may_return<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> bool {
     let is_any = matches!(code.dynamic_jumps(), DynamicJumps::Table { .. });
     jump.is_some_and(|(pc, _)| is_any || code.is_return(pc))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::Listing;
+    use pvm_ops::{Cond, Operand, Reg, Target};
+
+    const RETURN: Reg = Reg::ALL[0];
+
+    /// Where a function is guessed to return to that is called `calls` times from elsewhere, one call behind the other, and calls itself
+    /// if it `is_recursive`. Program counters are those of blocks.
+    fn guessed(calls: u32, is_recursive: bool) -> Vec<u32> {
+        let function = calls + 1;
+        let call = |at: u32| {
+            let value = 2 * (at as i32 + 1);
+            Inst::Jump { link: Some(Link { dst: RETURN, value }), target: Target::Block(function) }
+        };
+        let leave = Inst::JumpIndirect { link: None, base: RETURN, offset: 0 };
+        let branch =
+            Inst::Branch { cond: Cond::Eq, lhs: RETURN, rhs: Operand::Imm(0), target: Target::Block(function + 2) };
+        let mut insts: Vec<Inst> = (0..calls).map(call).collect();
+        insts.extend([Inst::Trap, branch, if is_recursive { call(function + 1) } else { leave }, leave]);
+        let entries = (1..=insts.len() as u32).collect();
+        let code = Listing { insts, entries };
+        let blocks = code.blocks();
+        let region = Region::whole(0, &blocks, 0, false);
+        let guesses = guess(&code, &blocks, &region);
+        let returns = guesses.get(&blocks.find(function + 2).unwrap());
+        returns.into_iter().flatten().map(|to| blocks.get(to.to).start).collect()
+    }
+
+    #[test]
+    fn calls_of_a_function_by_itself_are_guessed_first() {
+        assert_eq!(guessed(2, false), [1, 2]);
+        assert_eq!(guessed(2, true), [5, 1, 2]);
+        assert_eq!(guessed(MOST as u32 + 1, false), [], "more than are worth it");
+        assert_eq!(guessed(MOST as u32 + 1, true), [MOST as u32 + 4], "these still are");
+    }
+}

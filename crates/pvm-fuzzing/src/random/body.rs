@@ -154,6 +154,13 @@ impl Emitter<'_> {
             index = to;
             used += 1;
         }
+        // An index of 32 bits.
+        if one_in(self.rng, 4) {
+            let (to, x) = (if one_in(self.rng, 3) { self.destination() } else { sum }, self.rng.i32(-1..3));
+            self.op(Opcode::AddImm32, Parts { a: to, b: index, x, ..Parts::default() });
+            index = to;
+            used += 1;
+        }
         let mut shift = |this: &mut Self, opcode, x| {
             let to = if one_in(this.rng, 3) { this.destination() } else { sum };
             this.op(opcode, Parts { a: to, b: index, x, ..Parts::default() });
