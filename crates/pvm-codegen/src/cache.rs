@@ -249,7 +249,7 @@ impl CodeCache {
                 return (Region::whole(id, blocks, head, reach.is_brief), vec![pc]);
             }
             let [is_taken, warm] = [is_taken, &warm].map(|asked| move |id| asked(blocks.get(id).start));
-            let region = Region::form(id, blocks, head, limit, is_taken, warm);
+            let region = Region::form(id, code, blocks, head, limit, is_taken, warm);
             let owned = region.blocks.iter().map(|&id| blocks.get(id).start).collect();
             (region, owned)
         });

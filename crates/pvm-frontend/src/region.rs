@@ -2,7 +2,8 @@
 
 use crate::Blocks;
 use crate::blocks::BlockId;
-use crate::loops;
+use crate::{loops, returns};
+use pvm_ops::GuestCode;
 use std::collections::{HashSet, VecDeque};
 
 /// Blocks that are compiled into one function.
@@ -31,13 +32,14 @@ impl Region {
     /// with the loop that calls it, those that lead to it, if they are `warm`: have run before.
     pub fn form(
         id: u32,
+        code: &impl GuestCode,
         blocks: &Blocks,
         head: BlockId,
         max_len: usize,
         taken: impl Fn(BlockId) -> bool,
         warm: impl Fn(BlockId) -> bool,
     ) -> Region {
-        Region::of(id, blocks, head, collect(blocks, head, max_len, taken, warm))
+        Region::of(id, blocks, head, collect(code, blocks, head, max_len, taken, warm))
     }
 
     /// All of `blocks`, which were found from `head` on.
@@ -93,6 +95,7 @@ impl Region {
 
 /// Blocks from `head` on, nearest first, up to `max_len` instructions; ascending.
 fn collect(
+    code: &impl GuestCode,
     blocks: &Blocks,
     head: BlockId,
     max_len: usize,
@@ -104,7 +107,7 @@ fn collect(
     let mut len = blocks.get(head).len as usize;
     let mut queue = VecDeque::from([head]);
     while let Some(from) = queue.pop_front() {
-        for to in neighbours(blocks, from, &warm) {
+        for to in neighbours(code, blocks, from, &warm) {
             if len + blocks.get(to).len as usize > max_len || excluded(to) || !seen.insert(to) {
                 continue;
             }
@@ -117,12 +120,45 @@ fn collect(
     members
 }
 
-/// What belongs to a block: where it leads to; the block behind it, if a dynamic jump may go there, as that is where the
-/// guest comes back to after a call; and blocks that lead here and are warm, or that only dynamic jumps may lead to, like the
+/// What belongs to a block: where it leads to; where the guest comes back to, if it is a call; the block behind it, if a dynamic jump may
+/// go there; and blocks that lead here and are warm, or that only dynamic jumps may lead to, like the
 /// cases of a switch in a loop.
-fn neighbours(blocks: &Blocks, id: BlockId, warm: impl Fn(BlockId) -> bool) -> impl Iterator<Item = BlockId> {
+fn neighbours(
+    code: &impl GuestCode,
+    blocks: &Blocks,
+    id: BlockId,
+    warm: impl Fn(BlockId) -> bool,
+) -> impl Iterator<Item = BlockId> {
     let is_target = move |id: &BlockId| blocks.get(*id).is_jump_target;
     let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len()).filter(is_target);
     let before = blocks.predecessors(id).iter().copied().filter(move |&from| is_target(&from) || warm(from));
-    blocks.get(id).successors.into_iter().flatten().chain(behind).chain(before)
+    let comes_back = returns::comes_back_to(code, blocks, id);
+    blocks.get(id).successors.into_iter().flatten().chain(comes_back).chain(behind).chain(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::Listing;
+    use pvm_ops::{Inst, Reg, Target};
+
+    #[test]
+    fn a_call_has_with_it_where_it_comes_back_to() {
+        let return_address = Reg::ALL[0];
+        let insts = vec![
+            Inst::LoadImm { dst: return_address, value: 2 },
+            Inst::Jump { link: None, target: Target::Block(4) },
+            Inst::Trap,
+            Inst::Trap,
+            Inst::JumpIndirect { link: None, base: return_address, offset: 0 },
+        ];
+        let starts_of_region = |entries| {
+            let code = Listing { insts: insts.clone(), entries };
+            let blocks = code.blocks();
+            let region = Region::form(0, &code, &blocks, 0, 100, |_| false, |_| false);
+            region.blocks.iter().map(|&id| blocks.get(id).start).collect::<Vec<_>>()
+        };
+        assert_eq!(starts_of_region(vec![3]), [0, 3, 4]);
+        assert_eq!(starts_of_region(vec![]), [0, 4], "the register holds no address");
+    }
 }

@@ -9,7 +9,7 @@
 
 use crate::blocks::{BlockId, instructions};
 use crate::{Blocks, Region};
-use pvm_ops::{DynamicJumps, GuestCode, Inst, Link};
+use pvm_ops::{DynamicJumps, GuestCode, Inst, Link, Reg};
 use std::collections::{BTreeMap, HashSet};
 
 /// A likely target of a dynamic jump.
@@ -23,6 +23,9 @@ pub(crate) struct Return {
 
 /// More guesses than this are not worth the comparisons.
 const MOST: usize = 4;
+
+/// Where PVM programs keep the return address (the calling convention of their compilers).
+const RETURN_ADDRESS: Reg = Reg::ALL[0];
 
 /// A call, as guests write them.
 struct Call {
@@ -75,8 +78,8 @@ pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) ->
     }
     guesses.retain(|_, returns| returns.len() <= MOST);
     if let Some(callers) = by_callee.get(&None).filter(|callers| callers.len() <= MOST) {
-        let comes_back_to = |id| calls.values().any(|call| call.comes_back.to == id);
-        let is_function = |&id: &BlockId| blocks.get(id).is_jump_target && !comes_back_to(id);
+        let is_behind_call = |id| calls.values().any(|call| call.comes_back.to == id);
+        let is_function = |&id: &BlockId| blocks.get(id).is_jump_target && !is_behind_call(id);
         let functions = blocks_from(region.entries.iter().copied().filter(is_function).collect());
         for at in functions.into_iter().filter(returns) {
             guesses.entry(at).or_insert_with(|| comes_back(callers));
@@ -87,25 +90,47 @@ pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) ->
 
 /// The block as a call, if it ends with one within the region.
 fn call<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, id: BlockId) -> Option<Call> {
+    let (last, comes_back) = link(code, blocks, id)?;
+    let callee = match last {
+        Inst::Jump { .. } => Some(blocks.get(id).successors.into_iter().flatten().next()?),
+        _ => None,
+    };
+    region.position(comes_back.to).is_some().then_some(Call { callee, comes_back })
+}
+
+/// Where a block comes back to that ends with a call.
+pub(crate) fn comes_back_to<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> Option<BlockId> {
+    link(code, blocks, id).map(|(_, comes_back)| comes_back.to)
+}
+
+/// The jump at the end of a block that is a call, and where that comes back to.
+fn link<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> Option<(Inst, Return)> {
     let (_, last) = instructions(code, blocks.get(id)).last()?;
-    let (callee, value) = match last {
-        Inst::Jump { link: Some(Link { value, .. }), .. } => {
-            (Some(blocks.get(id).successors.into_iter().flatten().next()?), value)
-        }
-        Inst::JumpIndirect { link: Some(Link { value, .. }), .. } => (None, value),
+    let (address, entries) = match (last, code.dynamic_jumps()) {
+        (Inst::Jump { link: Some(Link { value, .. }), .. }, jumps)
+        | (Inst::JumpIndirect { link: Some(Link { value, .. }), .. }, jumps) => (value as u32, jumps),
+        (Inst::Jump { link: None, .. }, jumps @ DynamicJumps::Table { .. }) => (loaded(code, blocks, id)?, jumps),
         _ => return None,
     };
-    let address = value as u32;
-    let pc = match code.dynamic_jumps() {
+    let pc = match entries {
         DynamicJumps::Table { entries, .. } => {
             let entry = (address / 2).checked_sub(1).filter(|_| address.is_multiple_of(2))?;
             *entries.get(entry as usize)?
         }
         DynamicJumps::Direct => address,
     };
-    let to = blocks.find(pc)?;
-    let is_target = blocks.get(to).is_jump_target && region.position(to).is_some();
-    is_target.then_some(Call { callee, comes_back: Return { address, to } })
+    let to = blocks.find(pc).filter(|&to| blocks.get(to).is_jump_target)?;
+    Some((last, Return { address, to }))
+}
+
+/// The constant that a block leaves in the register for return addresses. Linkers have a call jump to behind the beginning of a
+/// function that they have put in front of it; then it is no single instruction any more.
+fn loaded<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> Option<u32> {
+    let writes = |inst: &Inst| inst.registers().writes & RETURN_ADDRESS.bit() != 0;
+    match instructions(code, blocks.get(id)).map(|(_, inst)| inst).filter(writes).last()? {
+        Inst::LoadImm { value, .. } => Some(value as u32),
+        _ => None,
+    }
 }
 
 /// Whether the block may end with a return: by a dynamic jump; where calls use certain registers, by one of those.
@@ -119,9 +144,7 @@ fn may_return<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> bool {
 mod tests {
     use super::*;
     use crate::listing::Listing;
-    use pvm_ops::{Cond, Operand, Reg, Target};
-
-    const RETURN: Reg = Reg::ALL[0];
+    use pvm_ops::{Cond, Operand, Target};
 
     /// Where a function is guessed to return to that is called `calls` times from elsewhere, one call behind the other, and calls itself
     /// if it `is_recursive`. Program counters are those of blocks.
@@ -129,11 +152,15 @@ mod tests {
         let function = calls + 1;
         let call = |at: u32| {
             let value = 2 * (at as i32 + 1);
-            Inst::Jump { link: Some(Link { dst: RETURN, value }), target: Target::Block(function) }
+            Inst::Jump { link: Some(Link { dst: RETURN_ADDRESS, value }), target: Target::Block(function) }
         };
-        let leave = Inst::JumpIndirect { link: None, base: RETURN, offset: 0 };
-        let branch =
-            Inst::Branch { cond: Cond::Eq, lhs: RETURN, rhs: Operand::Imm(0), target: Target::Block(function + 2) };
+        let leave = Inst::JumpIndirect { link: None, base: RETURN_ADDRESS, offset: 0 };
+        let branch = Inst::Branch {
+            cond: Cond::Eq,
+            lhs: RETURN_ADDRESS,
+            rhs: Operand::Imm(0),
+            target: Target::Block(function + 2),
+        };
         let mut insts: Vec<Inst> = (0..calls).map(call).collect();
         insts.extend([Inst::Trap, branch, if is_recursive { call(function + 1) } else { leave }, leave]);
         let entries = (1..=insts.len() as u32).collect();
