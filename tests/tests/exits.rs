@@ -162,6 +162,62 @@ fn a_refused_access_leaves_the_address_that_it_computed() {
 }
 
 #[test]
+fn a_word_that_is_read_byte_by_byte_is_refused_where_a_byte_is() {
+    let byte = |reg: u8, offset: i32| format!("load_ind_u8 r{reg}, [r8 + {offset}]\n");
+    let join =
+        |low: u8, high: u8, by: u8| format!("shlo_l_imm_64 r{high}, r{high}, {by}\n or r{low}, r{high}, r{low}\n");
+    let half = |at| {
+        let pair = |at, regs: [u8; 2]| byte(regs[0], at) + &byte(regs[1], at + 1) + &join(regs[0], regs[1], 8);
+        pair(at, [9, 10]) + &pair(at + 2, [11, 12]) + &join(9, 11, 16)
+    };
+    let quarters = |order: [i32; 4]| -> String {
+        (9..)
+            .zip(order)
+            .map(|(reg, at)| byte(reg, at) + &format!("shlo_l_imm_64 r{reg}, r{reg}, {}\n", 8 * at))
+            .collect()
+    };
+    let or = "or r9, r9, r10\n or r11, r11, r12\n or r9, r9, r11\n";
+    let from_above = byte(9, 3)
+        + &byte(10, 2)
+        + &byte(11, 1)
+        + &byte(12, 0)
+        + "shlo_l_imm_64 r10, r10, 8\n shlo_l_imm_64 r11, r11, 16\n shlo_l_imm_32 r12, r12, 24\n"
+        + or;
+    let words = [
+        half(0),
+        half(-3) + "move_reg r7, r9\n" + &half(1) + &join(7, 9, 32),
+        quarters([0, 1, 2, 3]).replace("r9, r9, 0", "r9, r9, 64") + or,
+        quarters([3, 1, 0, 2]) + or,
+        from_above.clone(),
+        from_above.replace("_32", "_64") + "store_ind_u32 r9, [r8 + 2]\n" + &half(1),
+        // What is stored in between is read, too.
+        byte(9, 0) + "store_ind_u8 r7, [r8 + 1]\n" + &byte(10, 1) + &join(9, 10, 8) + &byte(11, 2) + &byte(12, 3) + or,
+        // The register of the address is the last to be written.
+        byte(9, 0) + &byte(10, 1) + &join(9, 10, 8) + &byte(11, 2) + &byte(8, 3) + &join(11, 8, 8) + &join(9, 11, 16),
+        // Three bytes, and one of another word.
+        byte(9, 0) + &byte(10, 1) + &join(9, 10, 8) + &byte(11, 2) + &byte(12, 4) + &join(11, 12, 8) + &join(9, 11, 16),
+    ];
+    for word in words {
+        let code = assemble(&format!(".format raw\n load_imm r3, 1\n {word}add_imm_64 r3, r3, 1\n trap")).unwrap();
+        let [interpreted, best, checks] =
+            engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+        for base in (-8..8).flat_map(|at| [0x20000 + at, 0x21000 + at]).chain([-2, 0xfff0]) {
+            let run = |module: &Module| {
+                let mut instance = Instance::new(module, &[]).unwrap();
+                instance.memory_mut().map(0x20000, 4096, Access::ReadWrite).unwrap();
+                let bytes: Vec<u8> = (0..4096).map(|at| (at * 37 + 0x91) as u8).collect();
+                instance.memory_mut().write(0x20000, &bytes).unwrap();
+                let registers = [(7, 0x1234), (8, base as u64), (9, 11), (10, 12), (11, 13), (12, 14)];
+                end(instance, &registers, 1000)
+            };
+            let expected = run(&interpreted);
+            assert_eq!(run(&best), expected, "{word}: base {base:#x}");
+            assert_eq!(run(&checks), expected, "{word}: base {base:#x}, checks");
+        }
+    }
+}
+
+#[test]
 fn the_lesser_of_results_of_32_bits_is_that_of_64() {
     let edges =
         [0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff, 1 << 32, u64::MAX];

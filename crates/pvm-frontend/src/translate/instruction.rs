@@ -58,7 +58,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 // How guests extend a sign.
                 Some((half, _)) if op == BinaryOp::Add && rhs == Operand::Imm(0) => self.write_half(dst, half),
                 Some((lhs, rhs)) => {
-                    let half = alu::joined(self.builder, op, lhs, rhs)
+                    let half = self
+                        .bytes_of_word(current, op, lhs, rhs)
+                        .or_else(|| alu::joined(self.builder, op, lhs, rhs))
                         .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
                     self.write_half(dst, half);
                 }
@@ -66,12 +68,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let part = self.address_part(current, index);
                     let value = self.product_half(current, index).unwrap_or_else(|| {
                         let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
-                        alu::joined(self.builder, op, lhs, rhs)
+                        self.bytes_of_word(current, op, lhs, rhs)
+                            .or_else(|| alu::joined(self.builder, op, lhs, rhs))
                             .or_else(|| alu::extension(self.builder, op, lhs, rhs))
                             .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
                             .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
                     });
-                    let part = part.or_else(|| self.scaled_part(current, index, value));
+                    let part = part
+                        .or_else(|| self.scaled_part(current, index, value))
+                        .or_else(|| self.bytes_part(current, value));
                     self.write(dst, value);
                     self.is_part(dst, part);
                 }
@@ -172,6 +177,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     fn load(&mut self, current: &mut Current, index: usize, kind: LoadKind, dst: Reg, address: Address) {
+        if self.load_of_word(current, index, dst, address) {
+            return;
+        }
         let at = self.place(address).filter(|_| kind.size == Size::B4);
         if let Some(value) = at.and_then(|at| current.words.get(at)) {
             self.write(dst, value);
@@ -267,7 +275,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         address: Address,
         access: impl FnOnce(&mut Self, Place) -> T,
     ) -> T {
-        let is_proven = current.proven[index];
+        let len = groups::access(&current.insts[index].1).expect("the instruction is an access").len();
+        self.access_of(current, index, address, len, current.proven[index], access)
+    }
+
+    /// The same of so many bytes, which may be proven to be allowed.
+    pub(super) fn access_of<T>(
+        &mut self,
+        current: &mut Current,
+        index: usize,
+        address: Address,
+        len: u32,
+        is_proven: bool,
+        access: impl FnOnce(&mut Self, Place) -> T,
+    ) -> T {
         if self.faults.detection == FaultDetection::Checks {
             let place = self.checked(current, index, address);
             return access(self, place);
@@ -278,7 +299,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let base = base.map(|reg| self.read(reg));
             let at = self.memory.address(self.builder, base, offset);
             let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
-            let refused = self.memory.check(self.builder, at, one.len(), Rights(one.right));
+            let refused = self.memory.check(self.builder, at, len, Rights(one.right));
             self.leave_if(refused, |this| this.interpret(current, index));
             return access(self, Place::Checked(at, 0));
         }

@@ -12,6 +12,7 @@
 
 mod atomic;
 mod bulk;
+mod bytes;
 mod carries;
 mod direct;
 mod fold;
@@ -36,6 +37,7 @@ use crate::parking::{Parking, Passage};
 use crate::proven::{Proven, Step};
 use crate::returns::{self, Return};
 use crate::{Blocks, Exit, Mark, Region};
+use bytes::Read;
 use carries::Sum;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
@@ -253,6 +255,8 @@ struct Current {
     sums: Vec<Sum>,
     /// Words of memory that are known.
     words: Words,
+    /// Words that are read byte by byte.
+    read: Read,
     /// The last store, and the landing that it has.
     store_landing: Option<(usize, ir::Block)>,
 }
@@ -262,9 +266,9 @@ impl Current {
     fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, proven: Option<&mut Proven>) -> Current {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
-        let is_proven = match proven {
-            Some(proven) => proven_in(&plain, &groups, proven),
-            None => vec![false; plain.len()],
+        let (is_proven, read) = match proven {
+            Some(proven) => (proven_in(&plain, &groups, proven), Read::new(&insts)),
+            None => (vec![false; plain.len()], Read::default()),
         };
         let addresses = vec![None; groups.groups.len()];
         let (products, lows, quotients, sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -281,6 +285,7 @@ impl Current {
             quotients,
             sums,
             words,
+            read,
             store_landing: None,
         }
     }

@@ -4,6 +4,7 @@
 //! itself, so only exits want the value of the register. They make it from what the load needs anyway. In the same way they make
 //! shifts that have become part of a rotation, from the register that they shift.
 
+use super::bytes::Bytes;
 use super::{Current, Translator};
 use crate::groups;
 use cranelift_codegen::ir::types::I32;
@@ -25,6 +26,8 @@ pub(super) enum Part {
     Stepped { from: Value, by: i64 },
     /// A sum of two values, of which one is shifted to the left.
     Sum { base: Value, index: Value, by: i32 },
+    /// Bytes of a word.
+    Bytes(Bytes),
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -105,6 +108,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.scaled(index, by)
             }
             Part::Stepped { from, by } => self.builder.ins().iadd_imm_s(from, by),
+            Part::Bytes(bytes) => self.made_of(bytes),
             Part::Sum { base, index, by } => {
                 let index = extended(self, index);
                 self.sum(base, index, by)

@@ -4,6 +4,7 @@ use super::emit::{Emitter, Parts};
 use super::values::{address, immediate, one_in, value};
 use crate::Page;
 use pvm_isa::{Format, Meaning, Opcode, SPECS, Spec};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Registers that hold the bases of accesses, unless something else got into them.
@@ -30,6 +31,14 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
     }
 });
 
+/// A word in memory.
+struct Word {
+    base: u8,
+    offset: i32,
+    /// Whether its first byte is the highest.
+    is_reversed: bool,
+}
+
 impl Emitter<'_> {
     /// About `len` instructions that do not end the block.
     pub(super) fn body(&mut self, pages: &[Page], len: usize) {
@@ -48,6 +57,7 @@ impl Emitter<'_> {
                 33..37 => self.constant(pages),
                 37..43 => self.computed_access(),
                 43..46 => self.correction(),
+                46..49 => self.word_of_bytes(),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -208,6 +218,69 @@ impl Emitter<'_> {
             used += 1;
         }
         used
+    }
+
+    /// What compilers make of a word that is read where it need not be aligned: loads of bytes, which are shifted and joined, from
+    /// either end. Now and then something comes in between, or a shift is another one.
+    fn word_of_bytes(&mut self) -> usize {
+        let mut free: Vec<u8> = Vec::new();
+        while free.len() < 5 {
+            let one = self.destination();
+            if !free.contains(&one) {
+                free.push(one);
+            }
+        }
+        let word = Word {
+            base: BASES[self.rng.usize(..BASES.len())],
+            offset: self.rng.i32(-16..64),
+            is_reversed: one_in(self.rng, 2),
+        };
+        let len = [4, 4, 8, 8, 3, 2][self.rng.usize(..6)];
+        let mut used = 0;
+        self.bytes_joined(&word, 0..len, &mut free, &mut used);
+        used
+    }
+
+    /// These bytes of a word, in a register that was free.
+    fn bytes_joined(&mut self, word: &Word, bytes: Range<i32>, free: &mut Vec<u8>, used: &mut usize) -> u8 {
+        if one_in(self.rng, 40) {
+            *used += self.plain();
+        }
+        if one_in(self.rng, 100) {
+            let a = self.source();
+            self.op(Opcode::StoreIndU8, Parts { a, b: word.base, x: word.offset + bytes.start, ..Parts::default() });
+        }
+        let len = bytes.end - bytes.start;
+        if len == 1 {
+            let a = free.pop().unwrap_or_else(|| self.destination());
+            let opcode = if one_in(self.rng, 60) { Opcode::LoadIndI8 } else { Opcode::LoadIndU8 };
+            self.op(opcode, Parts { a, b: word.base, x: word.offset + bytes.start, ..Parts::default() });
+            *used += 1;
+            return a;
+        }
+        let middle = bytes.start + if one_in(self.rng, 8) { self.rng.i32(1..len) } else { (len + 1) / 2 };
+        let halves = [bytes.start..middle, middle..bytes.end];
+        let [low, high] = if word.is_reversed { [1, 0] } else { [0, 1] }.map(|half| halves[half].clone());
+        let by = 8 * (low.end - low.start);
+        let (low, high) = match one_in(self.rng, 2) {
+            true => {
+                let low = self.bytes_joined(word, low, free, used);
+                (low, self.bytes_joined(word, high, free, used))
+            }
+            false => {
+                let high = self.bytes_joined(word, high, free, used);
+                (self.bytes_joined(word, low, free, used), high)
+            }
+        };
+        let x = if one_in(self.rng, 40) { [8, 16, 24, 32, 4][self.rng.usize(..5)] } else { by };
+        let opcode = if one_in(self.rng, 4) { Opcode::ShloLImm32 } else { Opcode::ShloLImm64 };
+        self.op(opcode, Parts { a: high, b: high, x, ..Parts::default() });
+        let (a, b) = if one_in(self.rng, 2) { (low, high) } else { (high, low) };
+        let d = if one_in(self.rng, 2) { low } else { high };
+        self.op(Opcode::Or, Parts { a, b, d, ..Parts::default() });
+        free.push(if d == low { high } else { low });
+        *used += 2;
+        d
     }
 
     /// What compilers make of a reduction: a sum or difference, a comparison of it or two, an amount that is chosen or zero, and the
