@@ -14,7 +14,7 @@ use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size};
 use pvm_vm::FaultDetection;
 use std::collections::{BTreeMap, HashMap};
 
-/// The loads of a word are so near each other, in instructions.
+/// The loads of a word are so near each other, and what joins them, in instructions.
 const NEAR: usize = 32;
 
 /// Loads of all bytes of a word.
@@ -111,9 +111,9 @@ fn word_at(insts: &[(u32, Inst)], first: usize) -> Option<(Word, Vec<usize>)> {
     }
     let of_size = |size: Size| {
         let len = size.bytes() as i32;
-        let lowest =
-            (offset.checked_sub(len - 1)?..=offset).find(|&low| (0..len).all(|at| loads.contains_key(&(low + at))))?;
-        let members: Vec<usize> = (0..len).map(|at| loads[&(lowest + at)]).collect();
+        let lowest = (offset.checked_sub(len - 1)?..=offset)
+            .find(|&low| (0..len).all(|at| loads.contains_key(&low.wrapping_add(at))))?;
+        let members: Vec<usize> = (0..len).map(|at| loads[&lowest.wrapping_add(at)]).collect();
         let is_joined = members.iter().all(|&load| is_joined(insts, load));
         is_joined.then_some((Word { first, offset: lowest, size }, members))
     };
@@ -133,7 +133,7 @@ fn byte_at(inst: &Inst) -> Option<(Option<Reg>, i32)> {
 /// Whether what is done first with a byte is to shift it by whole bytes or to join it with others.
 fn is_joined(insts: &[(u32, Inst)], load: usize) -> bool {
     let loaded = insts[load].1.registers().writes;
-    let user = insts[load + 1..].iter().map(|(_, inst)| inst).find(|inst| {
+    let user = insts.iter().skip(load + 1).take(NEAR).map(|(_, inst)| inst).find(|inst| {
         let sets = inst.registers();
         (sets.reads | sets.writes) & loaded != 0
     });
