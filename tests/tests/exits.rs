@@ -190,6 +190,25 @@ fn a_word_that_is_read_byte_by_byte_is_refused_where_a_byte_is() {
         quarters([3, 1, 0, 2]) + or,
         from_above.clone(),
         from_above.replace("_32", "_64") + "store_ind_u32 r9, [r8 + 2]\n" + &half(1),
+        // Shifts by amounts that hosts reduce.
+        byte(9, 0)
+            + &byte(10, 1)
+            + "shlo_l_imm_32 r10, r10, -8\n shlo_l_imm_64 r10, r10, 16\n or r9, r9, r10\n"
+            + &byte(11, 2)
+            + &byte(12, 3)
+            + &join(11, 12, 8)
+            + &join(9, 11, 16),
+        // Bytes that lie within what another access will have proven when they are loaded, but not before.
+        "load_ind_u32 r11, [r8 + 8]\n".to_owned().replace("r11, [r8 + 8]", "r11, [r8]")
+            + &byte(9, 0)
+            + &byte(10, 1)
+            + "load_ind_u64 r7, [r8 + 8]\n"
+            + &join(9, 10, 8)
+            + &byte(11, 2)
+            + &byte(12, 3)
+            + &join(11, 12, 8)
+            + &join(9, 11, 16)
+            + &half(4),
         // What is stored in between is read, too.
         byte(9, 0) + "store_ind_u8 r7, [r8 + 1]\n" + &byte(10, 1) + &join(9, 10, 8) + &byte(11, 2) + &byte(12, 3) + or,
         // The register of the address is the last to be written.

@@ -7,6 +7,7 @@
 
 use super::parts::Part;
 use super::{Current, Translator};
+use crate::groups;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value};
 use pvm_clif::{alu, constant};
@@ -22,7 +23,8 @@ const NEAR: usize = 32;
 struct Word {
     /// The first of them.
     first: usize,
-    /// Where it is, behind the register that all of them have.
+    last: usize,
+    /// Where the word is, behind the register that all of them have.
     offset: i32,
     size: Size,
 }
@@ -115,7 +117,8 @@ fn word_at(insts: &[(u32, Inst)], first: usize) -> Option<(Word, Vec<usize>)> {
             .find(|&low| (0..len).all(|at| loads.contains_key(&low.wrapping_add(at))))?;
         let members: Vec<usize> = (0..len).map(|at| loads[&lowest.wrapping_add(at)]).collect();
         let is_joined = members.iter().all(|&load| is_joined(insts, load));
-        is_joined.then_some((Word { first, offset: lowest, size }, members))
+        let last = *members.iter().max()?;
+        is_joined.then_some((Word { first, last, offset: lowest, size }, members))
     };
     of_size(Size::B8).or_else(|| of_size(Size::B4))
 }
@@ -150,14 +153,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if self.is_narrow || self.faults.detection == FaultDetection::Checks {
             return false;
         }
-        let Some(&Word { first, offset, size }) = current.read.words.get(&index) else { return false };
+        let Some(&Word { first, last, offset, size }) = current.read.words.get(&index) else { return false };
         let from = address.offset.wrapping_sub(offset) as u32;
         let word = match current.read.values.get(&first) {
             Some(&word) => word,
             None => {
-                let is_proven = (index..current.insts.len())
-                    .filter(|at| current.read.words.get(at).is_some_and(|word| word.first == first))
-                    .all(|at| current.proven[at]);
+                // Where none of the accesses up to the last byte is an exit, what proves them lies before all of them.
+                let is_proven =
+                    (first..=last).all(|at| groups::access(&current.insts[at].1).is_none() || current.proven[at]);
                 let whole = Address { offset, ..address };
                 let kind = LoadKind { size, signed: false };
                 let len = size.bytes();
@@ -185,7 +188,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let first = self.bytes_in(current, a)?;
         let (bytes, value) = match op {
             BinaryOp::Shl => {
-                let by = u32::try_from(constant(self.builder, b)?).ok().filter(|by| by % 8 == 0)?;
+                // Guests may have any number there, of which hosts take the lowest bits.
+                let by = u32::try_from(constant(self.builder, b)?).ok().filter(|by| by % 8 == 0 && *by < ty.bits())?;
                 let bytes = Bytes { shift: first.shift + by, ..first };
                 if first.is_signed || bytes.shift + 8 * bytes.len > ty.bits() {
                     return None;

@@ -246,9 +246,16 @@ impl Emitter<'_> {
         if one_in(self.rng, 40) {
             *used += self.plain();
         }
-        if one_in(self.rng, 100) {
-            let a = self.source();
-            self.op(Opcode::StoreIndU8, Parts { a, b: word.base, x: word.offset + bytes.start, ..Parts::default() });
+        if one_in(self.rng, 25) {
+            let (opcode, a) = match self.rng.u32(..6) {
+                0 => (Opcode::StoreIndU8, self.source()),
+                1 => (Opcode::StoreIndU64, self.source()),
+                2 => (Opcode::LoadIndU32, self.destination()),
+                _ => (Opcode::LoadIndU64, self.destination()),
+            };
+            let x = word.offset + self.rng.i32(-8..16);
+            self.op(opcode, Parts { a, b: word.base, x, ..Parts::default() });
+            *used += 1;
         }
         let len = bytes.end - bytes.start;
         if len == 1 {
