@@ -5,6 +5,7 @@ use pvm_ops::{DynamicJumps, Fetched, GuestCode, Inst, Width};
 
 /// Instructions of one byte each, of a guest of 64 bits.
 pub struct Listing {
+    /// By program counter.
     pub insts: Vec<Inst>,
     /// The jump table.
     pub entries: Vec<u32>,
