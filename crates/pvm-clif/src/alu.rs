@@ -4,7 +4,7 @@
 
 use crate::constant;
 use crate::division::division;
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{DataFlowGraph, InstBuilder, InstructionData, Opcode, Type, Value};
 use cranelift_frontend::FunctionBuilder;
@@ -246,14 +246,8 @@ pub fn conditional_move(
 /// `if test != 0 { a } else { b }`: where one of two comparisons decides, by each of them, so that neither need be made a value.
 fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
     let dfg = &builder.func.dfg;
-    let comparison = |value: Value| match dfg.insts[dfg.value_def(value).inst()?] {
-        InstructionData::Unary { opcode: Opcode::Uextend, arg } => {
-            matches!(dfg.insts[dfg.value_def(arg).inst()?], InstructionData::IntCompare { .. }).then_some(arg)
-        }
-        _ => None,
-    };
     let either = dfg.value_def(test).inst().and_then(|inst| match dfg.insts[inst] {
-        InstructionData::Binary { opcode: Opcode::Bor, args } => comparison(args[0]).zip(comparison(args[1])),
+        InstructionData::Binary { opcode: Opcode::Bor, args } => comparison(dfg, args[0]).zip(comparison(dfg, args[1])),
         _ => None,
     });
     match either {
@@ -262,6 +256,29 @@ fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) ->
             builder.ins().select(first, a, b)
         }
         None => builder.ins().select(test, a, b),
+    }
+}
+
+/// The truth value of a comparison, inverted: that of the opposite comparison; `None` if that is not what it does. Guests that know `<` only
+/// make `>=` of it so.
+pub fn inverted(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
+    let is_inversion = op == BinaryOp::Xor && constant(builder, b) == Some(1);
+    let dfg = &builder.func.dfg;
+    let flag = comparison(dfg, a).filter(|_| is_inversion)?;
+    let InstructionData::IntCompare { cond, args: [first, second], .. } = dfg.insts[dfg.value_def(flag).inst()?] else {
+        return None;
+    };
+    let ty = dfg.value_type(a);
+    Some(set(builder, cond.complement(), first, second, ty))
+}
+
+/// The flag that a value is, zero-extended, if that is what a comparison says.
+fn comparison(dfg: &DataFlowGraph, value: Value) -> Option<Value> {
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Unary { opcode: Opcode::Uextend, arg } => {
+            matches!(dfg.insts[dfg.value_def(arg).inst()?], InstructionData::IntCompare { .. }).then_some(arg)
+        }
+        _ => None,
     }
 }
 

@@ -204,6 +204,12 @@ impl CodeCache {
         starts: impl Fn() -> Vec<u32>,
         warm: impl Fn(u32) -> bool,
     ) -> Attempt {
+        let is_known_ahead = matches!(code.dynamic_jumps(), DynamicJumps::Table { .. });
+        if let Some(region) = request.instead_of.filter(|_| is_known_ahead)
+            && !self.write().may_renew(region)
+        {
+            return Attempt::Never;
+        }
         let (mut most, mut len) = (MOST_IR, usize::MAX);
         loop {
             match self.compile_within(most, code, request, &starts, &warm) {
@@ -244,7 +250,7 @@ impl CodeCache {
         if instead_of.is_some_and(|region| region.covers(blocks)) {
             return Ok(Attempt::Never);
         }
-        let plan = self.write().plan(pc, |id, is_taken| {
+        let plan = self.write().plan(pc, instead_of.filter(|_| is_known_ahead), |id, is_taken| {
             if !is_known_ahead {
                 return (Region::whole(id, blocks, head, reach.is_brief), vec![pc]);
             }
@@ -278,9 +284,9 @@ impl CodeCache {
             Ok((machine_code, Some(compiled))) => {
                 tracing::debug!(pc, blocks = region.blocks.len(), bytes = machine_code.len(), "compiled");
                 let row = self.row(&mut table, code, blocks, &region, compiled, &machine_code, owned);
-                if let Some(row) = instead_of.and_then(|region| table.retire(region)) {
-                    self.cut(&row);
-                }
+                let mut former: Vec<RegionId> = instead_of.into_iter().collect();
+                former.extend(instead_of.into_iter().flat_map(|_| table.superseded_by(&row.owned)));
+                former.into_iter().filter_map(|region| table.retire(region)).for_each(|row| self.cut(&row));
                 Attempt::Compiled(self.publish(&mut table, blocks, &region, row))
             }
             Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {

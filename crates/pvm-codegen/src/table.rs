@@ -4,7 +4,7 @@ use crate::backoff::Backoff;
 use pvm_frontend::{BlockId, Blocks, Exit, Region};
 use pvm_ops::PAGE_SIZE;
 use pvm_vm::{Answers, CompiledFunction, Context, Ended, Host, LastAnswer, Memory};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque, hash_map};
 use std::ops::Range;
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -232,7 +232,7 @@ pub(crate) struct Row {
     pub id: u32,
     /// The program counters at which it can be entered.
     pub entries: Vec<u32>,
-    /// The program counters of the blocks that no other region may have.
+    /// The program counters of its blocks, ascending, where code is known ahead. Others may have them only if they are compiled again.
     pub owned: Vec<u32>,
     /// The jump entries that lead to it.
     pub jump_entries: Vec<u32>,
@@ -254,8 +254,11 @@ impl Row {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     entries: HashMap<u32, Place>,
-    /// Blocks that belong to a region, compiled or being compiled, or whose region could not be compiled.
-    taken: HashSet<u32>,
+    /// How many regions have a block, compiled or being compiled, of those that have any; also that of a region that could not be
+    /// compiled.
+    taken: HashMap<u32, u32>,
+    /// Regions of code that is known ahead that were to be compiled again, which happens once.
+    renewed: HashSet<u32>,
     /// Blocks that were evicted: each time they must be asked for twice as often before they are compiled again. Without
     /// that, a loop over more code than there is room for would compile all of it on every round.
     cooling: HashMap<u32, Backoff>,
@@ -294,9 +297,19 @@ impl Table {
         pages(&row.bytes).into_iter().all(|page| is(page * PAGE_SIZE)).then(|| place.clone())
     }
 
+    /// Whether a region of code that is known ahead may be compiled again.
+    pub(crate) fn may_renew(&mut self, region: RegionId) -> bool {
+        self.rows.contains_key(&region.id) && self.renewed.insert(region.id)
+    }
+
     /// Decides what becomes of the block at `pc`, and reserves what `form` says the region owns; it is given a number for the
-    /// region and what others own.
-    pub(crate) fn plan(&mut self, pc: u32, form: impl FnOnce(u32, &dyn Fn(u32) -> bool) -> (Region, Vec<u32>)) -> Plan {
+    /// region and what others own. One that is `renewed` may have what others own, and must have what it had not.
+    pub(crate) fn plan(
+        &mut self,
+        pc: u32,
+        renewed: Option<RegionId>,
+        form: impl FnOnce(u32, &dyn Fn(u32) -> bool) -> (Region, Vec<u32>),
+    ) -> Plan {
         if self.next_region == u32::MAX {
             return Plan::Never;
         }
@@ -305,20 +318,39 @@ impl Table {
         }
         let id = self.next_region;
         // Another thread is compiling it, or a region has it that cannot be entered there.
-        if self.taken.contains(&pc) {
+        if renewed.is_none() && self.taken.contains_key(&pc) {
             return Plan::Later;
         }
-        let (region, owned) = form(id, &|pc| self.taken.contains(&pc));
+        let (region, owned) = form(id, &|pc| renewed.is_none() && self.taken.contains_key(&pc));
+        if let Some(former) = renewed
+            && self.rows.get(&former.id).is_none_or(|row| has_all(&row.owned, &owned))
+        {
+            return Plan::Never;
+        }
         self.next_region += 1;
-        self.taken.extend(&owned);
+        owned.iter().for_each(|&pc| *self.taken.entry(pc).or_default() += 1);
         Plan::Compile(region, owned)
+    }
+
+    /// Lets others have a block, so far as this is about one region.
+    fn untake(&mut self, pc: u32) {
+        if let hash_map::Entry::Occupied(mut count) = self.taken.entry(pc) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    /// The regions of which a new one has all blocks.
+    pub(crate) fn superseded_by(&self, owned: &[u32]) -> Vec<RegionId> {
+        let is_superseded = |row: &&Row| !row.owned.is_empty() && has_all(owned, &row.owned);
+        self.rows.values().filter(is_superseded).map(|row| row.compiled.region).collect()
     }
 
     /// Gives up on a planned region. Its head stays taken, so that it is not tried again.
     pub(crate) fn abandon(&mut self, owned: &[u32], head: u32) {
-        for pc in owned.iter().filter(|&&pc| pc != head) {
-            self.taken.remove(pc);
-        }
+        owned.iter().filter(|&&pc| pc != head).for_each(|&pc| self.untake(pc));
     }
 
     /// Gives up on a planned region because memory cannot be had, which will be the same for others.
@@ -335,15 +367,13 @@ impl Table {
 
     /// Lets others have these blocks, too.
     pub(crate) fn disown(&mut self, owned: &[u32]) {
-        for pc in owned {
-            self.taken.remove(pc);
-        }
+        owned.iter().for_each(|&pc| self.untake(pc));
     }
 
     /// Gives up on a planned region.
     pub(crate) fn release(&mut self, owned: &[u32], head: u32) {
         self.abandon(owned, head);
-        self.taken.remove(&head);
+        self.untake(head);
     }
 
     /// Enters a compiled region, `places` being where it can be entered; returns their program counters. Where regions
@@ -435,9 +465,8 @@ impl Table {
             }
             self.cooling.entry(*pc).or_default().fail();
         }
-        for pc in &row.owned {
-            self.taken.remove(pc);
-        }
+        row.owned.iter().for_each(|&pc| self.untake(pc));
+        self.renewed.remove(&id);
         for page in pages(&row.bytes) {
             if let Some(ids) = self.pages.get_mut(&page) {
                 ids.retain(|&one| one != id);
@@ -446,6 +475,11 @@ impl Table {
         self.stats.evicted += 1;
         Some(row)
     }
+}
+
+/// Whether one list of program counters has all of another one, both ascending.
+fn has_all(all: &[u32], some: &[u32]) -> bool {
+    some.iter().all(|pc| all.binary_search(pc).is_ok())
 }
 
 /// More regions that are gone are not kept in the order than this, and twice as many as there are.

@@ -5,6 +5,7 @@
 //! *continuation*: no jump goes there, and whether it still has to be paid depends on the gas model.
 
 use crate::constants::Constants;
+use crate::returns::ByAddress;
 use pvm_ops::{GuestCode, Inst, Target};
 
 /// The index of a block in [`Blocks`].
@@ -44,6 +45,7 @@ pub struct Blocks {
     blocks: Vec<Block>,
     predecessors: Lists,
     jump_entries: Lists,
+    by_address: ByAddress,
 }
 
 /// A list of numbers for each block, one behind the other.
@@ -97,15 +99,16 @@ impl Blocks {
             }
         }
         let jump_entries = Lists::new(blocks.len(), &jump_entries);
-        let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
+        let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries, by_address: ByAddress::default() };
         all.link(code);
+        all.by_address = ByAddress::find(code, &all);
         all
     }
 
     /// Blocks that are known with what they lead to, by ascending program counter. There is no jump table.
     pub(crate) fn linked(blocks: Vec<Block>) -> Blocks {
         let jump_entries = Lists::new(blocks.len(), &[]);
-        let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries };
+        let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries, by_address: ByAddress::default() };
         all.link_back();
         all
     }
@@ -144,6 +147,11 @@ impl Blocks {
     /// The entries of the jump table that lead to this block.
     pub fn jump_entries(&self, id: BlockId) -> &[u32] {
         self.jump_entries.get(id)
+    }
+
+    /// What is called by its address, and what calls it.
+    pub(crate) fn by_address(&self) -> &ByAddress {
+        &self.by_address
     }
 
     fn link(&mut self, code: &impl GuestCode) {

@@ -2,6 +2,7 @@
 
 use crate::Blocks;
 use crate::blocks::BlockId;
+use crate::returns::ByAddress;
 use crate::{loops, returns};
 use pvm_ops::GuestCode;
 use std::collections::{HashSet, VecDeque};
@@ -93,7 +94,8 @@ impl Region {
     }
 }
 
-/// Blocks from `head` on, nearest first, up to `max_len` instructions; ascending.
+/// Blocks from `head` on, nearest first, up to `max_len` instructions; ascending. When nothing else is near, those come that are called by
+/// their addresses, if one of the members makes such calls, and those that call so, if one is called.
 fn collect(
     code: &impl GuestCode,
     blocks: &Blocks,
@@ -102,20 +104,25 @@ fn collect(
     excluded: impl Fn(BlockId) -> bool,
     warm: impl Fn(BlockId) -> bool,
 ) -> Vec<BlockId> {
-    let mut members = vec![head];
-    let mut seen = HashSet::from([head]);
+    let mut members = HashSet::from([head]);
     let mut len = blocks.get(head).len as usize;
     let mut queue = VecDeque::from([head]);
-    while let Some(from) = queue.pop_front() {
-        for to in neighbours(code, blocks, from, &warm) {
-            if len + blocks.get(to).len as usize > max_len || excluded(to) || !seen.insert(to) {
-                continue;
-            }
-            len += blocks.get(to).len as usize;
-            members.push(to);
-            queue.push_back(to);
+    let ByAddress { jumps, targets } = blocks.by_address();
+    let mut ties = vec![(jumps, targets), (targets, jumps)];
+    let mut take = |members: &mut HashSet<BlockId>, to: BlockId| {
+        let longer = len + blocks.get(to).len as usize;
+        let is_taken = longer <= max_len && !excluded(to) && members.insert(to);
+        len = if is_taken { longer } else { len };
+        is_taken
+    };
+    loop {
+        while let Some(from) = queue.pop_front() {
+            queue.extend(neighbours(code, blocks, from, &warm).filter(|&to| take(&mut members, to)));
         }
+        let Some(tie) = ties.iter().position(|(ours, _)| ours.iter().any(|id| members.contains(id))) else { break };
+        queue.extend(ties.remove(tie).1.iter().copied().filter(|&to| warm(to) && take(&mut members, to)));
     }
+    let mut members: Vec<BlockId> = members.into_iter().collect();
     members.sort_unstable();
     members
 }

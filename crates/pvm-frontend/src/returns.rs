@@ -34,6 +34,33 @@ struct Call {
     comes_back: Return,
 }
 
+/// What is called by its address, as `qsort` calls what compares, and the cases of a switch, so far as programs show it ahead.
+#[derive(Debug, Default)]
+pub(crate) struct ByAddress {
+    /// The blocks that end with dynamic jumps which are no returns.
+    pub jumps: Vec<BlockId>,
+    /// Where dynamic jumps may go, but for what lies behind calls.
+    pub targets: Vec<BlockId>,
+}
+
+impl ByAddress {
+    /// That of all blocks of a program.
+    pub fn find(code: &impl GuestCode, blocks: &Blocks) -> ByAddress {
+        let ids = || 0..blocks.len() as BlockId;
+        let behind_calls: HashSet<BlockId> = ids().filter_map(|id| comes_back_to(code, blocks, id)).collect();
+        let is_jump = |&id: &BlockId| {
+            instructions(code, blocks.get(id)).last().is_some_and(|(_, inst)| is_jump_by_address(&inst))
+        };
+        let is_target = |id: &BlockId| blocks.get(*id).is_jump_target && !behind_calls.contains(id);
+        ByAddress { jumps: ids().filter(is_jump).collect(), targets: ids().filter(is_target).collect() }
+    }
+}
+
+/// Whether a PVM program calls by an address here, or switches, by the calling convention of its compilers.
+pub(crate) fn is_jump_by_address(inst: &Inst) -> bool {
+    matches!(*inst, Inst::JumpIndirect { link, base, .. } if link.is_some() || base != RETURN_ADDRESS)
+}
+
 /// The likely targets of the dynamic jumps of a region, by the block that ends with the jump.
 pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> BTreeMap<BlockId, Vec<Return>> {
     let calls: BTreeMap<BlockId, Call> =

@@ -68,11 +68,7 @@ impl Source<'_> {
     ) -> Attempt {
         let request = Request { pc, reach: self.reach(cache), instead_of };
         match self {
-            Source::Program(code) => {
-                // What is known ahead is in one region only, and that once.
-                let request = Request { instead_of: None, ..request };
-                cache.compile(code, request, || code.block_starts().collect(), warm)
-            }
+            Source::Program(code) => cache.compile(code, request, || code.block_starts().collect(), warm),
             Source::Memory(cells) => {
                 let code = Executed { code: pvm_rv32::Code::new(memory), cells, is_ahead };
                 cache.compile(&code, request, Vec::new, |pc| is_ahead || warm(pc))

@@ -139,13 +139,16 @@ const CALLS: usize = u64::BITS as usize;
 const PATIENT: u32 = 100;
 /// At least so often a region is left for what it might have before it is compiled again.
 const FIRST_MISSES: u32 = 16;
+/// A region of a PVM program, of which all ways are known, so often: that takes some two milliseconds.
+const FIRST_WAYS_KNOWN_AHEAD: u32 = 100_000;
 /// By a way that was known, so often if the program is large. Regions of those are left all the time, so that must cost as much as
 /// compiling, which takes as long as some hundred thousand ways.
 const FIRST_WAYS: u32 = 640_000;
-/// How many ways to places that are at hand count as one that is counted, where nobody is in a hurry...
-const SAMPLED: u32 = 16;
+/// How many ways to places that are at hand count as one that is counted, where nobody is in a hurry... (A prime number: where calls and
+/// returns alternate, both are to be counted.)
+const SAMPLED: u32 = 17;
 /// ... and where there are many.
-const SAMPLED_LARGE: u32 = 1024;
+const SAMPLED_MANY: u32 = 1021;
 
 impl Tier {
     pub(crate) fn new(cells: &Cells, threshold: u32) -> Tier {
@@ -182,10 +185,9 @@ impl Tier {
             let place = self.find(cache, cells, source, memory, pc, paid, entered)?;
             self.recent.note(pc, paid, place)?;
         }
-        let (sampled, may_lack) = (self.sampled(cache, source), source.is_found_as_it_runs());
+        let sampled = self.sampled(cache, source);
         let ways = &mut self.ways;
         let leads_on = |exit, context: &Context| match exit {
-            Exit::Enter if !may_lack => Some(false),
             Exit::EnterPaid => Some(true),
             Exit::EnterByJump if context.jump == Context::NO_JUMP => Some(false),
             Exit::Enter | Exit::EnterByJump => {
@@ -252,18 +254,25 @@ impl Tier {
         }
     }
 
+    /// Whether a region is compiled again as soon as it lacks something, whatever that takes. Not what was known ahead and compiled before
+    /// it ran: most of that runs seldom.
+    fn is_eager(&self, source: Source<'_>) -> bool {
+        self.threshold < PATIENT && (source.is_found_as_it_runs() || self.threshold > 0)
+    }
+
     /// Of ways to places that are at hand one in so many is counted, for all of them.
     fn sampled(&self, cache: &CodeCache, source: Source<'_>) -> u32 {
-        match self.threshold {
-            ..PATIENT => 1,
-            _ if source.is_large(cache) => SAMPLED_LARGE,
-            _ => SAMPLED,
+        match source.is_found_as_it_runs() {
+            _ if self.is_eager(source) => 1,
+            true if !source.is_large(cache) => SAMPLED,
+            _ => SAMPLED_MANY,
         }
     }
 
     /// Notes that the region that has run last was left for another place: by the dynamic jump from one program counter to
     /// another, or by a way that was known when it was compiled. If that happens often, it is compiled again, with what is known
-    /// by then of where its jumps go and of what is warm.
+    /// by then of where its jumps go and of what is warm. (A region of a PVM program with what had become parts of others before, like a
+    /// function that is called from everywhere.)
     pub(crate) fn miss(
         &mut self,
         cache: &CodeCache,
@@ -278,8 +287,8 @@ impl Tier {
         let Some(region) = self.recent.last().map(HeldPlace::region) else { return };
         let is_of_interest = match jump {
             Some([from, _]) => from != Context::NO_JUMP,
-            // What is full would be the same again.
-            None => source.is_found_as_it_runs() && !region.is_full,
+            // What is found from a place on would be the same again if it is full.
+            None => !source.is_found_as_it_runs() || !region.is_full,
         };
         if !is_of_interest {
             return;
@@ -288,7 +297,11 @@ impl Tier {
             cells.note_jump(from, pc);
         }
         let is_way_of_large = jump.is_none() && source.is_large(cache);
-        let first = if is_way_of_large { FIRST_WAYS } else { self.threshold / 4 + FIRST_MISSES };
+        let first = match source.is_found_as_it_runs() {
+            _ if is_way_of_large => FIRST_WAYS,
+            false if !self.is_eager(source) => FIRST_WAYS_KNOWN_AHEAD,
+            _ => self.threshold / 4 + FIRST_MISSES,
+        };
         let (count, limit) = self.misses.entry((region.head, is_way_of_large)).or_insert((0, first));
         *count += if is_sample { sampled } else { 1 };
         if *count < *limit {

@@ -4,7 +4,7 @@ use super::parts::Part;
 use super::products::Low;
 use super::registers::Known;
 use super::{Current, Next, Translator};
-use crate::{Exit, Mark, groups};
+use crate::{Exit, Mark, groups, returns};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu, constant};
@@ -66,12 +66,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 }
                 None => {
                     let part = self.address_part(current, index);
+                    let is_written_over = lhs == Operand::Reg(dst);
                     let value = self.product_half(current, index).unwrap_or_else(|| {
                         let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
                         self.bytes_of_word(current, op, lhs, rhs)
                             .or_else(|| alu::joined(self.builder, op, lhs, rhs))
                             .or_else(|| alu::extension(self.builder, op, lhs, rhs))
                             .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
+                            .or_else(|| is_written_over.then(|| alu::inverted(self.builder, op, lhs, rhs)).flatten())
                             .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
                     });
                     let part = part
@@ -159,6 +161,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.pass(self.parking.passage_by_jump(self.position));
                 self.parked = self.parking.behind_jumps();
                 self.known = [Known::default(); 32];
+                if !self.is_narrow && returns::is_jump_by_address(&inst) {
+                    self.tell_apart();
+                }
                 self.jump_indirect(address, current.id, pc);
             }
         }

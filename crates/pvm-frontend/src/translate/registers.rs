@@ -230,6 +230,24 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// Gives registers that have one value values of their own, where many ways lead on: else each of them has a move, and a jump behind
+    /// that.
+    pub(super) fn tell_apart(&mut self) {
+        let mut values = Vec::new();
+        for reg in Reg::ALL {
+            let Some(variable) = self.registers[reg.index()].filter(|_| self.parked & reg.bit() == 0) else { continue };
+            let value = self.builder.use_var(variable);
+            let value = self.builder.func.dfg.resolve_aliases(value);
+            if values.contains(&value) {
+                // To the register allocator that is another value. The machine code of the addition is a move.
+                let copy = self.builder.ins().iadd_imm_s(value, 0);
+                self.builder.def_var(variable, copy);
+            } else {
+                values.push(value);
+            }
+        }
+    }
+
     pub(super) fn variable(&self, reg: Reg) -> Variable {
         self.registers[reg.index()].expect("the region's registers were collected")
     }
