@@ -154,6 +154,12 @@ impl Foreseen {
     }
 }
 
+/// Whether a loop divides, as what turns numbers into digits: that takes longer than all that rounds could share.
+fn divides(insts: &[(u32, Inst)]) -> bool {
+    use BinaryOp::{DivS, DivU, RemS, RemU};
+    insts.iter().any(|(_, inst)| matches!(inst, Inst::Binary { op: DivS | DivU | RemS | RemU, .. }))
+}
+
 /// Whether a loop goes on by what it loads, from where it steps along: it looks for something, and finds it soon as a rule. The host
 /// foresees where by what the branch has done before, of which each copy knows a part only.
 fn searches(insts: &[(u32, Inst)], steps: &Steps) -> bool {
@@ -188,6 +194,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let Some(foreseen) = Foreseen::of_block(insts, block.start, &steps).filter(|_| is_foreseen) else {
             let copies = match self.is_narrow {
                 true => copies(UNROLLED_LEN_NARROW, MOST_COPIES),
+                false if divides(insts) => 1,
                 false => copies(UNROLLED_LEN, if searches(insts, &steps) { MOST_SEARCHING } else { MOST_COPIES }),
             };
             self.begin_round(&block, u64::from(copies - 1) * u64::from(cost));
