@@ -5,7 +5,7 @@
 //! *continuation*: no jump goes there, and whether it still has to be paid depends on the gas model.
 
 use crate::constants::Constants;
-use crate::returns::ByAddress;
+use crate::returns;
 use pvm_ops::{GuestCode, Inst, Target};
 
 /// The index of a block in [`Blocks`].
@@ -46,6 +46,15 @@ pub struct Blocks {
     predecessors: Lists,
     jump_entries: Lists,
     by_address: ByAddress,
+}
+
+/// What is called by its address, as `qsort` calls what compares, and the cases of a switch, so far as PVM programs show it ahead.
+#[derive(Debug, Default)]
+pub(crate) struct ByAddress {
+    /// The blocks that end with dynamic jumps which are no returns.
+    pub jumps: Vec<BlockId>,
+    /// Where dynamic jumps may go, but for what lies behind an instruction that calls.
+    pub targets: Vec<BlockId>,
 }
 
 /// A list of numbers for each block, one behind the other.
@@ -101,7 +110,6 @@ impl Blocks {
         let jump_entries = Lists::new(blocks.len(), &jump_entries);
         let mut all = Blocks { blocks, predecessors: Lists::default(), jump_entries, by_address: ByAddress::default() };
         all.link(code);
-        all.by_address = ByAddress::find(code, &all);
         all
     }
 
@@ -155,11 +163,21 @@ impl Blocks {
     }
 
     fn link(&mut self, code: &impl GuestCode) {
+        let mut is_behind_call = false;
         for id in 0..self.blocks.len() {
             let block = self.blocks[id];
             // A block that does not end in a terminator goes on in the next, which continues it.
             let next = Some(id as BlockId + 1).filter(|&next| (next as usize) < self.blocks.len());
             let last = instructions(code, &block).last();
+            if block.is_jump_target && !is_behind_call {
+                self.by_address.targets.push(id as BlockId);
+            }
+            is_behind_call = last.is_some_and(|(_, inst)| {
+                matches!(inst, Inst::Jump { link: Some(_), .. } | Inst::JumpIndirect { link: Some(_), .. })
+            });
+            if last.is_some_and(|(_, inst)| returns::is_jump_by_address(&inst)) {
+                self.by_address.jumps.push(id as BlockId);
+            }
             self.blocks[id].successors = match (block.ending, last) {
                 (Ending::Suspension | Ending::Cut, _) => [next.filter(|&next| self.get(next).is_continuation), None],
                 (Ending::Terminator, Some((pc, inst))) => {

@@ -1,8 +1,7 @@
 //! Regions: which blocks are compiled together.
 
 use crate::Blocks;
-use crate::blocks::BlockId;
-use crate::returns::ByAddress;
+use crate::blocks::{BlockId, ByAddress};
 use crate::{loops, returns};
 use pvm_ops::GuestCode;
 use std::collections::{HashSet, VecDeque};
@@ -108,7 +107,8 @@ fn collect(
     let mut len = blocks.get(head).len as usize;
     let mut queue = VecDeque::from([head]);
     let ByAddress { jumps, targets } = blocks.by_address();
-    let mut ties = vec![(jumps, targets), (targets, jumps)];
+    let is_called = |id: &BlockId| !returns::is_behind_call(code, blocks, *id);
+    let (mut has_called, mut has_callers) = (false, false);
     let mut take = |members: &mut HashSet<BlockId>, to: BlockId| {
         let longer = len + blocks.get(to).len as usize;
         let is_taken = longer <= max_len && !excluded(to) && members.insert(to);
@@ -119,8 +119,17 @@ fn collect(
         while let Some(from) = queue.pop_front() {
             queue.extend(neighbours(code, blocks, from, &warm).filter(|&to| take(&mut members, to)));
         }
-        let Some(tie) = ties.iter().position(|(ours, _)| ours.iter().any(|id| members.contains(id))) else { break };
-        queue.extend(ties.remove(tie).1.iter().copied().filter(|&to| warm(to) && take(&mut members, to)));
+        let is_member = |id: &&BlockId| members.contains(id);
+        if !has_called && jumps.iter().any(|id| is_member(&id)) {
+            has_called = true;
+            let called = targets.iter().copied().filter(|&id| warm(id)).filter(is_called);
+            queue.extend(called.filter(|&to| take(&mut members, to)));
+        } else if !has_callers && targets.iter().filter(is_member).any(is_called) {
+            has_callers = true;
+            queue.extend(jumps.iter().copied().filter(|&to| warm(to) && take(&mut members, to)));
+        } else {
+            break;
+        }
     }
     let mut members: Vec<BlockId> = members.into_iter().collect();
     members.sort_unstable();

@@ -34,28 +34,6 @@ struct Call {
     comes_back: Return,
 }
 
-/// What is called by its address, as `qsort` calls what compares, and the cases of a switch, so far as programs show it ahead.
-#[derive(Debug, Default)]
-pub(crate) struct ByAddress {
-    /// The blocks that end with dynamic jumps which are no returns.
-    pub jumps: Vec<BlockId>,
-    /// Where dynamic jumps may go, but for what lies behind calls.
-    pub targets: Vec<BlockId>,
-}
-
-impl ByAddress {
-    /// That of all blocks of a program.
-    pub fn find(code: &impl GuestCode, blocks: &Blocks) -> ByAddress {
-        let ids = || 0..blocks.len() as BlockId;
-        let behind_calls: HashSet<BlockId> = ids().filter_map(|id| comes_back_to(code, blocks, id)).collect();
-        let is_jump = |&id: &BlockId| {
-            instructions(code, blocks.get(id)).last().is_some_and(|(_, inst)| is_jump_by_address(&inst))
-        };
-        let is_target = |id: &BlockId| blocks.get(*id).is_jump_target && !behind_calls.contains(id);
-        ByAddress { jumps: ids().filter(is_jump).collect(), targets: ids().filter(is_target).collect() }
-    }
-}
-
 /// Whether a PVM program calls by an address here, or switches, by the calling convention of its compilers.
 pub(crate) fn is_jump_by_address(inst: &Inst) -> bool {
     matches!(*inst, Inst::JumpIndirect { link, base, .. } if link.is_some() || base != RETURN_ADDRESS)
@@ -128,6 +106,11 @@ fn call<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region, id: BlockId) -
 /// Where a block comes back to that ends with a call.
 pub(crate) fn comes_back_to<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> Option<BlockId> {
     link(code, blocks, id).map(|(_, comes_back)| comes_back.to)
+}
+
+/// Whether a call comes back to a block: one that is right in front of it.
+pub(crate) fn is_behind_call<C: GuestCode>(code: &C, blocks: &Blocks, id: BlockId) -> bool {
+    id.checked_sub(1).is_some_and(|before| comes_back_to(code, blocks, before) == Some(id))
 }
 
 /// The jump at the end of a block that is a call, and where that comes back to.
