@@ -269,3 +269,38 @@ fn the_lesser_of_results_of_32_bits_is_that_of_64() {
         }
     }
 }
+
+#[test]
+fn an_inverted_comparison_is_the_opposite_one() {
+    let edges = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 32, i64::MAX as u64, 1 << 63, u64::MAX];
+    let comparisons =
+        ["set_lt_u r9, r7, r8", "set_lt_s r9, r7, r8", "set_lt_u_imm r9, r7, 2", "set_gt_s_imm r9, r7, 2"];
+    let inversions = [
+        "xor_imm r9, r9, 1",
+        "xor_imm r9, r9, 1\n xor_imm r9, r9, 1",
+        "xor_imm r10, r9, 1",
+        "xor_imm r9, r9, 3",
+        "load_imm r7, 9\n xor_imm r9, r9, 1\n shlo_l_imm_64 r10, r9, 3\n add_64 r10, r10, r8",
+    ];
+    for (comparison, inversion) in comparisons.iter().flat_map(|one| inversions.map(|other| (one, other))) {
+        let code = assemble(&format!(
+            ".format raw
+            {comparison}
+            {inversion}
+            cmov_nz r11, r8, r9
+            branch_eq_imm r9, 0, end
+            add_imm_64 r11, r11, 1
+            fallthrough
+        end: load_ind_u64 r6, [r4]"
+        ))
+        .unwrap();
+        let [interpreted, best, checks] =
+            engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+        for (a, b) in edges.iter().flat_map(|&a| edges.map(|b| (a, b))) {
+            let run = |module: &Module| end(Instance::new(module, &[]).unwrap(), &[(7, a), (8, b)], 1000);
+            let expected = run(&interpreted);
+            assert_eq!(run(&best), expected, "{comparison}, {inversion}: {a:#x} and {b:#x}");
+            assert_eq!(run(&checks), expected, "{comparison}, {inversion}: {a:#x} and {b:#x}, checks");
+        }
+    }
+}

@@ -34,7 +34,7 @@ const TWO_CALLERS: &str = "
             branch_eq_imm r7, 0, end
             jump_ind r0, 0";
 
-/// A loop that calls functions by their addresses, one after the other.
+/// A loop that calls functions by their addresses, one after the other, with what it counts in a second register, which one of them changes.
 const BY_ADDRESS: &str = "
             .jump_table 1
             .jump_entry one
@@ -46,13 +46,16 @@ const BY_ADDRESS: &str = "
     start:  load_imm r9, 2
             load_imm r5, 2000000
             fallthrough
-    call:   load_imm_jump_ind r0, r9, 4, 0
+    call:   move_reg r8, r5
+            load_imm_jump_ind r0, r9, 4, 0
     back:   xor_imm r9, r9, 4
+            add_64 r10, r10, r8
             add_imm_64 r5, r5, -1
             branch_ne_imm r5, 0, call
             trap
     unused: trap
     one:    add_imm_64 r7, r7, 1
+            add_imm_64 r8, r8, 5
             jump_ind r0, 0";
 
 /// Runs a program to its end: the program counter, the registers, the gas, and how often machine code was entered.

@@ -290,8 +290,8 @@ impl Emitter<'_> {
         d
     }
 
-    /// What compilers make of a reduction: a sum or difference, a comparison of it or two, an amount that is chosen or zero, and the
-    /// sum of both. Now and then something comes in between.
+    /// What compilers make of a reduction: a sum or difference, a comparison of it or two, or its opposite, an amount that is chosen or
+    /// zero, and the sum of both. Now and then something comes in between.
     fn correction(&mut self) -> usize {
         let [sum, test, other, amount] = std::array::from_fn(|_| self.destination());
         let (first, second) = (self.source(), self.source());
@@ -317,6 +317,10 @@ impl Emitter<'_> {
             compare(self, other);
             three(self, &[Opcode::Or, Opcode::And], test, other, test);
         }
+        let is_inverted = one_in(self.rng, 4);
+        if is_inverted {
+            self.op(Opcode::XorImm, Parts { a: test, b: test, x: 1, ..Parts::default() });
+        }
         let x = immediate(self.rng);
         self.op(Opcode::LoadImm, Parts { a: amount, x, ..Parts::default() });
         let opcode = [Opcode::CmovIzImm, Opcode::CmovNzImm][self.rng.usize(..2)];
@@ -324,7 +328,7 @@ impl Emitter<'_> {
         between(self);
         let (a, b) = if one_in(self.rng, 2) { (sum, amount) } else { (amount, sum) };
         three(self, &[Opcode::Add64, Opcode::Sub64], a, b, sum);
-        used
+        used + usize::from(is_inverted)
     }
 
     fn heap(&mut self) -> usize {
