@@ -8,8 +8,8 @@ use std::collections::{HashSet, VecDeque};
 
 /// Blocks that are compiled into one function.
 ///
-/// A block belongs to one region at most, where blocks are known ahead. *Entries* are where a region can be entered
-/// from elsewhere: the block that got hot, targets of dynamic jumps, blocks after host calls, blocks that a block outside
+/// A block belongs to one region at most, where blocks are known ahead, until regions are compiled again. *Entries* are where a
+/// region can be entered from elsewhere: the block that got hot, targets of dynamic jumps, blocks after host calls, blocks that a block outside
 /// leads to, and heads of loops, to which a run comes back that was stopped within the loop.
 #[derive(Clone, Debug)]
 pub struct Region {
