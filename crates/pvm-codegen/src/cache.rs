@@ -274,7 +274,7 @@ impl CodeCache {
         table.stats.time += started.elapsed();
         let id = RegionId::new(blocks, &region, pc, limit);
         if let Err(CompileError::TooLarge { size, .. }) = machine_code {
-            table.release(&owned, pc);
+            table.release(&owned);
             return Err(TooLarge { ir: size, instructions: id.len as usize });
         }
         let placed = machine_code.and_then(|machine_code| {
@@ -290,7 +290,7 @@ impl CodeCache {
                 Attempt::Compiled(self.publish(&mut table, blocks, &region, row))
             }
             Ok((code, None)) if code.memory_bytes() > self.settings.code_limit => {
-                table.abandon(&owned, pc);
+                table.give_up(&owned, pc, instead_of.is_some());
                 Attempt::Never
             }
             Ok((_, None)) => {
@@ -305,10 +305,10 @@ impl CodeCache {
                     tracing::warn!(pc, %error, "left to the interpreter (further cases are not warned of)");
                 }
                 if is_shortage {
-                    table.note_shortage(&owned, pc);
+                    table.note_shortage(&owned);
                     Attempt::Later
                 } else {
-                    table.abandon(&owned, pc);
+                    table.give_up(&owned, pc, instead_of.is_some());
                     Attempt::Never
                 }
             }
@@ -398,7 +398,7 @@ impl CodeCache {
         }
         if can_change {
             // Only while it was being compiled.
-            table.disown(&owned);
+            table.release(&owned);
             owned.clear();
         }
         Row {

@@ -348,32 +348,28 @@ impl Table {
         self.rows.values().filter(is_superseded).map(|row| row.compiled.region).collect()
     }
 
-    /// Gives up on a planned region. Its head stays taken, so that it is not tried again.
-    pub(crate) fn abandon(&mut self, owned: &[u32], head: u32) {
-        owned.iter().filter(|&&pc| pc != head).for_each(|&pc| self.untake(pc));
+    /// Gives up on a planned region for good. Its head stays taken, so that it is not tried again, unless it was to replace a region
+    /// that goes on to be there: when that is evicted, it may come back as it was.
+    pub(crate) fn give_up(&mut self, owned: &[u32], head: u32, is_replacement: bool) {
+        let is_free = |&pc: &u32| is_replacement || pc != head;
+        owned.iter().copied().filter(is_free).for_each(|pc| self.untake(pc));
     }
 
     /// Gives up on a planned region because memory cannot be had, which will be the same for others.
-    pub(crate) fn note_shortage(&mut self, owned: &[u32], head: u32) {
-        self.release(owned, head);
+    pub(crate) fn note_shortage(&mut self, owned: &[u32]) {
+        self.release(owned);
         self.shortage.fail();
     }
 
     /// Gives up on a planned region for now, as other threads run in so much evicted code that there is no room.
     pub(crate) fn postpone(&mut self, owned: &[u32], head: u32) {
-        self.release(owned, head);
+        self.release(owned);
         self.cooling.entry(head).or_default().fail();
     }
 
-    /// Lets others have these blocks, too.
-    pub(crate) fn disown(&mut self, owned: &[u32]) {
+    /// Lets others have these blocks, so far as this is about one region.
+    pub(crate) fn release(&mut self, owned: &[u32]) {
         owned.iter().for_each(|&pc| self.untake(pc));
-    }
-
-    /// Gives up on a planned region.
-    pub(crate) fn release(&mut self, owned: &[u32], head: u32) {
-        self.abandon(owned, head);
-        self.untake(head);
     }
 
     /// Enters a compiled region, `places` being where it can be entered; returns their program counters. Where regions
@@ -465,7 +461,7 @@ impl Table {
             }
             self.cooling.entry(*pc).or_default().fail();
         }
-        row.owned.iter().for_each(|&pc| self.untake(pc));
+        self.release(&row.owned);
         self.renewed.remove(&id);
         for page in pages(&row.bytes) {
             if let Some(ids) = self.pages.get_mut(&page) {
