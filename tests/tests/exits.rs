@@ -304,3 +304,96 @@ fn an_inverted_comparison_is_the_opposite_one() {
         }
     }
 }
+
+#[test]
+fn a_choice_that_follows_from_a_counter_is_made_as_it_says() {
+    // The last ones follow from no counter: from memory, from a product, from what the other choice has left.
+    let choices = [
+        "add_imm_64 r8, r5, -16\n cmov_iz_imm r6, r8, 3",
+        "add_imm_64 r8, r5, -16\n cmov_nz_imm r6, r8, -1",
+        "and_imm r8, r5, 3\n cmov_nz_imm r6, r8, 7\n cmov_iz_imm r8, r8, 9",
+        "set_lt_u_imm r8, r5, 12\n cmov_nz_imm r6, r8, 7",
+        "move_reg r8, r5\n sub_64 r8, r8, r9\n cmov_iz_imm r8, r8, 7\n load_imm r6, 0",
+        "cmov_iz_imm r6, r9, 5",
+        "move_reg r8, r5\n cmov_iz_imm r8, r8, -3\n cmov_nz_imm r6, r8, 1",
+        "load_imm r8, 0\n cmov_iz_imm r6, r8, 5\n xor_imm r6, r6, 1\n cmov_nz_imm r8, r6, 2",
+        "load_ind_u8 r8, [r4]\n cmov_iz_imm r6, r8, 3\n add_imm_64 r4, r4, 1",
+        "mul_64 r8, r5, r9\n cmov_iz_imm r6, r8, 3",
+        "cmov_iz_imm r8, r10, 3\n and_imm r10, r8, 1\n cmov_nz_imm r6, r8, 2",
+    ];
+    for (choice, after) in choices.iter().flat_map(|one| [(one, "fallthrough\n join:"), (one, "")]) {
+        // With a second block in the loop, which is none of one block then.
+        let code = assemble(&format!(
+            ".format raw
+        round:  {choice}
+                {after}
+                mul_imm_64 r11, r11, 31
+                add_64 r11, r11, r6
+                store_ind_u64 r11, [r3 + 4072]
+                add_imm_64 r3, r3, 1
+                add_imm_64 r5, r5, 1
+                branch_ne r5, r12, round
+                trap"
+        ))
+        .unwrap();
+        for model in MODELS {
+            let [interpreted, best, checks] = engines().map(|engine| {
+                let options = Options { gas_model: Some(model), ..Options::default() };
+                Module::new(&engine, &code, options).unwrap()
+            });
+            // The store is refused after some rounds, or gas is used up, or the loop ends.
+            for (gas, rounds, r9) in
+                (0..400).step_by(7).flat_map(|gas| [(gas, 40, 0), (gas, 18, 16), (1 << 40, gas, 5)])
+            {
+                let run = |module: &Module| {
+                    let mut instance = Instance::new(module, &[]).unwrap();
+                    instance.memory_mut().map(0x20000, 0x2000, Access::ReadWrite).unwrap();
+                    instance.memory_mut().write(0x20000, &[0, 1, 0, 0, 5]).unwrap();
+                    let registers = [(3, 0x20ff0), (4, 0x20000), (5, 0), (9, r9), (10, 7), (12, rounds.max(1))];
+                    end(instance, &registers, gas)
+                };
+                let expected = run(&interpreted);
+                assert_eq!(run(&best), expected, "{choice}: {model:?}, gas {gas}, {rounds} rounds");
+                assert_eq!(run(&checks), expected, "{choice}: {model:?}, gas {gas}, {rounds} rounds, checks");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_doubled_register_may_be_part_of_another_value() {
+    let edges = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 32, i64::MAX as u64, 1 << 63, u64::MAX];
+    let uses = [
+        "shlo_l_imm_64 r9, r9, 1\n add_64 r10, r10, r9",
+        "shlo_l_imm_64 r9, r9, 1\n add_64 r9, r10, r9",
+        "shlo_l_imm_64 r9, r9, 1\n shlo_l_imm_64 r9, r9, 1\n sub_64 r10, r9, r10",
+        "move_reg r10, r9\n shlo_l_imm_64 r9, r9, 1\n shlo_r_imm_64 r10, r10, 63\n or r9, r9, r10",
+        "shlo_r_imm_64 r10, r9, 63\n shlo_l_imm_64 r9, r9, 1\n xor r9, r10, r9",
+        "shlo_r_imm_64 r10, r9, 62\n shlo_l_imm_64 r9, r9, 1\n or r9, r10, r9",
+        "shlo_r_imm_64 r10, r10, 63\n shlo_l_imm_64 r9, r9, 1\n or r9, r10, r9",
+        "shlo_l_imm_64 r9, r9, 1\n shlo_r_imm_64 r10, r9, 1\n shar_r_imm_64 r8, r9, 1",
+        "and_imm r9, r9, 1023\n shlo_l_imm_64 r9, r9, 1\n add_64 r8, r4, r9\n load_ind_u16 r8, [r8]",
+        "mul_upper_u_u r10, r9, r10\n mul_upper_u_u r9, r9, r9\n shlo_l_imm_64 r9, r9, 1",
+        "load_imm_64 r8, 0xcccccccccccccccd\n mul_upper_u_u r10, r10, r8\n mul_upper_u_u r8, r8, r9\n mul_64 r9, r9, r8",
+        "load_imm_64 r8, 0xcccccccccccccccd\n mul_64 r11, r8, r9\n mul_upper_u_u r9, r8, r9\n mul_upper_s_u r8, r10, r8",
+    ];
+    for instructions in uses {
+        // The register is kept, too, or not.
+        for kept in ["", "load_imm r9, 1"] {
+            let code =
+                assemble(&format!(".format raw\n {instructions}\n {kept}\n load_ind_u64 r6, [r2]\n trap")).unwrap();
+            let [interpreted, best, checks] =
+                engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+            for (a, b) in edges.iter().flat_map(|&a| edges.map(|b| (a, b))) {
+                let run = |module: &Module| {
+                    let mut instance = Instance::new(module, &[]).unwrap();
+                    instance.memory_mut().map(0x20000, 0x1000, Access::ReadWrite).unwrap();
+                    end(instance, &[(9, a), (10, b), (4, 0x20000)], 1000)
+                };
+                let expected = run(&interpreted);
+                assert_eq!(run(&best), expected, "{instructions}: {a:#x} and {b:#x}");
+                assert_eq!(run(&checks), expected, "{instructions}: {a:#x} and {b:#x}, checks");
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use crate::constant;
 use crate::division::division;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{DataFlowGraph, InstBuilder, InstructionData, Opcode, Type, Value};
+use cranelift_codegen::ir::{BlockArg, DataFlowGraph, InstBuilder, InstructionData, Opcode, Type, Value};
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::{BinaryOp, Cond, UnaryOp};
 
@@ -134,7 +134,11 @@ impl Shift {
             InstructionData::Unary { opcode: Opcode::Ireduce, arg } => Some(arg),
             _ => None,
         });
-        Some(Shift { opcode, value, of: whole.unwrap_or(value), amount: constant(builder, amount)? })
+        let (opcode, amount) = match opcode {
+            Opcode::Iadd if value == amount => (Opcode::Ishl, 1),
+            _ => (opcode, constant(builder, amount)?),
+        };
+        Some(Shift { opcode, value, of: whole.unwrap_or(value), amount })
     }
 }
 
@@ -243,6 +247,23 @@ pub fn conditional_move(
     choose(builder, test, not_zero, zero)
 }
 
+/// The same by a branch.
+pub fn conditional_branch(
+    builder: &mut FunctionBuilder<'_>,
+    if_zero: bool,
+    test: Value,
+    value: Value,
+    old: Value,
+) -> Value {
+    let join = builder.create_block();
+    let result = builder.append_block_param(join, builder.func.dfg.value_type(old));
+    let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
+    builder.ins().brif(test, join, &[BlockArg::Value(not_zero)], join, &[BlockArg::Value(zero)]);
+    builder.seal_block(join);
+    builder.switch_to_block(join);
+    result
+}
+
 /// `if test != 0 { a } else { b }`: where one of two comparisons decides, by each of them, so that neither need be made a value.
 fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
     let dfg = &builder.func.dfg;
@@ -259,9 +280,16 @@ fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) ->
     }
 }
 
+/// What is better made in another way where the result takes the place of `a`; `None` if `op(a, b)` is nothing like that.
+pub fn in_place(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
+    // A shift Cranelift makes part of additions to it as well, for which the former value would be kept beside the new one.
+    let is_doubled = op == BinaryOp::Shl && constant(builder, b) == Some(1);
+    if is_doubled { Some(builder.ins().iadd(a, a)) } else { inverted(builder, op, a, b) }
+}
+
 /// The truth value of a comparison, inverted: that of the opposite comparison; `None` if that is not what it does. Guests that know `<` only
 /// make `>=` of it so.
-pub fn inverted(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
+fn inverted(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
     let is_inversion = op == BinaryOp::Xor && constant(builder, b) == Some(1);
     let dfg = &builder.func.dfg;
     let flag = comparison(dfg, a).filter(|_| is_inversion)?;
@@ -337,6 +365,25 @@ fn is_decided_by(dfg: &DataFlowGraph, test: Value, value: Value) -> bool {
     })
 }
 
+/// The same value, but another one to the register allocator: on x86-64 the machine code is a move.
+pub fn copy(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+    builder.ins().iadd_imm_s(value, 0)
+}
+
+/// The factors of a product of which more than the low half is wanted, in the order in which Cranelift is to have them.
+///
+/// x86-64 takes the first one from RDX, and to the register allocator that is where the value should be in all places. So that is one that
+/// is a constant, or a copy.
+pub fn factors(builder: &mut FunctionBuilder<'_>, a: Value, b: Value) -> [Value; 2] {
+    if cfg!(not(target_arch = "x86_64")) || a == b || constant(builder, a).is_some() {
+        [a, b]
+    } else if constant(builder, b).is_some() {
+        [b, a]
+    } else {
+        [copy(builder, a), b]
+    }
+}
+
 fn low_bits(builder: &mut FunctionBuilder<'_>, bits: Type, ty: Type, value: Value) -> Value {
     let low = builder.ins().ireduce(bits, value);
     builder.ins().uextend(ty, low)
@@ -350,10 +397,13 @@ fn set(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value, ty: Typ
 fn multiply_high(builder: &mut FunctionBuilder<'_>, op: BinaryOp, ty: Type, a: Value, b: Value) -> Value {
     match op {
         BinaryOp::MulHighSS => builder.ins().smulhi(a, b),
-        BinaryOp::MulHighUU => builder.ins().umulhi(a, b),
+        BinaryOp::MulHighUU => {
+            let [a, b] = factors(builder, a, b);
+            builder.ins().umulhi(a, b)
+        }
         // Read as unsigned, a negative a is 2^n too large, which adds b to the high half.
         _ => {
-            let high = builder.ins().umulhi(a, b);
+            let high = multiply_high(builder, BinaryOp::MulHighUU, ty, a, b);
             let sign = builder.ins().sshr_imm_u(a, i64::from(ty.bits()) - 1);
             let excess = builder.ins().band(sign, b);
             builder.ins().isub(high, excess)

@@ -126,6 +126,11 @@ impl Blocks {
         self.blocks.binary_search_by_key(&pc, |block| block.start).ok().map(|id| id as BlockId)
     }
 
+    /// Whether a block leads to itself.
+    pub fn is_loop(&self, id: BlockId) -> bool {
+        self.get(id).successors.contains(&Some(id))
+    }
+
     /// A block.
     pub fn get(&self, id: BlockId) -> &Block {
         &self.blocks[id as usize]

@@ -28,6 +28,7 @@
 mod blocks;
 mod checkpoints;
 mod constants;
+mod counters;
 mod exit;
 mod explore;
 mod graph;

@@ -30,7 +30,7 @@ pub(super) struct Second {
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// The branch that can be made one with that at the end of the current block, which leads on to `next` or `target`.
     pub(super) fn second_branch(&self, current: &Current, next: u32, target: u32) -> Option<Second> {
-        let is_loop = self.blocks.get(current.id).successors.contains(&Some(current.id));
+        let is_loop = self.blocks.is_loop(current.id);
         // Guests of 32 bits compare numbers of 64 by such pairs, of which nearly always the first decides.
         if is_loop || self.is_narrow {
             return None;

@@ -29,7 +29,7 @@ pub(super) struct Hammock {
 impl<C: GuestCode> Translator<'_, '_, C> {
     /// What the branch at the end of the current block, which leads on to `next` or `target`, leads around.
     pub(super) fn hammock(&self, current: &Current, next: u32, target: u32) -> Option<Hammock> {
-        if self.blocks.get(current.id).successors.contains(&Some(current.id)) {
+        if self.blocks.is_loop(current.id) {
             return None;
         }
         let (_, Inst::Branch { lhs, rhs, .. }) = *current.insts.last()? else { return None };

@@ -4,7 +4,7 @@ use super::parts::Part;
 use super::products::Low;
 use super::registers::Known;
 use super::{Current, Next, Translator};
-use crate::{Exit, Mark, groups, returns};
+use crate::{Exit, Mark, counters, groups, returns};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu, constant};
@@ -66,14 +66,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 }
                 None => {
                     let part = self.address_part(current, index);
-                    let is_written_over = lhs == Operand::Reg(dst);
+                    let is_in_place = lhs == Operand::Reg(dst) && part.is_none();
                     let value = self.product_half(current, index).unwrap_or_else(|| {
                         let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
                         self.bytes_of_word(current, op, lhs, rhs)
                             .or_else(|| alu::joined(self.builder, op, lhs, rhs))
                             .or_else(|| alu::extension(self.builder, op, lhs, rhs))
                             .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
-                            .or_else(|| is_written_over.then(|| alu::inverted(self.builder, op, lhs, rhs)).flatten())
+                            .or_else(|| is_in_place.then(|| alu::in_place(self.builder, op, lhs, rhs)).flatten())
                             .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
                     });
                     let part = part
@@ -84,8 +84,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 }
             },
             Inst::CondMove { if_zero, dst, value, test } => {
+                // What comes after a branch that is foreseen need not wait for the old value.
+                let is_foreseen = matches!(value, Operand::Imm(_))
+                    && self.blocks.is_loop(current.id)
+                    && counters::is_counted(&current.insts, index, test);
+                let choose = if is_foreseen { alu::conditional_branch } else { alu::conditional_move };
                 let (test, value, old) = (self.read(test), self.operand(value), self.read(dst));
-                let value = alu::conditional_move(self.builder, if_zero, test, value, old);
+                let value = choose(self.builder, if_zero, test, value, old);
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => self.load(current, index, kind, dst, address),

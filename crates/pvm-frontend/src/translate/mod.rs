@@ -599,7 +599,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.proven = self.places[position].clone();
         let checkpoint = self.checkpoints[position];
         self.pending = checkpoint.pending as i64;
-        let is_loop = block.successors.contains(&Some(id));
+        let is_loop = self.blocks.is_loop(id);
         let bulk = if is_loop { bulk::find(&insts, block.start, self.code.width()) } else { None };
         self.round = match &bulk {
             Some(bulk) => self.move_in_bulk(&block, cost, bulk),

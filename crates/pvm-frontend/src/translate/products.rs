@@ -7,6 +7,7 @@ use super::{Current, Translator};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::types::{I32, I64, I128};
 use cranelift_codegen::ir::{InstBuilder, Value};
+use pvm_clif::alu;
 use pvm_ops::{BinaryOp, GuestCode, Inst, Operand, Width};
 
 /// A product that has been made in full.
@@ -114,8 +115,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// The halves of a product of registers of 64 bits.
-    fn long_product(&mut self, factors: [Value; 2], is_signed: bool) -> (Value, Value) {
-        let wide = factors.map(|factor| match is_signed {
+    fn long_product(&mut self, [a, b]: [Value; 2], is_signed: bool) -> (Value, Value) {
+        let wide = alu::factors(self.builder, a, b).map(|factor| match is_signed {
             true => self.builder.ins().sextend(I128, factor),
             false => self.builder.ins().uextend(I128, factor),
         });

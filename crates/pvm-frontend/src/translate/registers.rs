@@ -239,8 +239,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let value = self.builder.use_var(variable);
             let value = self.builder.func.dfg.resolve_aliases(value);
             if values.contains(&value) {
-                // To the register allocator that is another value. The machine code of the addition is a move.
-                let copy = self.builder.ins().iadd_imm_s(value, 0);
+                let copy = alu::copy(self.builder, value);
                 self.builder.def_var(variable, copy);
             } else {
                 values.push(value);

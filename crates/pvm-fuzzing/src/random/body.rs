@@ -58,6 +58,8 @@ impl Emitter<'_> {
                 37..43 => self.computed_access(),
                 43..46 => self.correction(),
                 46..49 => self.word_of_bytes(),
+                49..51 => self.choice_by_counter(),
+                51..53 => self.doubling(),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -329,6 +331,34 @@ impl Emitter<'_> {
         let (a, b) = if one_in(self.rng, 2) { (sum, amount) } else { (amount, sum) };
         three(self, &[Opcode::Add64, Opcode::Sub64], a, b, sum);
         used + usize::from(is_inverted)
+    }
+
+    /// A constant, or what was there, as the number of a round decides.
+    fn choice_by_counter(&mut self) -> usize {
+        let (test, to) = (self.destination(), self.destination());
+        let (counter, x) = (COUNTERS[self.rng.usize(..COUNTERS.len())], self.rng.i32(-8..8));
+        let opcode = [Opcode::AddImm64, Opcode::AddImm64, Opcode::AddImm32, Opcode::AndImm][self.rng.usize(..4)];
+        self.op(opcode, Parts { a: test, b: counter, x, ..Parts::default() });
+        let x = immediate(self.rng);
+        let opcode = [Opcode::CmovIzImm, Opcode::CmovNzImm][self.rng.usize(..2)];
+        self.op(opcode, Parts { a: to, b: test, x, ..Parts::default() });
+        2
+    }
+
+    /// A register doubled, and added to another one or joined with the bit that it lost.
+    fn doubling(&mut self) -> usize {
+        let (doubled, other) = (self.destination(), self.destination());
+        let is_rotated = one_in(self.rng, 3);
+        if is_rotated {
+            self.op(Opcode::MoveReg, Parts { b: doubled, d: other, ..Parts::default() });
+            let x = if one_in(self.rng, 8) { 62 } else { 63 };
+            self.op(Opcode::ShloRImm64, Parts { a: other, b: other, x, ..Parts::default() });
+        }
+        self.op(Opcode::ShloLImm64, Parts { a: doubled, b: doubled, x: 1, ..Parts::default() });
+        let opcode = [Opcode::Add64, Opcode::Or, Opcode::Sub64, Opcode::Xor][self.rng.usize(..4)];
+        let d = if one_in(self.rng, 2) { doubled } else { other };
+        self.op(opcode, Parts { a: other, b: doubled, d, ..Parts::default() });
+        2 + 2 * usize::from(is_rotated)
     }
 
     fn heap(&mut self) -> usize {
