@@ -361,7 +361,7 @@ fn a_choice_that_follows_from_a_counter_is_made_as_it_says() {
 }
 
 #[test]
-fn a_doubled_register_may_be_part_of_another_value() {
+fn sums_and_products_are_the_same_in_other_shapes() {
     let edges = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 32, i64::MAX as u64, 1 << 63, u64::MAX];
     let uses = [
         "shlo_l_imm_64 r9, r9, 1\n add_64 r10, r10, r9",
@@ -375,6 +375,11 @@ fn a_doubled_register_may_be_part_of_another_value() {
         "and_imm r9, r9, 1023\n shlo_l_imm_64 r9, r9, 1\n add_64 r8, r4, r9\n load_ind_u16 r8, [r8]",
         "mul_upper_u_u r10, r9, r10\n mul_upper_u_u r9, r9, r9\n shlo_l_imm_64 r9, r9, 1",
         "load_imm_64 r8, 0xcccccccccccccccd\n mul_upper_u_u r10, r10, r8\n mul_upper_u_u r8, r8, r9\n mul_64 r9, r9, r8",
+        "add_imm_64 r10, r9, 2047\n add_imm_64 r8, r10, 1",
+        "add_imm_64 r10, r9, 0x7fffffff\n add_imm_64 r8, r10, 0x7fffffff\n add_imm_64 r10, r8, -5",
+        "add_imm_64 r10, r9, -0x80000000\n add_imm_64 r8, r10, -1\n add_imm_64 r10, r8, 0x7fffffff",
+        "add_imm_32 r10, r9, 0x7fffffff\n add_imm_32 r8, r10, 1\n add_imm_64 r10, r10, 1",
+        "add_imm_32 r10, r9, -1\n add_imm_32 r8, r10, -1\n add_imm_64 r10, r8, -1",
         "load_imm_64 r8, 0xcccccccccccccccd\n mul_64 r11, r8, r9\n mul_upper_u_u r9, r8, r9\n mul_upper_s_u r8, r10, r8",
     ];
     for instructions in uses {

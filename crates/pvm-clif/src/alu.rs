@@ -14,7 +14,7 @@ use pvm_ops::{BinaryOp, Cond, UnaryOp};
 pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Value {
     let ty = builder.func.dfg.value_type(a);
     match op {
-        BinaryOp::Add => builder.ins().iadd(a, b),
+        BinaryOp::Add => sum(builder, a, b),
         BinaryOp::Sub => builder.ins().isub(a, b),
         BinaryOp::Mul => builder.ins().imul(a, b),
         BinaryOp::MulHighSS | BinaryOp::MulHighUU | BinaryOp::MulHighSU => multiply_high(builder, op, ty, a, b),
@@ -42,6 +42,24 @@ pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
         BinaryOp::MaxU => builder.ins().umax(a, b),
         BinaryOp::SetLtS => set(builder, IntCC::SignedLessThan, a, b, ty),
         BinaryOp::SetLtU => set(builder, IntCC::UnsignedLessThan, a, b, ty),
+    }
+}
+
+/// A sum. Where one constant is added and then another, both are added at once: Cranelift does so as well, but with one of the two in a
+/// register.
+fn sum(builder: &mut FunctionBuilder<'_>, a: Value, b: Value) -> Value {
+    let dfg = &builder.func.dfg;
+    let former = dfg.value_def(a).inst().and_then(|inst| match dfg.insts[inst] {
+        InstructionData::Binary { opcode: Opcode::Iadd, args: [of, first] } => Some((of, constant(builder, first)?)),
+        _ => None,
+    });
+    let at_once = former.zip(constant(builder, b)).and_then(|((of, first), second)| {
+        let both = i32::try_from(first.wrapping_add(second)).ok()?;
+        Some((of, i64::from(both)))
+    });
+    match at_once {
+        Some((of, both)) => builder.ins().iadd_imm_s(of, both),
+        None => builder.ins().iadd(a, b),
     }
 }
 

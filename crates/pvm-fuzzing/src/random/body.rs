@@ -60,6 +60,7 @@ impl Emitter<'_> {
                 46..49 => self.word_of_bytes(),
                 49..51 => self.choice_by_counter(),
                 51..53 => self.doubling(),
+                53 => self.additions(),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -359,6 +360,19 @@ impl Emitter<'_> {
         let d = if one_in(self.rng, 2) { doubled } else { other };
         self.op(opcode, Parts { a: other, b: doubled, d, ..Parts::default() });
         2 + 2 * usize::from(is_rotated)
+    }
+
+    /// Constants added one after the other.
+    fn additions(&mut self) -> usize {
+        let count = self.rng.usize(2..4);
+        let mut from = self.source();
+        for _ in 0..count {
+            let (a, x) = (self.destination(), immediate(self.rng));
+            let opcode = if one_in(self.rng, 4) { Opcode::AddImm32 } else { Opcode::AddImm64 };
+            self.op(opcode, Parts { a, b: from, x, ..Parts::default() });
+            from = a;
+        }
+        count
     }
 
     fn heap(&mut self) -> usize {
