@@ -2,8 +2,8 @@
 //!
 //! Every contender does the same work: each round runs all of them, one after the other, so that a machine whose speed
 //! drifts drifts for all. The result of every run is compared. Each contender runs a kernel at two lengths, n and 2n, in
-//! every round; what the longer run takes more is the steady figure, without start and compiling. Of each length the
-//! least time counts, which noise can only raise.
+//! every round; what the longer run takes more is the steady figure, without start and compiling. Each round gives a ratio
+//! to native code, and the median of the rounds counts.
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long)]
     list: bool,
     /// How many rounds.
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How long native code takes for a run of length n, about. Figures to be published need a second.
     #[arg(long, default_value_t = 100, value_name = "MILLISECONDS")]

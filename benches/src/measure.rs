@@ -13,17 +13,32 @@ const CALIBRATION: Duration = Duration::from_millis(10);
 pub struct Figures {
     /// The argument of the shorter runs; that of the longer ones is twice as much.
     pub n: u64,
-    /// The least time of the shorter runs.
-    pub short: Duration,
-    /// The least time of the longer runs.
-    pub long: Duration,
+    /// How long the shorter run and the longer run of each round took.
+    pub rounds: Vec<[Duration; 2]>,
 }
 
 impl Figures {
-    /// Seconds for one unit of work, start and compiling left out: what the longer run takes more than the shorter.
-    pub fn steady(&self) -> f64 {
-        (self.long.as_secs_f64() - self.short.as_secs_f64()) / self.n as f64
+    /// The median of the shorter runs, or of the longer ones, in seconds.
+    pub fn median(&self, which: usize) -> f64 {
+        median(self.rounds.iter().map(|round| round[which].as_secs_f64()).collect())
     }
+
+    /// Times for one unit of work as a ratio to those of `other`: the median of the rounds, as each of these compares what ran shortly after one another.
+    pub fn ratio_to(&self, other: &Figures) -> f64 {
+        median(self.steady().zip(other.steady()).map(|(ours, others)| ours / others).collect())
+    }
+
+    /// Seconds for one unit of work in each round, start and compiling left out: what the longer run took more than the shorter.
+    fn steady(&self) -> impl Iterator<Item = f64> {
+        self.rounds.iter().map(|[short, long]| (long.as_secs_f64() - short.as_secs_f64()) / self.n as f64)
+    }
+}
+
+/// The one in the middle, or the mean of both. There is at least one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) { f64::midpoint(values[middle - 1], values[middle]) } else { values[middle] }
 }
 
 /// A contender with the kernel loaded.
@@ -55,7 +70,7 @@ pub fn measure(contenders: &[Contender], kernel: &Kernel, native: Duration, roun
     let mut total = 1;
     for contender in contenders {
         let run = (contender.prepare)(kernel).with_context(|| contender.name)?;
-        let figures = Figures { n: 1, short: Duration::MAX, long: Duration::MAX };
+        let figures = Figures { n: 1, rounds: Vec::new() };
         let mut entrant = Entrant { name: contender.name, run, figures };
         if entrants.is_empty() {
             total = calibrate(&mut entrant.run, native)?;
@@ -77,8 +92,8 @@ pub fn measure(contenders: &[Contender], kernel: &Kernel, native: Duration, roun
     for _ in 0..rounds {
         for entrant in &mut entrants {
             let n = entrant.figures.n;
-            entrant.figures.short = entrant.figures.short.min(entrant.run(n, &mut results)?);
-            entrant.figures.long = entrant.figures.long.min(entrant.run(2 * n, &mut results)?);
+            let round = [entrant.run(n, &mut results)?, entrant.run(2 * n, &mut results)?];
+            entrant.figures.rounds.push(round);
         }
     }
     Ok(entrants.into_iter().map(|entrant| entrant.figures).collect())

@@ -21,8 +21,7 @@ struct Row {
 impl Row {
     /// Times per unit of work, as ratios to native code.
     fn ratios(&self) -> impl Iterator<Item = f64> {
-        let native = self.figures[0].steady();
-        self.figures.iter().map(move |figures| figures.steady() / native)
+        self.figures.iter().map(|figures| figures.ratio_to(&self.figures[0]))
     }
 }
 
@@ -79,8 +78,8 @@ impl Report {
                 kernel: &row.kernel,
                 contender,
                 n: figures.n,
-                short_seconds: figures.short.as_secs_f64(),
-                long_seconds: figures.long.as_secs_f64(),
+                short_seconds: figures.median(0),
+                long_seconds: figures.median(1),
                 ratio,
             })
         });
