@@ -71,3 +71,44 @@ fn content(contents: &[Content; Reg::ALL.len()], inst: &Inst) -> Content {
         _ => Content::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pvm_ops::{Address, LoadKind, Size};
+
+    fn binary(op: BinaryOp, dst: Reg, lhs: Reg, rhs: Operand) -> Inst {
+        Inst::Binary { op, width: Width::W64, dst, lhs: Operand::Reg(lhs), rhs }
+    }
+
+    #[test]
+    fn what_follows_from_counters_is_counted() {
+        let [counter, next, test, other] = [Reg::R5, Reg::R6, Reg::R7, Reg::R8];
+        let add = |dst, lhs, imm| binary(BinaryOp::Add, dst, lhs, Operand::Imm(imm));
+        let copy = |dst, src| Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src };
+        let step = [add(next, counter, 1), copy(counter, next)];
+        // Whether it is where `test` is made so, in front of the step.
+        let is = |made: &[Inst]| {
+            let insts: Vec<(u32, Inst)> = (0..).zip(made.iter().chain(&step).copied()).collect();
+            is_counted(&insts, made.len(), test)
+        };
+        assert!(is(&[add(test, counter, -15)]));
+        assert!(is(&[binary(BinaryOp::And, test, counter, Operand::Imm(3))]));
+        assert!(
+            is(&[copy(test, counter), binary(BinaryOp::SetLtU, test, test, Operand::Reg(other))]),
+            "the other one stays"
+        );
+        assert!(is(&[]), "it stays");
+        assert!(!is(&[binary(BinaryOp::Mul, test, counter, Operand::Reg(other))]), "that may look random");
+        let kind = LoadKind { size: Size::B1, signed: false };
+        assert!(
+            !is(&[Inst::Load { kind, dst: test, address: Address { base: None, offset: 0 } }]),
+            "memory holds anything"
+        );
+        assert!(
+            !is(&[binary(BinaryOp::Xor, other, other, Operand::Reg(counter)), add(test, other, 1)]),
+            "it does not count"
+        );
+        assert!(!is(&vec![add(test, counter, 1); LONGEST]), "too long to look at");
+    }
+}

@@ -10,6 +10,7 @@
 //! | [`Region`] | which blocks are compiled together, and where can they be entered? |
 //! | `checkpoints` | where is gas compared, and with how much? |
 //! | `constants` | which dynamic jumps are direct ones, seen with what comes before? |
+//! | `counters` | what is foreseen in a loop, as it follows from what counts its rounds? |
 //! | `graph` | how do the blocks of a region lead to each other, and which are written several times? |
 //! | `groups` | which memory accesses share one check of page rights? |
 //! | `parking` | which registers stay on the stack while a loop runs? |
