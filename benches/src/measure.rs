@@ -18,12 +18,13 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The median of the shorter runs, or of the longer ones, in seconds.
+    /// The median of the shorter runs, if `which` is 0, or of the longer ones, if it is 1, in seconds.
     pub fn median(&self, which: usize) -> f64 {
         median(self.rounds.iter().map(|round| round[which].as_secs_f64()).collect())
     }
 
-    /// Times for one unit of work as a ratio to those of `other`: the median of the rounds, as each of these compares what ran shortly after one another.
+    /// The time for one unit of work as a ratio to that of `other`: the median of the rounds, each of which compares what ran one shortly
+    /// after the other.
     pub fn ratio_to(&self, other: &Figures) -> f64 {
         median(self.steady().zip(other.steady()).map(|(ours, others)| ours / others).collect())
     }

@@ -253,37 +253,19 @@ pub fn condition(builder: &mut FunctionBuilder<'_>, cond: Cond, a: Value, b: Val
     builder.ins().icmp(cc, a, b)
 }
 
-/// `if (test == 0) == if_zero { value } else { old }`.
-pub fn conditional_move(
-    builder: &mut FunctionBuilder<'_>,
-    if_zero: bool,
-    test: Value,
-    value: Value,
-    old: Value,
-) -> Value {
-    let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
-    choose(builder, test, not_zero, zero)
-}
-
-/// The same by a branch.
-pub fn conditional_branch(
-    builder: &mut FunctionBuilder<'_>,
-    if_zero: bool,
-    test: Value,
-    value: Value,
-    old: Value,
-) -> Value {
+/// `if test != 0 { a } else { b }`, by a branch: where it is foreseen, what comes after waits for neither `test` nor the other value.
+pub fn choose_by_branch(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
     let join = builder.create_block();
-    let result = builder.append_block_param(join, builder.func.dfg.value_type(old));
-    let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
-    builder.ins().brif(test, join, &[BlockArg::Value(not_zero)], join, &[BlockArg::Value(zero)]);
+    let result = builder.append_block_param(join, builder.func.dfg.value_type(a));
+    builder.ins().brif(test, join, &[BlockArg::Value(a)], join, &[BlockArg::Value(b)]);
     builder.seal_block(join);
     builder.switch_to_block(join);
     result
 }
 
-/// `if test != 0 { a } else { b }`: where one of two comparisons decides, by each of them, so that neither need be made a value.
-fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
+/// `if test != 0 { a } else { b }`, by a conditional move: where one of two comparisons decides, by each of them, so that neither need be
+/// made a value.
+pub fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
     let dfg = &builder.func.dfg;
     let either = dfg.value_def(test).inst().and_then(|inst| match dfg.insts[inst] {
         InstructionData::Binary { opcode: Opcode::Bor, args } => comparison(dfg, args[0]).zip(comparison(dfg, args[1])),
@@ -383,7 +365,7 @@ fn is_decided_by(dfg: &DataFlowGraph, test: Value, value: Value) -> bool {
     })
 }
 
-/// The same value, but another one to the register allocator: on x86-64 the machine code is a move.
+/// The same value, but another one to the register allocator: on x86-64 the machine code is a `lea`, which costs what a move does.
 pub fn copy(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
     builder.ins().iadd_imm_s(value, 0)
 }

@@ -36,8 +36,8 @@ pub(crate) fn is_counted(insts: &[(u32, Inst)], index: usize, test: Reg) -> bool
             contents[reg.index()] = content;
         }
     }
-    let counts = |reg: &Reg| matches!(contents[reg.index()], Content::Sum(from) if from == *reg);
-    Reg::ALL.into_iter().filter(|reg| tested & reg.bit() != 0).all(|reg| counts(&reg))
+    let counts = |reg: Reg| matches!(contents[reg.index()], Content::Sum(from) if from == reg);
+    Reg::ALL.into_iter().filter(|reg| tested & reg.bit() != 0).all(counts)
 }
 
 impl Content {

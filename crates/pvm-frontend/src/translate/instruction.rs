@@ -84,13 +84,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 }
             },
             Inst::CondMove { if_zero, dst, value, test } => {
-                // What comes after a branch that is foreseen need not wait for the old value.
                 let is_foreseen = matches!(value, Operand::Imm(_))
                     && self.blocks.is_loop(current.id)
                     && counters::is_counted(&current.insts, index, test);
-                let choose = if is_foreseen { alu::conditional_branch } else { alu::conditional_move };
+                let choose = if is_foreseen { alu::choose_by_branch } else { alu::choose };
                 let (test, value, old) = (self.read(test), self.operand(value), self.read(dst));
-                let value = choose(self.builder, if_zero, test, value, old);
+                let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
+                let value = choose(self.builder, test, not_zero, zero);
                 self.write(dst, value);
             }
             Inst::Load { kind, dst, address } => self.load(current, index, kind, dst, address),
