@@ -1,8 +1,9 @@
 //! The compiler driver: one region in, one function of machine code out.
 
-use crate::compact::{Changes, compact};
+use crate::compact::{Address, Changes, compact};
 use crate::landings::{self, Extracted, Landings};
 use crate::segment::{self, Audit};
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetFrontendConfig};
@@ -10,7 +11,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{Linkage, Module, ModuleError, default_libcall_names};
+use cranelift_module::{Linkage, Module, ModuleError, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use iced_x86::Instruction;
 use pvm_frontend::Faults;
 use pvm_ops::PAGE_SIZE;
@@ -80,6 +81,8 @@ pub(crate) struct MachineCode {
     bytes: Vec<u8>,
     align: u64,
     landings: Box<[Landing]>,
+    /// Where it has addresses of its own.
+    addresses: Box<[Address]>,
     /// Whether it accesses guest memory by the segment register.
     uses_segment: bool,
     /// Where cold code begins.
@@ -97,7 +100,7 @@ impl MachineCode {
         self.cold
     }
 
-    /// The code. It is the same wherever it lies.
+    /// The code, without the addresses of its own that it has.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -221,9 +224,9 @@ impl Compiler {
                         // The code runs as well as it is if it needs no prefixes, only slower.
                         None if detection == FaultDetection::Checks => {
                             let align = u64::from(compiled.buffer.alignment);
-                            let (bytes, landings) = (code.to_vec(), Box::default());
-                            let cold = code.len();
-                            return Ok(MachineCode { bytes, align, landings, uses_segment: false, cold });
+                            let (bytes, cold) = (code.to_vec(), code.len());
+                            let (landings, addresses) = (Box::default(), Box::default());
+                            return Ok(MachineCode { bytes, align, landings, addresses, uses_segment: false, cold });
                         }
                         None => {
                             tracing::debug!(bytes = code.len(), "the code of a region cannot be rewritten");
@@ -265,7 +268,8 @@ impl Compiler {
         let cold = compacted.offset(u32::try_from(cold).ok()?)? as usize;
         let bytes = [compacted.code, restoring].concat();
         let align = u64::from(compiled.buffer.alignment);
-        Some(MachineCode { bytes, align, landings, uses_segment: !prefixes.is_empty(), cold })
+        let addresses = compacted.addresses.into();
+        Some(MachineCode { bytes, align, landings, addresses, uses_segment: !prefixes.is_empty(), cold })
     }
 
     /// Puts machine code into executable memory of its own. It finds the words of its jump table in `jump_entries`. The name
@@ -305,7 +309,14 @@ impl Compiler {
         let mut module = JITModule::new(builder);
         let signature = pvm_frontend::signature(self.isa.default_call_conv());
         let id = module.declare_function(name, Linkage::Local, &signature)?;
-        module.define_function_bytes(id, code.align, &code.bytes, &[])?;
+        let own = |&Address { at, target }: &Address| ModuleReloc {
+            offset: at,
+            kind: Reloc::Abs8,
+            name: ModuleRelocTarget::FunctionOffset(id, target),
+            addend: 0,
+        };
+        let relocations: Vec<_> = code.addresses.iter().map(own).collect();
+        module.define_function_bytes(id, code.align, &code.bytes, &relocations)?;
         module.finalize_definitions()?;
         Ok(module.get_finalized_function(id))
     }

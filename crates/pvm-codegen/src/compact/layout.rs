@@ -9,9 +9,9 @@ const LINE: usize = 64;
 /// What constants are aligned to, at most.
 pub(super) const CONSTANT_ALIGNMENT: usize = 16;
 
-/// Sets the padding of pieces and which jumps are short; returns the position of each piece, behind its padding, and the
-/// length of all. Loops begin before offset `cold`.
-pub(super) fn lay_out(pieces: &mut [Piece], cold: usize) -> (Vec<usize>, usize) {
+/// Sets the padding of pieces and which jumps are short, if they lie in this order; returns the position of each piece, behind its
+/// padding, and the length of all. Loops begin before offset `cold`.
+pub(super) fn lay_out(pieces: &mut [Piece], order: &[usize], cold: usize) -> (Vec<usize>, usize) {
     let loops = loops(pieces, cold);
     for piece in &mut *pieces {
         if let Kind::Jump { is_short, .. } = &mut piece.kind {
@@ -21,7 +21,7 @@ pub(super) fn lay_out(pieces: &mut [Piece], cold: usize) -> (Vec<usize>, usize) 
     let mut positions = vec![0; pieces.len()];
     // Jumps only ever become longer, so that there is a last round.
     loop {
-        let len = place(pieces, &loops, &mut positions);
+        let len = place(pieces, order, &loops, &mut positions);
         let mut changed = false;
         for index in 0..pieces.len() {
             let Kind::Jump { target, is_short: true, .. } = pieces[index].kind else { continue };
@@ -72,16 +72,20 @@ fn padding(len: usize, of_loop: usize) -> usize {
     if lines(aligned) < lines(len) { aligned - len } else { 0 }
 }
 
-/// Places pieces one behind the other; returns the length of all.
-fn place(pieces: &mut [Piece], loops: &BTreeMap<usize, usize>, positions: &mut [usize]) -> usize {
-    // Where pieces would lie without padding.
+/// Places pieces one behind the other, in this order; returns the length of all.
+fn place(pieces: &mut [Piece], order: &[usize], loops: &BTreeMap<usize, usize>, positions: &mut [usize]) -> usize {
+    // Where code would lie without padding, and without the tables, which come behind it.
     let mut unpadded = vec![0];
-    pieces.iter().for_each(|piece| unpadded.push(unpadded[unpadded.len() - 1] + piece.len()));
+    for piece in &*pieces {
+        let len = if matches!(piece.kind, Kind::Table { .. }) { 0 } else { piece.len() };
+        unpadded.push(unpadded[unpadded.len() - 1] + len);
+    }
     let mut len: usize = 0;
-    for index in 0..pieces.len() {
+    for &index in order {
         let piece = &mut pieces[index];
         piece.padding = match piece.kind {
             Kind::Constants => (CONSTANT_ALIGNMENT + piece.at.start - len % CONSTANT_ALIGNMENT) % CONSTANT_ALIGNMENT,
+            Kind::Table { .. } => len.next_multiple_of(size_of::<u64>()) - len,
             _ => loops.get(&index).map_or(0, |&last| padding(len, unpadded[last + 1] - unpadded[index])),
         };
         len += piece.padding;

@@ -4,11 +4,15 @@
 //! code gets smaller by a third and more, which the processor's front end is thankful for.
 
 mod layout;
+mod order;
 mod share;
+mod tables;
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use layout::{CONSTANT_ALIGNMENT, lay_out, position};
+use order::order;
 use share::share;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// A stretch of the former code.
@@ -50,8 +54,8 @@ enum Kind {
     Jump { target: usize, condition: Option<u8>, is_short: bool },
     /// An instruction that names a branch table or a constant by the distance that its bytes at `field` have.
     Reference { target: usize, field: usize, is_table: bool },
-    /// A branch table: distances from its start.
-    Table,
+    /// A branch table: the addresses of these offsets.
+    Table { targets: Vec<usize> },
     /// Constants, behind all instructions.
     Constants,
 }
@@ -59,6 +63,8 @@ enum Kind {
 /// Compacted code, and where the former offsets are in it.
 pub(crate) struct Compacted {
     pub code: Vec<u8>,
+    /// Where addresses of code are to be written.
+    pub addresses: Vec<Address>,
     pieces: Vec<Piece>,
     positions: Vec<usize>,
 }
@@ -68,6 +74,14 @@ impl Compacted {
     pub(crate) fn offset(&self, former: u32) -> Option<u32> {
         u32::try_from(position(&self.pieces, &self.positions, former as usize)?).ok()
     }
+}
+
+/// A place for the address of code, 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    pub at: u32,
+    /// The offset whose address it is.
+    pub target: u32,
 }
 
 /// What is to become of code.
@@ -93,9 +107,12 @@ pub(crate) fn compact(
 ) -> Option<Compacted> {
     let mut pieces = pieces(code, blocks, changes, is_expected)?;
     share(code, &mut pieces, changes.cold);
-    let (positions, len) = lay_out(&mut pieces, changes.cold);
-    let mut compacted = Compacted { code: Vec::with_capacity(len), pieces: Vec::new(), positions };
-    for piece in &pieces {
+    let order = order(&mut pieces, changes.cold);
+    let (positions, len) = lay_out(&mut pieces, &order, changes.cold);
+    let mut compacted =
+        Compacted { code: Vec::with_capacity(len), addresses: Vec::new(), pieces: Vec::new(), positions };
+    for &index in &order {
+        let piece = &pieces[index];
         compacted.write(code, &pieces, piece)?;
     }
     compacted.pieces = pieces;
@@ -106,7 +123,8 @@ impl Piece {
     fn len(&self) -> usize {
         match &self.kind {
             Kind::Rewritten { bytes } => self.prefix.len() + bytes.len(),
-            Kind::Plain | Kind::Reference { .. } | Kind::Table | Kind::Constants => self.prefix.len() + self.at.len(),
+            Kind::Plain | Kind::Reference { .. } | Kind::Constants => self.prefix.len() + self.at.len(),
+            Kind::Table { targets } => size_of::<u64>() * targets.len(),
             Kind::Gone | Kind::Shared { .. } => 0,
             Kind::Jump { is_short: true, .. } => 2,
             Kind::Jump { condition: Some(_), .. } => 6,
@@ -149,12 +167,11 @@ impl Compacted {
                 self.code.extend_from_slice(former);
                 self.code[start + field..start + field + 4].copy_from_slice(&distance.to_le_bytes());
             }
-            Kind::Table => {
-                let (entries, _) = former.as_chunks::<4>();
-                for entry in entries {
-                    let target = piece.at.start.checked_add_signed(i32::from_le_bytes(*entry) as isize)?;
-                    let distance = distance(start, target)?;
-                    self.code.extend(distance.to_le_bytes());
+            Kind::Table { ref targets } => {
+                for &target in targets {
+                    let target = u32::try_from(position(pieces, &self.positions, target)?).ok()?;
+                    self.addresses.push(Address { at: u32::try_from(self.code.len()).ok()?, target });
+                    self.code.extend([0; size_of::<u64>()]);
                 }
             }
         }
@@ -174,6 +191,8 @@ fn pieces(
     let mut prefixes = changes.prefixes.iter().peekable();
     // Tables that have been referred to and are still to come, and where the first constant is.
     let mut tables: Vec<Range<usize>> = Vec::new();
+    // What becomes of the next instructions, where they jump by a table.
+    let mut ahead: VecDeque<(Range<usize>, Kind)> = VecDeque::new();
     let mut constants = usize::MAX;
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
     let mut at = 0;
@@ -183,7 +202,7 @@ fn pieces(
         let (end, kind) = if let Some(range) = gone.next_if(|range| range.start == at) {
             (range.end, Kind::Gone)
         } else if let Some(table) = tables.iter().find(|table| table.start == at) {
-            (table.end, Kind::Table)
+            (table.end, Kind::Table { targets: tables::targets(code, table)? })
         } else if at == constants || !goes_on && is_padding(code, at, constants) {
             (code.len(), Kind::Constants)
         } else if at > constants {
@@ -204,6 +223,9 @@ fn pieces(
                     if target <= at || !(end - target).is_multiple_of(4) {
                         return None;
                     }
+                    let (idle, jump) = tables::jump(code, &instruction)?;
+                    ahead.extend(idle.map(|at| (at, Kind::Gone)));
+                    ahead.push_back((jump.at, Kind::Rewritten { bytes: jump.bytes }));
                     tables.push(target..end);
                 }
                 Kind::Reference { target, .. } => constants = constants.min(target),
@@ -215,9 +237,12 @@ fn pieces(
             let is_again = former.end < at && code[former] == code[last.clone()] && is_reload(&instruction);
             let follows = matches!(pieces.last(), Some(Piece { kind: Kind::Gone, .. }));
             let is_gone = is_again && follows || is_copy_in_place(&instruction) && !reads_flags(&mut decoder);
-            match rewritten.next_if(|one| one.at == last) {
-                Some(one) => (last.end, Kind::Rewritten { bytes: one.bytes.clone() }),
-                None => (last.end, if is_gone { Kind::Gone } else { kind }),
+            if let Some((_, kind)) = ahead.pop_front_if(|(at, _)| *at == last) {
+                (last.end, kind)
+            } else if let Some(one) = rewritten.next_if(|one| one.at == last) {
+                (last.end, Kind::Rewritten { bytes: one.bytes.clone() })
+            } else {
+                (last.end, if is_gone { Kind::Gone } else { kind })
             }
         };
         let prefix = prefixes.next_if(|prefix| prefix.at == at).map_or(&[][..], |prefix| prefix.bytes);
@@ -236,7 +261,7 @@ fn pieces(
     }
     // A table at the end cannot be told from the constants behind it.
     let is_clear = constants == usize::MAX || tables.iter().all(|table| table.end < code.len());
-    let is_done = gone.next().is_none() && rewritten.next().is_none() && prefixes.next().is_none();
+    let is_done = ahead.is_empty() && gone.next().is_none() && rewritten.next().is_none() && prefixes.next().is_none();
     (is_done && at == code.len() && is_clear).then_some(pieces)
 }
 
@@ -320,41 +345,74 @@ mod tests {
         compact(code, blocks, Changes { gone, rewritten: &[], prefixes: &[], cold }, |_| true)
     }
 
-    /// test; je over; jmp +0; table; nop; jmp back; constant
+    /// test; je over; jump by a table; table; nop; jmp back; constant
     fn example() -> Vec<u8> {
         let mut code = Vec::new();
         code.extend([0x4d, 0x85, 0xe4]); // 0: test r12, r12
-        code.extend([0x0f, 0x84, 25, 0, 0, 0]); // 3: je 34
-        code.extend([0x48, 0x8d, 0x05, 2, 0, 0, 0]); // 9: lea rax, [rip + 2]: 18
-        code.extend([0xff, 0xe0]); // 16: jmp rax
-        code.extend(8_i32.to_le_bytes()); // 18: the table: 26
-        code.extend((-18_i32).to_le_bytes()); // 22: 0
-        code.extend([0x4c, 0x8b, 0x05, 9, 0, 0, 0]); // 26: mov r8, [rip + 9]: 42
-        code.push(0x90); // 33
-        code.push(0x90); // 34
-        code.extend([0xe9, 0xd8, 0xff, 0xff, 0xff]); // 35: jmp 0
-        code.extend([0, 0]); // 40
-        code.extend(0x1122_3344_5566_7788_u64.to_le_bytes()); // 42
+        code.extend([0x0f, 0x84, 32, 0, 0, 0]); // 3: je 41
+        code.extend([0x48, 0x8d, 0x05, 9, 0, 0, 0]); // 9: lea rax, [rip + 9]: 25
+        code.extend([0x48, 0x63, 0x0c, 0x88]); // 16: movsxd rcx, [rax + 4 * rcx]
+        code.extend([0x48, 0x01, 0xc8]); // 20: add rax, rcx
+        code.extend([0xff, 0xe0]); // 23: jmp rax
+        code.extend(8_i32.to_le_bytes()); // 25: the table: 33
+        code.extend((-25_i32).to_le_bytes()); // 29: 0
+        code.extend([0x4c, 0x8b, 0x05, 9, 0, 0, 0]); // 33: mov r8, [rip + 9]: 49
+        code.push(0x90); // 40
+        code.push(0x90); // 41
+        code.extend([0xe9, 0xd1, 0xff, 0xff, 0xff]); // 42: jmp 0
+        code.extend([0, 0]); // 47
+        code.extend(0x1122_3344_5566_7788_u64.to_le_bytes()); // 49
         code
     }
 
     #[test]
     fn jumps_tables_and_constants_follow_what_they_lead_to() {
-        let compacted = changed(&example(), &[0, 9, 26, 34], &[0..3, 3..9], usize::MAX).unwrap();
+        let compacted = changed(&example(), &[0, 9, 33, 41], &[0..3, 3..9], usize::MAX).unwrap();
         let code = &compacted.code;
         // The head of the loop is at 0 already.
         assert_eq!(code[..2], [0x48, 0x8d]);
-        let table = compacted.offset(18).unwrap() as usize;
-        assert_eq!(i32::from_le_bytes(code[3..7].try_into().unwrap()), table as i32 - 7);
-        let entry = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap());
-        assert_eq!(entry(table) + table as i32, compacted.offset(26).unwrap() as i32);
-        assert_eq!(entry(table + 4) + table as i32, 0);
-        let load = compacted.offset(26).unwrap() as usize;
-        let constant = (load as i32 + 7 + entry(load + 3)) as usize;
+        let distance = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as usize;
+        let [table, load, back] = [25, 33, 42].map(|former| compacted.offset(former).unwrap() as usize);
+        assert_eq!(7 + distance(3), table);
+        assert_eq!(code[7..10], [0xff, 0x24, 0xc8], "jmp [rax + 8 * rcx]");
+        let addresses: Vec<_> = compacted.addresses.iter().map(|one| (one.at as usize, one.target as usize)).collect();
+        assert_eq!(addresses, [(table, load), (table + 8, 0)]);
+        assert!(table > back && table.is_multiple_of(8), "behind the code");
+        let constant = load + 7 + distance(load + 3);
         assert_eq!(code[constant..constant + 8], 0x1122_3344_5566_7788_u64.to_le_bytes());
-        assert_eq!(constant % CONSTANT_ALIGNMENT, 42 % CONSTANT_ALIGNMENT);
-        let back = compacted.offset(35).unwrap() as usize;
+        assert_eq!(constant % CONSTANT_ALIGNMENT, 49 % CONSTANT_ALIGNMENT);
         assert_eq!(code[back..back + 2], [0xeb, -(back as i8 + 2) as u8]);
+    }
+
+    #[test]
+    fn tables_are_those_that_cranelift_writes() {
+        let mut code = example();
+        code[20..23].copy_from_slice(&[0x48, 0x29, 0xc8]); // sub rax, rcx
+        assert!(changed(&code, &[0, 9, 33, 41], &[], usize::MAX).is_none());
+    }
+
+    #[test]
+    fn the_way_past_a_switch_lies_behind_it() {
+        let mut code = Vec::new();
+        code.extend([0x48, 0x39, 0xd8]); // 0: cmp rax, rbx
+        code.extend([0x0f, 0x83, 8, 0, 0, 0]); // 3: jae 17
+        code.extend([0x48, 0x89, 0xc1]); // 9: mov rcx, rax
+        code.extend([0xe9, 20, 0, 0, 0]); // 12: jmp 37
+        code.extend([0x48, 0x8d, 0x0d, 9, 0, 0, 0]); // 17: lea rcx, [rip + 9]: 33
+        code.extend([0x48, 0x63, 0x04, 0x81]); // 24: movsxd rax, [rcx + 4 * rax]
+        code.extend([0x48, 0x01, 0xc1]); // 28: add rcx, rax
+        code.extend([0xff, 0xe1]); // 31: jmp rcx
+        code.extend(4_i32.to_le_bytes()); // 33: the table: 37
+        code.push(0xc3); // 37
+        let compacted = changed(&code, &[0, 9, 17, 37], &[], usize::MAX).unwrap();
+        assert_eq!([0, 17, 9, 37, 33].map(|at| compacted.offset(at)), [0, 5, 15, 20, 24].map(Some));
+        assert_eq!(compacted.code[3..5], [0x72, 10], "jb to the way");
+        assert_eq!(compacted.code[15..21], [0x48, 0x89, 0xc1, 0xeb, 0, 0xc3]);
+        // Without a table it stays where it was.
+        code.splice(31..37, [0xff, 0xe1, 0x90, 0x90, 0x90, 0x90]);
+        code[17..28].fill(0x90);
+        let compacted = changed(&code, &[0, 9, 17, 37], &[], usize::MAX).unwrap();
+        assert_eq!([9, 17].map(|at| compacted.offset(at)), [5, 10].map(Some));
     }
 
     #[test]
@@ -397,7 +455,7 @@ mod tests {
         // The first byte of the constant would be an instruction.
         let mut code = former.clone();
         code[end + 2..].copy_from_slice(&0xffff_ffff_ffff_ffc3_u64.to_le_bytes());
-        let compacted = changed(&code, &[0, 9, 26, 34, end as u32, end as u32 + 2], &[0..3, 3..9], usize::MAX).unwrap();
+        let compacted = changed(&code, &[0, 9, 33, 41, end as u32, end as u32 + 2], &[0..3, 3..9], usize::MAX).unwrap();
         let constant = compacted.offset(end as u32 + 2).unwrap() as usize;
         assert_eq!(compacted.code[constant..constant + 8], code[end + 2..]);
     }

@@ -205,19 +205,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.set_cold_block(outside);
         self.builder.set_cold_block(leave);
         let targets: Vec<_> = self.targets().collect();
+        // Entry i has address 2 (i + 1). Odd addresses, which are none, are large when they are rotated by one.
+        let rotated = self.builder.ins().rotr_imm_u(address, 1);
         if self.has_branch_table(targets.len()) {
-            // Entry i has address 2 (i + 1); odd addresses and zero are none.
-            let address_of = |entry: usize| 2 * (entry + 1);
-            let mut ways = vec![outside; address_of(table.len()) - 1];
-            (0..table.len()).for_each(|entry| ways[address_of(entry)] = leave);
+            let mut ways = vec![leave; 1 + table.len()];
+            ways[0] = outside;
             for id in targets {
                 let body = self.bodies[self.region.position(id).expect("entries are members")];
-                self.blocks.jump_entries(id).iter().for_each(|&entry| ways[address_of(entry as usize)] = body);
+                self.blocks.jump_entries(id).iter().for_each(|&entry| ways[1 + entry as usize] = body);
             }
-            self.branch_by_table(address, outside, &ways);
+            self.branch_by_table(rotated, outside, &ways);
         } else {
-            // Rotated by one, odd addresses are large, and so is zero less one.
-            let rotated = self.builder.ins().rotr_imm_u(address, 1);
+            // Zero less one is large, too.
             let entry = self.builder.ins().iadd_imm_s(rotated, -1);
             let count = table.len() as i64;
             let is_outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, entry, count);
