@@ -12,6 +12,15 @@ use crate::{Blocks, Region};
 use pvm_ops::{DynamicJumps, GuestCode, Inst, Link, Reg};
 use std::collections::{BTreeMap, HashSet};
 
+/// What calls say of a region.
+#[derive(Default)]
+pub(crate) struct Calls {
+    /// The likely targets of dynamic jumps, by the block that ends with the jump.
+    pub returns: BTreeMap<BlockId, Vec<Return>>,
+    /// The blocks of functions that call themselves.
+    pub recursive: HashSet<BlockId>,
+}
+
 /// A likely target of a dynamic jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Return {
@@ -39,8 +48,8 @@ pub(crate) fn is_jump_by_address(inst: &Inst) -> bool {
     matches!(*inst, Inst::JumpIndirect { link, base, .. } if link.is_some() || base != RETURN_ADDRESS)
 }
 
-/// The likely targets of the dynamic jumps of a region, by the block that ends with the jump.
-pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> BTreeMap<BlockId, Vec<Return>> {
+/// What the calls of a region say of it.
+pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) -> Calls {
     let calls: BTreeMap<BlockId, Call> =
         region.blocks.iter().filter_map(|&id| Some((id, call(code, blocks, region, id)?))).collect();
     let mut by_callee: BTreeMap<Option<BlockId>, Vec<BlockId>> = BTreeMap::new();
@@ -51,12 +60,13 @@ pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) ->
         Some(call) => [Some(call.comes_back.to), None],
         None => blocks.get(at).successors,
     };
-    // The blocks of the functions that begin with these.
-    let blocks_from = |callees: Vec<BlockId>| {
+    // The blocks of the functions that begin with these and that these calls call. A jump to behind one of them is a return.
+    let blocks_from = |callees: Vec<BlockId>, callers: &[BlockId]| {
         let mut seen: HashSet<BlockId> = callees.iter().copied().collect();
         let mut stack = callees;
         while let Some(at) = stack.pop() {
-            let is_new = |&to: &BlockId| region.position(to).is_some() && seen.insert(to);
+            let returns = |to| !calls.contains_key(&at) && callers.iter().any(|call| calls[call].comes_back.to == to);
+            let is_new = |&to: &BlockId| region.position(to).is_some() && !returns(to) && seen.insert(to);
             stack.extend(onwards(at).into_iter().flatten().filter(is_new));
         }
         seen
@@ -64,11 +74,15 @@ pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) ->
     let returns = |&at: &BlockId| !calls.contains_key(&at) && may_return(code, blocks, at);
     let comes_back = |callers: &[BlockId]| callers.iter().map(|at| calls[at].comes_back).collect::<Vec<_>>();
     let mut guesses: BTreeMap<BlockId, Vec<Return>> = BTreeMap::new();
+    let mut recursive = HashSet::new();
     for (&callee, callers) in &by_callee {
         let Some(callee) = callee else { continue };
-        let function = blocks_from(vec![callee]);
+        let function = blocks_from(vec![callee], callers);
         // A function that calls itself comes back there most often.
         let (mut likely, others): (Vec<_>, Vec<_>) = callers.iter().partition(|at| function.contains(at));
+        if !likely.is_empty() {
+            recursive.extend(function.iter().copied());
+        }
         if callers.len() <= MOST {
             likely.extend(others);
         }
@@ -85,12 +99,12 @@ pub(crate) fn guess<C: GuestCode>(code: &C, blocks: &Blocks, region: &Region) ->
     if let Some(callers) = by_callee.get(&None).filter(|callers| callers.len() <= MOST) {
         let is_behind_call = |id| calls.values().any(|call| call.comes_back.to == id);
         let is_function = |&id: &BlockId| blocks.get(id).is_jump_target && !is_behind_call(id);
-        let functions = blocks_from(region.entries.iter().copied().filter(is_function).collect());
+        let functions = blocks_from(region.entries.iter().copied().filter(is_function).collect(), &[]);
         for at in functions.into_iter().filter(returns) {
             guesses.entry(at).or_insert_with(|| comes_back(callers));
         }
     }
-    guesses
+    Calls { returns: guesses, recursive }
 }
 
 /// The block as a call, if it ends with one within the region.
@@ -156,9 +170,10 @@ mod tests {
     use crate::listing::Listing;
     use pvm_ops::{Cond, Operand, Target};
 
-    /// Where a function is guessed to return to that is called `calls` times from elsewhere, one call behind the other, and calls itself
-    /// if it `is_recursive`. Program counters are those of blocks.
-    fn guessed(calls: u32, is_recursive: bool) -> Vec<u32> {
+    /// Of a function that is called `calls` times from elsewhere, one call behind the other in a loop, and calls itself if it `is_recursive`: where
+    /// it is guessed to return to, and whether it is known to call itself. Its first block leads to its last one, or at once to where
+    /// the only call comes back if it `ends_early`. Program counters are those of blocks.
+    fn guessed(calls: u32, is_recursive: bool, ends_early: bool) -> (Vec<u32>, bool) {
         let function = calls + 1;
         let call = |at: u32| {
             let value = 2 * (at as i32 + 1);
@@ -169,24 +184,32 @@ mod tests {
             cond: Cond::Eq,
             lhs: RETURN_ADDRESS,
             rhs: Operand::Imm(0),
-            target: Target::Block(function + 2),
+            target: Target::Block(if ends_early { 1 } else { function + 2 }),
         };
         let mut insts: Vec<Inst> = (0..calls).map(call).collect();
-        insts.extend([Inst::Trap, branch, if is_recursive { call(function + 1) } else { leave }, leave]);
+        let again = Inst::Jump { link: None, target: Target::Block(0) };
+        insts.extend([again, branch, if is_recursive { call(function + 1) } else { leave }, leave]);
         let entries = (1..=insts.len() as u32).collect();
         let code = Listing { insts, entries };
         let blocks = code.blocks();
         let region = Region::whole(0, &blocks, 0, false);
-        let guesses = guess(&code, &blocks, &region);
-        let returns = guesses.get(&blocks.find(function + 2).unwrap());
-        returns.into_iter().flatten().map(|to| blocks.get(to.to).start).collect()
+        let found = guess(&code, &blocks, &region);
+        let [head, last] = [function, function + 1].map(|pc| blocks.find(pc).unwrap());
+        let returns = found.returns.get(&if is_recursive { last + 1 } else { last });
+        let returns = returns.into_iter().flatten().map(|to| blocks.get(to.to).start).collect();
+        (returns, found.recursive.contains(&head))
     }
 
     #[test]
     fn calls_of_a_function_by_itself_are_guessed_first() {
-        assert_eq!(guessed(2, false), [1, 2]);
-        assert_eq!(guessed(2, true), [5, 1, 2]);
-        assert_eq!(guessed(MOST as u32 + 1, false), [], "more than are worth it");
-        assert_eq!(guessed(MOST as u32 + 1, true), [MOST as u32 + 4], "these still are");
+        assert_eq!(guessed(2, false, false), (vec![1, 2], false));
+        assert_eq!(guessed(2, true, false), (vec![5, 1, 2], true));
+        assert_eq!(guessed(MOST as u32 + 1, false, false), (vec![], false), "more than are worth it");
+        assert_eq!(guessed(MOST as u32 + 1, true, false), (vec![MOST as u32 + 4], true), "these still are");
+    }
+
+    #[test]
+    fn a_jump_to_behind_the_call_is_a_return() {
+        assert_eq!(guessed(1, false, true), (vec![1], false), "what comes behind the call is no part of the function");
     }
 }

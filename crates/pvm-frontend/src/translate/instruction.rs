@@ -140,6 +140,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 {
                     self.pass_before([next, target]);
                 }
+                if !self.is_narrow && self.calls.recursive.contains(&current.id) {
+                    self.tell_apart();
+                }
                 let not_taken = self.way_to(current, next);
                 let taken = match target {
                     Target::Block(target) => self.way_to(current, target),

@@ -136,7 +136,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// A dynamic jump to an address of 32 bits (Gray Paper A.4), at the end of block `from`: first to where it is likely to
     /// go, then by the jump table. Regions with many targets share the code for that.
     pub(super) fn jump_indirect(&mut self, address: Value, from: BlockId, pc: u32) {
-        for Return { address: likely, to } in self.returns.get(&from).cloned().unwrap_or_default() {
+        for Return { address: likely, to } in self.calls.returns.get(&from).cloned().unwrap_or_default() {
             let is_it = self.builder.ins().icmp_imm_u(IntCC::Equal, address, i64::from(likely));
             let position = self.region.position(to).expect("likely targets are members");
             let next = self.builder.create_block();

@@ -35,7 +35,7 @@ use crate::groups::{self, Groups};
 use crate::loops::Loops;
 use crate::parking::{Parking, Passage};
 use crate::proven::{Proven, Step};
-use crate::returns::{self, Return};
+use crate::returns::{self, Calls};
 use crate::{Blocks, Exit, Mark, Region};
 use bytes::Read;
 use carries::Sum;
@@ -183,8 +183,8 @@ struct Translator<'a, 'b, C> {
     ways: Vec<Way>,
     /// Blocks that leave, not filled yet.
     ways_out: Vec<WayOut>,
-    /// Where dynamic jumps are likely to go, by the block that ends with one.
-    returns: BTreeMap<BlockId, Vec<Return>>,
+    /// What is known of calls and returns.
+    calls: Calls,
     shared_dispatch: Option<SharedDispatch>,
 }
 
@@ -410,7 +410,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             funnels: BTreeMap::new(),
             ways: Vec::new(),
             ways_out: Vec::new(),
-            returns: returns::guess(code, blocks, region),
+            calls: returns::guess(code, blocks, region),
             shared_dispatch: None,
         };
         translator.enter(number);
