@@ -79,6 +79,10 @@ impl Flow<'_, '_> {
         }
         for label in self.functions.clone() {
             self.emitter.place(label);
+            if one_in(self.emitter.rng, 4) {
+                self.recursion(label);
+                continue;
+            }
             self.body();
             if one_in(self.emitter.rng, 3) {
                 self.branch(0);
@@ -88,6 +92,42 @@ impl Flow<'_, '_> {
                 self.return_from(LINK);
             }
         }
+    }
+
+    /// What a function does that calls itself, mostly until a counter is used up: it keeps where it returns to on a stack, and copies of
+    /// registers in others.
+    fn recursion(&mut self, function: Label) {
+        let [stack, counter] = [BASES[0], COUNTERS[0]];
+        let op = |this: &mut Self, opcode, a, b, x| this.emitter.op(opcode, Parts { a, b, x, ..Parts::default() });
+        let leaf = self.emitter.label();
+        op(self, Opcode::AddImm64, stack, stack, -16);
+        op(self, Opcode::StoreIndU64, LINK, stack, 8);
+        for _ in 0..self.emitter.rng.usize(1..4) {
+            let [to, from] = std::array::from_fn(|_| self.emitter.rng.u8(7..13));
+            op(self, Opcode::MoveReg, to, from, 0);
+        }
+        self.skipped();
+        op(self, Opcode::AddImm64, counter, counter, -1);
+        let parts = Parts { a: counter, target: Some(leaf), ..Parts::default() };
+        match one_in(self.emitter.rng, 3) {
+            true => self.branch_to(Some(leaf)),
+            false => self.emitter.op(Opcode::BranchLeSImm, parts),
+        }
+        for _ in 0..self.emitter.rng.usize(1..3) {
+            let back = self.emitter.label();
+            let x = self.emitter.table_address(back) as i32;
+            self.emitter.op(Opcode::LoadImmJump, Parts { a: LINK, x, target: Some(function), ..Parts::default() });
+            self.emitter.place(back);
+            self.skipped();
+        }
+        if one_in(self.emitter.rng, 3) {
+            self.branch_to(Some(leaf));
+        }
+        self.emitter.op(Opcode::Fallthrough, Parts::default());
+        self.emitter.place(leaf);
+        op(self, Opcode::LoadIndU64, LINK, stack, 8);
+        op(self, Opcode::AddImm64, stack, stack, 16);
+        self.return_from(LINK);
     }
 
     fn body(&mut self) {
@@ -105,6 +145,7 @@ impl Flow<'_, '_> {
             12 if depth < 2 && one_in(self.emitter.rng, 2) => self.moving_loop(depth),
             12 if depth < 2 => self.stepping_loop(depth),
             13..16 => self.call(),
+            16 if one_in(self.emitter.rng, 3) => self.switch(index),
             16..18 => self.dynamic_jump(index),
             18..20 => self.jump(index),
             20 if one_in(self.emitter.rng, 3) => self.emitter.op(Opcode::Trap, Parts::default()),
@@ -364,6 +405,19 @@ impl Flow<'_, '_> {
         } else {
             self.emitter.op(Opcode::JumpInd, Parts { a: JUMP, x, ..Parts::default() });
         }
+    }
+
+    /// A jump by what is in a register to one of the first entries of the jump table, mostly behind a branch past it.
+    fn switch(&mut self, index: usize) {
+        let target = self.target(index);
+        if !one_in(self.emitter.rng, 4) {
+            self.branch_to(target);
+        }
+        // Odd addresses are none.
+        let mask = [2, 6, 14, 30, 7, -2][self.emitter.rng.usize(..6)];
+        let b = self.emitter.rng.u8(5..13);
+        self.emitter.op(Opcode::AndImm, Parts { a: JUMP, b, x: mask, ..Parts::default() });
+        self.emitter.op(Opcode::JumpInd, Parts { a: JUMP, x: 2, ..Parts::default() });
     }
 
     fn return_from(&mut self, link: u8) {
