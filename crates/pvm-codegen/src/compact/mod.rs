@@ -1,4 +1,5 @@
-//! Takes instructions out of x86-64 code, puts prefixes before others, and makes jumps short where they can be.
+//! Takes instructions out of x86-64 code, puts prefixes before others, makes jumps short where they can be, and has branch
+//! tables hold addresses.
 //!
 //! Cranelift writes every jump with a distance of 32 bits. With what is taken out (branches to [landings](crate::landings))
 //! code gets smaller by a third and more, which the processor's front end is thankful for.
