@@ -402,3 +402,93 @@ fn sums_and_products_are_the_same_in_other_shapes() {
         }
     }
 }
+
+#[test]
+fn functions_that_call_themselves_stop_where_the_gas_ends() {
+    let code = ".format raw
+        .jump_table 1
+            .jump_entry outer
+            .jump_entry inner
+        .text
+            load_imm_jump r0, 2, function
+        outer:
+            trap
+        function:
+            add_imm_64 r1, r1, -24
+            store_ind_u64 r0, [r1 + 16]
+            store_ind_u64 r5, [r1 + 8]
+            store_ind_u64 r6, [r1]
+            load_imm r8, 2
+            move_reg r5, r7
+            load_imm r6, 0
+            branch_lt_u r7, r8, leaf
+        again:
+            add_imm_64 r7, r5, -1
+            load_imm_jump r0, 4, function
+        inner:
+            add_imm_64 r5, r5, -2
+            add_64 r6, r6, r7
+            branch_gt_u_imm r5, 1, again
+        leaf:
+            add_64 r7, r5, r6
+            load_ind_u64 r0, [r1 + 16]
+            load_ind_u64 r5, [r1 + 8]
+            load_ind_u64 r6, [r1]
+            add_imm_64 r1, r1, 24
+            jump_ind r0, 0";
+    let code = assemble(code).unwrap();
+    let [interpreted, best, checks] = engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+    let run = |module: &Module, gas: u64| {
+        let mut instance = Instance::new(module, &[]).unwrap();
+        instance.memory_mut().map(0x20000, 0x1000, Access::ReadWrite).unwrap();
+        end(instance, &[(7, 7), (1, 0x21000)], gas)
+    };
+    let (exit, _, registers, left, _) = run(&interpreted, 10_000);
+    assert_eq!((exit, registers[7]), (Exit::Panic, 13));
+    for gas in 0..=10_000 - left {
+        let expected = run(&interpreted, gas);
+        assert_eq!(run(&best, gas), expected, "{gas}");
+        assert_eq!(run(&checks, gas), expected, "{gas}, checks");
+    }
+}
+
+#[test]
+fn a_switch_goes_where_the_jump_table_says() {
+    // Entries are at even addresses from 2 on; a jump to 0xffff0000 halts.
+    let addresses = (0..10).chain([99, 100, 101, 0xfffe_ffff, 0xffff_0000, 0xffff_0001, 1 << 31, (1 << 31) + 1]);
+    for address in addresses.chain([0xffff_fffe, u64::from(u32::MAX), 1 << 32, (1 << 32) + 2, (1 << 63) + 4]) {
+        for past in ["", "branch_gt_u_imm r7, 99, past"] {
+            let code = format!(
+                ".format raw
+                .jump_table 1
+                    .jump_entry one
+                    .jump_entry two
+                    .jump_entry three
+                .text
+                    move_reg r9, r7
+                    {past}
+                    jump_ind r7, 0
+                one:
+                    load_imm r8, 1
+                    jump past
+                two:
+                    add_64 r9, r8, r8
+                    load_imm r8, 2
+                    jump past
+                three:
+                    load_imm r9, 3
+                past:
+                    add_64 r10, r9, r8
+                    load_ind_u64 r6, [r7]
+                    trap"
+            );
+            let code = assemble(&code).unwrap();
+            let [interpreted, best, checks] =
+                engines().map(|engine| Module::new(&engine, &code, Options::default()).unwrap());
+            let run = |module: &Module| end(Instance::new(module, &[]).unwrap(), &[(7, address), (8, 5)], 1000);
+            let expected = run(&interpreted);
+            assert_eq!(run(&best), expected, "{address:#x} {past}");
+            assert_eq!(run(&checks), expected, "{address:#x} {past}, checks");
+        }
+    }
+}
