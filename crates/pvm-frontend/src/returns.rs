@@ -13,7 +13,6 @@ use pvm_ops::{DynamicJumps, GuestCode, Inst, Link, Reg};
 use std::collections::{BTreeMap, HashSet};
 
 /// What calls say of a region.
-#[derive(Default)]
 pub(crate) struct Calls {
     /// The likely targets of dynamic jumps, by the block that ends with the jump.
     pub returns: BTreeMap<BlockId, Vec<Return>>,
@@ -170,9 +169,9 @@ mod tests {
     use crate::listing::Listing;
     use pvm_ops::{Cond, Operand, Target};
 
-    /// Of a function that is called `calls` times from elsewhere, one call behind the other in a loop, and calls itself if it `is_recursive`: where
-    /// it is guessed to return to, and whether it is known to call itself. Its first block leads to its last one, or at once to where
-    /// the only call comes back if it `ends_early`. Program counters are those of blocks.
+    /// Of a function that is called `calls` times from elsewhere, one call behind the other in a loop, and calls itself if it
+    /// `is_recursive`: where it is guessed to return to, and whether it is known to call itself. Its first block leads to its last one,
+    /// or at once to where the first call comes back if it `ends_early`. Program counters are those of blocks.
     fn guessed(calls: u32, is_recursive: bool, ends_early: bool) -> (Vec<u32>, bool) {
         let function = calls + 1;
         let call = |at: u32| {

@@ -140,6 +140,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 {
                     self.pass_before([next, target]);
                 }
+                // What a function is given and keeps for after it has called itself is in two registers on both ways.
                 if !self.is_narrow && self.calls.recursive.contains(&current.id) {
                     self.tell_apart();
                 }
