@@ -85,7 +85,7 @@ pub(crate) struct MachineCode {
     addresses: Box<[Address]>,
     /// Whether it accesses guest memory by the segment register.
     uses_segment: bool,
-    /// Where cold code begins.
+    /// Where cold code begins. Branch tables lie behind that.
     cold: usize,
 }
 

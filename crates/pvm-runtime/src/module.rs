@@ -313,6 +313,7 @@ pub struct CompileStats {
     /// Machine code, in bytes.
     pub code_bytes: u64,
     /// Of that, machine code outside of cold ways: what runs when nothing is refused and nothing leaves, in bytes.
+    /// Branch tables, which lie behind all code, are not part of it.
     pub hot_bytes: u64,
     /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,
