@@ -12,7 +12,7 @@ const FIRST: u64 = 0x20000;
 const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, Access::ReadWrite, Access::None];
 
 /// They access memory off r1, or at addresses in the first two pages; loops count down from r3.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 16] = [
     // A function with a frame.
     "store_ind_u64 r5, [r1 + 264]\n store_ind_u64 r3, [r1]\n fallthrough
      round: load_ind_u64 r6, [r1 + 8]\n add_64 r6, r6, r5\n store_ind_u64 r6, [r1 + 16]\n load_ind_u8 r7, [r1 + 271]\n store_ind_u32 r7, [r1 + 100]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
@@ -38,6 +38,17 @@ const PROGRAMS: [&str; 13] = [
     // A host call in between, and more heap.
     "round: store_ind_u64 r5, [r1]\n store_ind_u64 r6, [r1 + 24]\n ecalli 5\n load_ind_u64 r6, [r1 + 8]\n store_ind_u64 r6, [r1 + 8]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
     "round: store_ind_u64 r5, [r1]\n sbrk r8, r9\n load_ind_u64 r6, [r1]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
+    // Many loads with something in between, of which those that reach furthest are looked at first: above, below, on both sides. The
+    // address is not known to stay, and so many registers are used that some are parked.
+    "round: load_ind_i16 r6, [r1]\n add_64 r0, r0, r6\n load_ind_u8 r7, [r1 + 8]\n add_64 r2, r2, r7\n load_ind_u32 r8, [r1 + 20]\n xor r4, r4, r8
+     load_ind_u64 r10, [r1 + 30]\n store_ind_u32 r10, [r1 + 36]\n load_ind_u16 r11, [r1 + 41]\n add_64 r12, r12, r11\n load_ind_u8 r6, [r1 + 255]
+     add_64 r5, r5, r6\n add_64 r1, r1, r9\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
+    "round: load_ind_i16 r6, [r1 + 255]\n add_64 r0, r0, r6\n load_ind_u8 r7, [r1 + 41]\n add_64 r2, r2, r7\n load_ind_u32 r8, [r1 + 20]\n xor r4, r4, r8
+     load_ind_u64 r10, [r1 + 8]\n add_64 r11, r11, r10\n load_ind_u64 r10, [r1]\n add_64 r12, r12, r10\n add_64 r5, r5, r6
+     add_64 r1, r1, r9\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
+    "round: load_ind_i16 r6, [r1 + 100]\n add_64 r0, r0, r6\n load_ind_u8 r7, [r1 + 41]\n add_64 r2, r2, r7\n load_ind_u8 r8, [r1]\n xor r4, r4, r8
+     load_ind_u64 r10, [r1 + 263]\n add_64 r11, r11, r10\n load_ind_u64 r10, [r1 + 8]\n add_64 r12, r12, r10\n store_ind_u8 r5, [r1 + 270]\n add_64 r5, r5, r6
+     add_64 r1, r1, r9\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",
     // The register is another one in some rounds.
     "store_ind_u64 r5, [r1]\n fallthrough
      round: store_ind_u64 r5, [r1]\n and_imm r7, r3, 1\n cmov_nz r1, r2, r7\n load_ind_u64 r6, [r1]\n store_ind_u64 r6, [r1]\n add_imm_64 r3, r3, -1\n branch_ne_imm r3, 0, round",

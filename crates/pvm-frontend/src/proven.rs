@@ -96,13 +96,22 @@ impl Proven {
         self.find(access.base, access.right).is_some_and(|one| one.low <= access.low && access.high <= one.high)
     }
 
+    /// Adds an access that was not refused. Where it does not depend on a register, it tells of the whole page.
+    pub(crate) fn prove(&mut self, one: Group) {
+        let page = i64::from(PAGE_SIZE);
+        let start = one.low - one.low % page;
+        let is_whole = one.base.is_none() && one.high <= start + page;
+        let one = if is_whole { Group { low: start, high: start + page, ..one } } else { one };
+        self.add(Group { right: READABLE, ..one });
+        if one.right == WRITABLE {
+            self.add(one);
+        }
+    }
+
     /// What an instruction adds to that when it has been executed, or takes away.
     pub(crate) fn execute(&mut self, step: &Step) {
         if let Some(one) = step.access {
-            self.add(Group { right: READABLE, ..one });
-            if one.right == WRITABLE {
-                self.add(one);
-            }
+            self.prove(one);
         }
         if step.calls {
             self.0.clear();

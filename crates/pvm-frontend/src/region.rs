@@ -137,8 +137,8 @@ fn collect(
 }
 
 /// What belongs to a block: where it leads to; where the guest comes back to, if it is a call; the block behind it, if a dynamic jump may
-/// go there; and blocks that lead here and are warm, or that only dynamic jumps may lead to, like the
-/// cases of a switch in a loop.
+/// go there; and blocks that lead here and are warm, or that only dynamic jumps may lead to, like the cases of a switch in a loop, or
+/// that are but a jump where a program is entered.
 fn neighbours(
     code: &impl GuestCode,
     blocks: &Blocks,
@@ -147,7 +147,9 @@ fn neighbours(
 ) -> impl Iterator<Item = BlockId> {
     let is_target = move |id: &BlockId| blocks.get(*id).is_jump_target;
     let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len()).filter(is_target);
-    let before = blocks.predecessors(id).iter().copied().filter(move |&from| is_target(&from) || warm(from));
+    let is_way_in = move |id| blocks.get(id).len == 1 && blocks.predecessors(id).is_empty();
+    let belongs = move |from| is_target(&from) || warm(from) || is_way_in(from);
+    let before = blocks.predecessors(id).iter().copied().filter(move |&from| belongs(from));
     let comes_back = returns::comes_back_to(code, blocks, id);
     blocks.get(id).successors.into_iter().flatten().chain(comes_back).chain(behind).chain(before)
 }

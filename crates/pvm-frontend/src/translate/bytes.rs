@@ -7,12 +7,12 @@
 
 use super::parts::Part;
 use super::{Current, Translator};
-use crate::groups;
+use crate::groups::{self, Group};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value};
 use pvm_clif::{alu, constant};
 use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size};
-use pvm_vm::FaultDetection;
+use pvm_vm::{FaultDetection, READABLE};
 use std::collections::{BTreeMap, HashMap};
 
 /// The loads of a word are so near each other, and what joins them, in instructions.
@@ -91,6 +91,11 @@ impl Read {
         }
         Read { words, ..Read::default() }
     }
+
+    /// Whether a load is one, and not of what has been read with a word before.
+    pub fn is_load(&self, index: usize) -> bool {
+        self.words.get(&index).is_none_or(|word| word.first == index)
+    }
 }
 
 /// The word of which an instruction loads the first byte that is loaded at all, and where the others are loaded.
@@ -159,12 +164,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Some(&word) => word,
             None => {
                 // Where none of the accesses up to the last byte is an exit, what proves them lies before all of them.
-                let is_proven =
-                    (first..=last).all(|at| groups::access(&current.insts[at].1).is_none() || current.proven[at]);
-                let whole = Address { offset, ..address };
+                let is_proven = (first..=last)
+                    .all(|at| groups::access(&current.insts[at].1).is_none() || current.accesses.proven[at]);
+                let low = i64::from(offset);
+                let whole = Group { base: address.base, low, high: low + i64::from(size.bytes()), right: READABLE };
                 let kind = LoadKind { size, signed: false };
-                let len = size.bytes();
-                let word = self.access_of(current, index, whole, len, is_proven, |this, place| {
+                let word = self.access_of(current, index, whole, is_proven, |this, place| {
                     this.memory.load(this.builder, kind, place)
                 });
                 current.read.values.insert(first, word);

@@ -4,7 +4,8 @@ use super::parts::Part;
 use super::products::Low;
 use super::registers::Known;
 use super::{Current, Next, Translator};
-use crate::{Exit, Mark, counters, groups, returns};
+use crate::groups::{self, Group};
+use crate::{Exit, Mark, counters, returns};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu, constant};
@@ -20,6 +21,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if inst.ends_block() && !matches!(inst, Inst::Branch { .. }) {
             self.extend_variables();
         }
+        self.look_ahead(current, index);
         match inst {
             Inst::Nop => {}
             Inst::Binary { op: BinaryOp::Add, dst, lhs, rhs: Operand::Imm(imm), .. }
@@ -289,31 +291,29 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         address: Address,
         access: impl FnOnce(&mut Self, Place) -> T,
     ) -> T {
-        let len = groups::access(&current.insts[index].1).expect("the instruction is an access").len();
-        self.access_of(current, index, address, len, current.proven[index], access)
-    }
-
-    /// The same of so many bytes, which may be proven to be allowed.
-    pub(super) fn access_of<T>(
-        &mut self,
-        current: &mut Current,
-        index: usize,
-        address: Address,
-        len: u32,
-        is_proven: bool,
-        access: impl FnOnce(&mut Self, Place) -> T,
-    ) -> T {
         if self.faults.detection == FaultDetection::Checks {
             let place = self.checked(current, index, address);
             return access(self, place);
         }
+        let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
+        self.access_of(current, index, one, current.accesses.proven[index], access)
+    }
+
+    /// The same of these bytes where the host watches; they may be proven to be allowed.
+    pub(super) fn access_of<T>(
+        &mut self,
+        current: &mut Current,
+        index: usize,
+        one: Group,
+        is_proven: bool,
+        access: impl FnOnce(&mut Self, Place) -> T,
+    ) -> T {
         let number = if is_proven { None } else { Some(self.next_access()) };
-        let Address { base, mut offset } = address;
+        let (base, mut offset) = (one.base, one.low as i32);
         if number.is_some_and(|number| self.faults.checked.contains(&number)) {
             let base = base.map(|reg| self.read(reg));
             let at = self.memory.address(self.builder, base, offset);
-            let one = groups::access(&current.insts[index].1).expect("the instruction is an access");
-            let refused = self.memory.check(self.builder, at, len, Rights(one.right));
+            let refused = self.memory.check(self.builder, at, one.len(), Rights(one.right));
             self.leave_if(refused, |this| this.interpret(current, index));
             return access(self, Place::Checked(at, 0));
         }
@@ -361,7 +361,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if shared.is_none() {
             self.builder.set_cold_block(landing);
             let mut following = (index + 1..).take_while(|&at| is_store(current, at));
-            if following.all(|at| current.proven[at]) {
+            if following.all(|at| current.accesses.proven[at]) {
                 self.builder.seal_block(landing);
             }
             self.builder.switch_to_block(landing);
@@ -408,7 +408,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let group = current.groups.groups[id];
         let at = match current.addresses[id] {
             Some(at) => at,
-            None if current.proven[index] => {
+            None if current.accesses.proven[index] => {
                 let base = address.base.map(|reg| self.read(reg));
                 return Place::Checked(self.memory.address(self.builder, base, address.offset), 0);
             }

@@ -10,6 +10,7 @@
 //!
 //! Every way out leads through a funnel, one for each set of parked registers, so that an exit costs two constants and a jump.
 
+mod ahead;
 mod atomic;
 mod bulk;
 mod bytes;
@@ -34,9 +35,10 @@ use crate::graph::Graph;
 use crate::groups::{self, Groups};
 use crate::loops::Loops;
 use crate::parking::{Parking, Passage};
-use crate::proven::{Proven, Step};
+use crate::proven::Proven;
 use crate::returns::{self, Calls};
 use crate::{Blocks, Exit, Mark, Region};
+use ahead::Accesses;
 use bytes::Read;
 use carries::Sum;
 use cranelift_codegen::ir::types::{I32, I64};
@@ -56,9 +58,6 @@ use quotients::Quotient;
 use registers::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use words::Words;
-
-/// Of so many accesses off the same register in a block some prove others.
-const MANY: usize = 4;
 
 /// What compiled code meters.
 #[derive(Clone, Copy, Debug)]
@@ -240,8 +239,7 @@ struct Current {
     id: BlockId,
     next: Next,
     insts: Vec<(u32, Inst)>,
-    /// Whether each instruction is an access that cannot be refused.
-    proven: Vec<bool>,
+    accesses: Accesses,
     groups: Groups,
     /// The address of each group, once checked.
     addresses: Vec<Option<Value>>,
@@ -262,13 +260,17 @@ struct Current {
 }
 
 impl Current {
-    /// `proven` is what is so in front of the first instruction, and becomes what is so behind the last; without it nothing is.
-    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, proven: Option<&mut Proven>) -> Current {
+    /// `proven` is what is so in front of the first instruction, and becomes what is so behind the last, and whether there may be looks
+    /// ahead; without it nothing is proven.
+    fn new(id: BlockId, insts: Vec<(u32, Inst)>, next: Next, proven: Option<(&mut Proven, bool)>) -> Current {
         let plain: Vec<Inst> = insts.iter().map(|&(_, inst)| inst).collect();
         let groups = Groups::new(&plain);
-        let (is_proven, read) = match proven {
-            Some(proven) => (proven_in(&plain, &groups, proven), Read::new(&insts)),
-            None => (vec![false; plain.len()], Read::default()),
+        let (accesses, read) = match proven {
+            Some((proven, has_looks)) => {
+                let read = Read::new(&insts);
+                (Accesses::new(&plain, &groups, &read, proven, has_looks), read)
+            }
+            None => (Accesses::unproven(&plain), Read::default()),
         };
         let addresses = vec![None; groups.groups.len()];
         let (products, lows, quotients, sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -277,7 +279,7 @@ impl Current {
             id,
             next,
             insts,
-            proven: is_proven,
+            accesses,
             groups,
             addresses,
             products,
@@ -289,26 +291,6 @@ impl Current {
             store_landing: None,
         }
     }
-}
-
-/// Which of the instructions are accesses that cannot be refused. `proven` is what is proven in front of them, and becomes what is so
-/// behind them.
-///
-/// Others in the block count where [`MANY`] share the register: that saves code and registers. Few landings less change
-/// nothing but what the register allocator happens to do.
-fn proven_in(insts: &[Inst], groups: &Groups, proven: &mut Proven) -> Vec<bool> {
-    let mut sizes = vec![0; groups.groups.len()];
-    groups.of.iter().flatten().for_each(|&group| sizes[group] += 1);
-    let mut before = proven.clone();
-    let follow = |(inst, group): (&Inst, &Option<usize>)| {
-        let step = Step::new(inst);
-        let has_many = group.is_some_and(|group| sizes[group] >= MANY);
-        let is_proven = step.access.is_some_and(|access| before.allows(&access) || has_many && proven.allows(&access));
-        proven.execute(&step);
-        before.execute(&step.without_access());
-        is_proven
-    };
-    insts.iter().zip(&groups.of).map(follow).collect()
 }
 
 /// Accesses to the context, and to where registers are parked.
@@ -623,7 +605,10 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         if self.metering.count_instructions {
             self.add(self.instructions, i64::from(block.len));
         }
-        let mut current = Current::new(id, insts.to_vec(), next, (!self.is_narrow).then_some(&mut self.proven));
+        // Where registers are parked, there are more values than registers.
+        let has_looks = self.faults.detection == FaultDetection::Signals && self.parked != 0;
+        let proven = (!self.is_narrow).then_some((&mut self.proven, has_looks));
+        let mut current = Current::new(id, insts.to_vec(), next, proven);
         let written = if next == Next::Certain { insts.len() - 1 } else { insts.len() };
         for (index, parking_now) in self.parking_at(&current).into_iter().enumerate().take(written) {
             self.parking_now = parking_now;
@@ -726,7 +711,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
 fn parking_at_exits(current: &Current) -> Vec<u32> {
     let mut at = vec![0; current.insts.len()];
     let (mut wanted, mut at_hand) = (u32::MAX, 0);
-    for ((now, (_, inst)), is_proven) in at.iter_mut().zip(&current.insts).zip(&current.proven).rev() {
+    for ((now, (_, inst)), is_proven) in at.iter_mut().zip(&current.insts).zip(&current.accesses.proven).rev() {
         let sets = inst.registers();
         *now = sets.writes & wanted;
         wanted &= !sets.writes;

@@ -137,7 +137,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 fn is_for_addresses(current: &Current, index: usize, reg: Reg, width: Width) -> bool {
     // Whether the last instruction that was an exit, or used the register, was one that used it.
     let mut is_used = false;
-    for ((_, inst), is_proven) in current.insts.iter().zip(&current.proven).skip(index + 1).take(NEAR) {
+    for ((_, inst), is_proven) in current.insts.iter().zip(&current.accesses.proven).skip(index + 1).take(NEAR) {
         let sets = inst.registers();
         let is_access = groups::access(inst).is_some();
         if sets.reads & reg.bit() != 0 {

@@ -16,6 +16,8 @@ struct Lists {
     plain: Vec<&'static Spec>,
     absolute: Vec<&'static Spec>,
     relative: Vec<&'static Spec>,
+    /// Those of them that load.
+    loads: Vec<&'static Spec>,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
@@ -28,6 +30,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         }),
         absolute: SPECS.iter().filter(|spec| spec.meaning.accesses_memory() && !has_base(spec.format)).collect(),
         relative: SPECS.iter().filter(|spec| spec.meaning.accesses_memory() && has_base(spec.format)).collect(),
+        loads: select(|spec| matches!(spec.meaning, Meaning::Load(_)) && spec.format == Format::RegRegImm),
     }
 });
 
@@ -61,6 +64,7 @@ impl Emitter<'_> {
                 49..51 => self.choice_by_counter(),
                 51..53 => self.doubling(),
                 53 => self.additions(),
+                54..57 => self.loads_apart(pages),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -152,6 +156,30 @@ impl Emitter<'_> {
             }
         }
         count
+    }
+
+    /// Many loads off one register with something in between, as of a row of a matrix. Mostly the register is new, and mostly it stays.
+    fn loads_apart(&mut self, pages: &[Page]) -> usize {
+        let base = BASES[self.rng.usize(..BASES.len())];
+        if !one_in(self.rng, 4) {
+            let x = (address(self.rng, pages) as i32).wrapping_add(self.rng.i32(-64..64));
+            self.op(Opcode::LoadImm, Parts { a: base, x, ..Parts::default() });
+        }
+        let count = self.rng.usize(5..9);
+        let (low, reach) = (self.rng.i32(-64..16), if one_in(self.rng, 6) { 4200 } else { 80 });
+        for _ in 0..count {
+            let x = low + self.rng.i32(0..reach);
+            let opcode = LISTS.loads[self.rng.usize(..LISTS.loads.len())].opcode;
+            let a = if one_in(self.rng, 60) { base } else { self.destination() };
+            self.op(opcode, Parts { a, b: base, x, ..Parts::default() });
+            if one_in(self.rng, 12) {
+                let a = self.source();
+                self.op(Opcode::StoreIndU16, Parts { a, b: base, x, ..Parts::default() });
+            } else {
+                self.plain();
+            }
+        }
+        2 * count
     }
 
     /// What compilers make of an element of an array: an index, scaled, is added to a base, and the sum is the address. Mostly
