@@ -17,6 +17,7 @@ use pvm_frontend::Faults;
 use pvm_ops::PAGE_SIZE;
 use pvm_vm::{CodeMemory, CompiledFunction, FaultDetection, Landing};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use target_lexicon::{Architecture, Triple};
@@ -85,8 +86,8 @@ pub(crate) struct MachineCode {
     addresses: Box<[Address]>,
     /// Whether it accesses guest memory by the segment register.
     uses_segment: bool,
-    /// Where cold code begins. Branch tables lie behind that.
-    cold: usize,
+    /// What lies between the way in that all entries share and cold code. Branch tables lie behind that.
+    hot: Range<usize>,
 }
 
 impl MachineCode {
@@ -95,9 +96,9 @@ impl MachineCode {
         self.bytes.len()
     }
 
-    /// The size of what is not cold, in bytes.
+    /// The size of what is neither cold nor the way in, in bytes.
     pub(crate) fn hot_bytes(&self) -> usize {
-        self.cold
+        self.hot.len()
     }
 
     /// The code, without the addresses of its own that it has.
@@ -224,9 +225,9 @@ impl Compiler {
                         // The code runs as well as it is if it needs no prefixes, only slower.
                         None if detection == FaultDetection::Checks => {
                             let align = u64::from(compiled.buffer.alignment);
-                            let (bytes, cold) = (code.to_vec(), code.len());
+                            let (bytes, hot) = (code.to_vec(), 0..code.len());
                             let (landings, addresses) = (Box::default(), Box::default());
-                            return Ok(MachineCode { bytes, align, landings, addresses, uses_segment: false, cold });
+                            return Ok(MachineCode { bytes, align, landings, addresses, uses_segment: false, hot });
                         }
                         None => {
                             tracing::debug!(bytes = code.len(), "the code of a region cannot be rewritten");
@@ -265,11 +266,13 @@ impl Compiler {
             Some(Landing { access: access_moved, landing: u32::try_from(at).ok()? })
         });
         let landings = moved.collect::<Option<Vec<_>>>()?.into();
-        let cold = compacted.offset(u32::try_from(cold).ok()?)? as usize;
+        let to = |offset: usize| Some(compacted.offset(u32::try_from(offset).ok()?)? as usize);
+        let entered = compiled.bb_starts.get(1).map_or(0, |&start| start as usize);
+        let hot = to(entered.min(cold))?..to(cold)?;
         let bytes = [compacted.code, restoring].concat();
         let align = u64::from(compiled.buffer.alignment);
         let addresses = compacted.addresses.into();
-        Some(MachineCode { bytes, align, landings, addresses, uses_segment: !prefixes.is_empty(), cold })
+        Some(MachineCode { bytes, align, landings, addresses, uses_segment: !prefixes.is_empty(), hot })
     }
 
     /// Puts machine code into executable memory of its own. It finds the words of its jump table in `jump_entries`. The name

@@ -312,8 +312,8 @@ pub struct CompileStats {
     pub guest_bytes: u64,
     /// Machine code, in bytes.
     pub code_bytes: u64,
-    /// Of that, machine code outside of cold ways: what runs when nothing is refused and nothing leaves, in bytes.
-    /// Branch tables, which lie behind all code, are not part of it.
+    /// Of that, machine code outside of cold ways: what runs while nothing is refused and regions are neither entered nor left, in
+    /// bytes. Branch tables, which lie behind all code, are not part of it.
     pub hot_bytes: u64,
     /// Executable memory in use now, in bytes: whole pages.
     pub memory_bytes: u64,

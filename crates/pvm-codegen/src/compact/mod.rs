@@ -475,6 +475,12 @@ mod tests {
         let tail = &compacted.code[offset(17)..];
         assert_eq!(tail[..7], [0xb9, 3, 0, 0, 0, 0xeb, 7_u8.wrapping_sub(offset(17) as u8 + 7)]);
         assert_eq!(tail[7..], [&two[..], &[0xc3]].concat(), "what ends otherwise is left alone");
+
+        // The same twice with a return, of which the second begins with mov ecx, 1.
+        let code = [&[0x90, 0x90][..], &two, &[0xc3], &first[..5], &two, &[0xc3]].concat();
+        let compacted = changed(&code, &[0, 2, 8], &[], 2).unwrap();
+        assert_eq!(compacted.code, [&[0x90, 0x90][..], &two, &[0xc3], &first[..5], &[0xeb, 0xf3]].concat());
+        assert_eq!([8, 13, 18].map(|at| compacted.offset(at)), [Some(8), Some(2), Some(13)]);
     }
 
     #[test]
