@@ -51,7 +51,7 @@ impl Region {
         let mut region = Region { id, head, blocks: members, entries: Vec::new(), is_brief: false };
         let successors = region.successors(blocks);
         let walk = loops::walk(&successors, region.roots(blocks, &successors));
-        let is_entry = |id: BlockId| id == head || region.is_led_to(blocks, id);
+        let is_entry = |id: BlockId| id == head || region.is_led_to(blocks, id) || is_way_in(blocks, id);
         let entries = region.blocks.iter().zip(&walk.is_head).filter(|&(&id, &is_head)| is_head || is_entry(id));
         region.entries = entries.map(|(&id, _)| id).collect();
         region
@@ -147,11 +147,15 @@ fn neighbours(
 ) -> impl Iterator<Item = BlockId> {
     let is_target = move |id: &BlockId| blocks.get(*id).is_jump_target;
     let behind = Some(id + 1).filter(|&next| (next as usize) < blocks.len()).filter(is_target);
-    let is_way_in = move |id| blocks.get(id).len == 1 && blocks.predecessors(id).is_empty();
-    let belongs = move |from| is_target(&from) || warm(from) || is_way_in(from);
+    let belongs = move |from| is_target(&from) || warm(from) || is_way_in(blocks, from);
     let before = blocks.predecessors(id).iter().copied().filter(move |&from| belongs(from));
     let comes_back = returns::comes_back_to(code, blocks, id);
     blocks.get(id).successors.into_iter().flatten().chain(comes_back).chain(behind).chain(before)
+}
+
+/// Whether a block is but a jump, to which no other leads: where a program is entered.
+fn is_way_in(blocks: &Blocks, id: BlockId) -> bool {
+    blocks.get(id).len == 1 && blocks.predecessors(id).is_empty()
 }
 
 #[cfg(test)]
@@ -178,5 +182,17 @@ mod tests {
         };
         assert_eq!(starts_of_region(vec![3]), [0, 3, 4]);
         assert_eq!(starts_of_region(vec![]), [0, 4], "the register holds no address");
+    }
+
+    #[test]
+    fn ways_into_a_program_lie_with_what_they_lead_to() {
+        let jump = |to| Inst::Jump { link: None, target: Target::Block(to) };
+        let add = Inst::LoadImm { dst: Reg::ALL[7], value: 2 };
+        let code = Listing { insts: vec![jump(4), jump(4), add, jump(4), Inst::Trap], entries: vec![] };
+        let blocks = code.blocks();
+        let region = Region::form(0, &code, &blocks, 0, 100, |_| false, |_| false);
+        let starts: Vec<_> = region.blocks.iter().map(|&id| blocks.get(id).start).collect();
+        assert_eq!(starts, [0, 1, 4], "what does something has not run");
+        assert_eq!(region.entries.len(), 3);
     }
 }

@@ -53,7 +53,7 @@ impl Accesses {
                 if has_looks && !begun[group] && matches!(inst, Inst::Load { .. }) && !is_proven(proven) {
                     begun[group] = true;
                     let behind = members[group].iter().copied().filter(|&at| at >= index);
-                    let looks = looks(insts, read, behind, &[&before, proven]);
+                    let looks = looks(insts, read, behind, &before, proven);
                     looks.iter().filter_map(|&at| self::access(&insts[at])).for_each(|look| proven.prove(look));
                     accesses.looks.insert(index, looks);
                 }
@@ -66,14 +66,21 @@ impl Accesses {
     }
 }
 
-/// The loads to look at in front of the first of these accesses, if there are to be any, so that all of the loads are proven.
-fn looks(insts: &[Inst], read: &Read, members: impl Iterator<Item = usize>, proven: &[&Proven]) -> Vec<usize> {
+/// The loads to look at in front of the first of these accesses, if there are to be any, so that all of the loads are proven. `before`
+/// is what is proven without accesses of the block, `proven` what is so with those up to there.
+fn looks(
+    insts: &[Inst],
+    read: &Read,
+    members: impl Iterator<Item = usize>,
+    before: &Proven,
+    proven: &Proven,
+) -> Vec<usize> {
     let loads = members.filter(|&at| matches!(insts[at], Inst::Load { .. }));
     let mut loads = loads.filter_map(|at| Some((at, access(&insts[at])?)));
     let Some((at, first)) = loads.next() else { return Vec::new() };
-    let mut by_first = proven[1].clone();
+    let mut by_first = proven.clone();
     by_first.prove(first);
-    let is_proven = |one: &Group| proven[0].allows(one) || by_first.allows(one);
+    let is_proven = |one: &Group| before.allows(one) || by_first.allows(one);
     let others: Vec<(usize, Group)> = loads.filter(|(_, one)| !is_proven(one)).collect();
     // Of loads one behind the other, the second wants little more than the first. Bytes of words are read with these.
     let follows = |at: usize| at.checked_sub(1).is_some_and(|before| matches!(insts[before], Inst::Load { .. }));
