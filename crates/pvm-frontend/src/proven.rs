@@ -330,6 +330,17 @@ mod tests {
     }
 
     #[test]
+    fn an_access_without_a_register_proves_its_page() {
+        let kind = LoadKind { size: Size::B4, signed: false };
+        let at = |offset: u32| Inst::Load { kind, dst: R1, address: Address { base: None, offset: offset as i32 } };
+        let proven = behind(&[at(0x2_0ffc)]);
+        assert!(allows(&proven, at(0x2_0000)) && !allows(&proven, at(0x2_0ffd)) && !allows(&proven, at(0x2_1000)));
+        assert!(allows(&behind(&[at(0xffff_fffc)]), at(0xffff_f000)));
+        let wraps = behind(&[at(0xffff_fffd)]);
+        assert!(allows(&wraps, at(0xffff_fffd)) && !allows(&wraps, at(0xffff_fffc)), "it is in two pages");
+    }
+
+    #[test]
     fn who_may_read_may_not_write() {
         let proven = behind(&[load(R1, 0), load(R1, 32), store(R1, 8)]);
         assert!(allows(&proven, load(R1, 24)) && allows(&proven, store(R1, 8)) && !allows(&proven, store(R1, 9)));

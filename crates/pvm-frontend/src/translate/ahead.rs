@@ -47,14 +47,14 @@ impl Accesses {
         let mut begun = vec![false; members.len()];
         for (index, inst) in insts.iter().enumerate() {
             let step = Step::new(inst);
-            if let (Some(access), Some(group)) = (step.access, groups.of[index]) {
+            if let (Some(one), Some(group)) = (step.access, groups.of[index]) {
                 let has_many = members[group].len() >= MANY;
-                let is_proven = |proven: &Proven| before.allows(&access) || has_many && proven.allows(&access);
+                let is_proven = |proven: &Proven| before.allows(&one) || has_many && proven.allows(&one);
                 if has_looks && !begun[group] && matches!(inst, Inst::Load { .. }) && !is_proven(proven) {
                     begun[group] = true;
                     let behind = members[group].iter().copied().filter(|&at| at >= index);
                     let looks = looks(insts, read, behind, &before, proven);
-                    looks.iter().filter_map(|&at| self::access(&insts[at])).for_each(|look| proven.prove(look));
+                    looks.iter().filter_map(|&at| access(&insts[at])).for_each(|look| proven.prove(look));
                     accesses.looks.insert(index, looks);
                 }
                 accesses.proven[index] = is_proven(proven);
