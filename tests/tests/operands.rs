@@ -212,6 +212,88 @@ fn shifts_that_are_joined_agree() {
     all_by(64, [Opcode::ShloLImm64, Opcode::ShloRImm64], &[0, 1, 2, 31, 32, 33, 62, 63, 64]);
 }
 
+/// Two shifts by what a register says and by the rest of it, which make a rotation, and such that do not.
+#[test]
+fn rotations_by_a_register_agree() {
+    use pvm_ops::Reg::{R2, R3, R4, R5};
+    let engines = engines();
+    let of_three = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let of_imm = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
+    let shifts = [[Opcode::ShloL32, Opcode::ShloR32], [Opcode::ShloL64, Opcode::ShloR64]];
+    let rests = [(Opcode::NegAddImm32, [0, 32, 64, -32, 31, 16]), (Opcode::NegAddImm64, [0, 32, 64, -64, 63, 1])];
+    let ways = shifts.iter().flat_map(|shift| rests.map(|(rest, amounts)| (shift, rest, amounts)));
+    for ((&[shl, shr], rest, amounts), join) in ways.flat_map(|way| [Opcode::Or, Opcode::Xor].map(|join| (way, join))) {
+        for (amount, of) in amounts.into_iter().flat_map(|amount| [(amount, A), (amount, B)]) {
+            let [left, right] = [of_three(shl, R2, A, B), of_three(shr, R3, of, R4)];
+            let rest = of_imm(rest, R4, B, amount);
+            agree(&engines, &[rest, left, right, of_three(join, R5, R2, R3)]);
+            agree(&engines, &[left, rest, right, of_three(join, R3, R3, R2)]);
+            let [left, right] = [of_three(shr, R2, A, B), of_three(shl, R3, of, R4)];
+            agree(&engines, &[rest, left, right, of_three(join, R5, R2, R3)]);
+        }
+    }
+}
+
+/// The greater of a value and its opposite, or of what is none.
+#[test]
+fn absolute_values_agree() {
+    use pvm_ops::Reg::{R2, R3, R4};
+    let engines = engines();
+    let of_three = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let of_imm = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
+    let values =
+        [of_three(Opcode::Add32, R2, A, B), of_three(Opcode::Sub64, R2, A, B), of_imm(Opcode::AndImm, R2, A, 0xffff)];
+    let opposites = [Opcode::NegAddImm32, Opcode::NegAddImm64].map(|opcode| [0, 1].map(|x| of_imm(opcode, R3, R2, x)));
+    for (value, opposite) in
+        values.iter().flat_map(|value| opposites.as_flattened().iter().map(move |other| (value, other)))
+    {
+        for (a, b) in [(R2, R3), (R3, R2), (A, R3), (R3, R3)] {
+            for opcode in [Opcode::Max, Opcode::MaxU, Opcode::Min] {
+                agree(&engines, &[*value, *opposite, of_three(opcode, R4, a, b)]);
+            }
+        }
+    }
+}
+
+/// Operations of 32 bits on values that are small enough for a sign not to be extended, or not quite.
+#[test]
+fn operations_on_small_values_agree() {
+    use pvm_ops::Reg::{R2, R3, R4};
+    let engines = engines();
+    let of_three = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let of_imm = |opcode, a, b, x| Instruction { opcode, operands: Operands::RegRegImm { a, b, x } };
+    let small = |to, from, bits| {
+        [of_imm(Opcode::ShloRImm64, to, from, 64 - bits), of_imm(Opcode::SharRImm64, to, from, 63 - bits)]
+    };
+    let sums = [(29, 29), (30, 8), (30, 30), (31, 1), (31, 31), (32, 2), (33, 33)];
+    let products = [(8, 8), (15, 15), (14, 16), (15, 16), (16, 16), (30, 1), (31, 1)];
+    for (opcodes, sizes) in [(&[Opcode::Add32, Opcode::Sub32][..], sums), (&[Opcode::Mul32], products)] {
+        for (first, second) in sizes.into_iter().flat_map(|(first, second)| {
+            small(R2, A, first).into_iter().flat_map(move |one| small(R3, B, second).map(|other| (one, other)))
+        }) {
+            for &opcode in opcodes {
+                agree(&engines, &[first, second, of_three(opcode, R4, R2, R3), of_three(Opcode::Add64, R2, R4, R3)]);
+            }
+        }
+    }
+    for value in (0..=34).flat_map(|bits| small(R2, A, bits.max(1))) {
+        for (opcode, x) in [
+            (Opcode::AddImm32, 0),
+            (Opcode::AddImm32, -1),
+            (Opcode::NegAddImm32, 0),
+            (Opcode::ShloLImm32, 1),
+            (Opcode::ShloLImm32, 12),
+            (Opcode::ShloLImm32, 33),
+            (Opcode::SharRImm32, 0),
+            (Opcode::SharRImm32, 5),
+            (Opcode::SharRImm32, 37),
+            (Opcode::MulImm32, -3),
+        ] {
+            agree(&engines, &[value, of_imm(opcode, R3, R2, x), of_three(Opcode::Add64, R4, R3, B)]);
+        }
+    }
+}
+
 /// Two shifts that keep the lower bits of a value, or extend them, scale them, or do nothing of the kind.
 #[test]
 fn shifts_to_and_fro_agree() {

@@ -38,7 +38,9 @@ pub fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
         BinaryOp::RotR => builder.ins().rotr(a, b),
         BinaryOp::MinS => builder.ins().smin(a, b),
         BinaryOp::MinU => builder.ins().umin(a, b),
-        BinaryOp::MaxS => builder.ins().smax(a, b),
+        BinaryOp::MaxS => {
+            absolute(builder, a, b).or_else(|| absolute(builder, b, a)).unwrap_or_else(|| builder.ins().smax(a, b))
+        }
         BinaryOp::MaxU => builder.ins().umax(a, b),
         BinaryOp::SetLtS => set(builder, IntCC::SignedLessThan, a, b, ty),
         BinaryOp::SetLtU => set(builder, IntCC::UnsignedLessThan, a, b, ty),
@@ -74,6 +76,11 @@ pub fn joined(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
     if !matches!(op, BinaryOp::Or | BinaryOp::Xor | BinaryOp::Add) {
         return None;
     }
+    if op == BinaryOp::Or
+        && let Some((value, by)) = rotated(builder, a, b).or_else(|| rotated(builder, b, a))
+    {
+        return Some(builder.ins().rotl(value, by));
+    }
     let (first, second) = (Shift::of(builder, a)?, Shift::of(builder, b)?);
     let (left, right) = if first.opcode == Opcode::Ishl { (first, second) } else { (second, first) };
     let bits = i64::from(builder.func.dfg.value_type(left.value).bits());
@@ -86,6 +93,60 @@ pub fn joined(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
         BinaryOp::Or => Some(builder.ins().iadd(a, b)),
         _ => None,
     }
+}
+
+/// What two shifts rotate together, and by how many bits to the left: the second shifts to the right by as many bits as the first does not
+/// shift to the left. By none at all both leave the value as it is, as a rotation does.
+fn rotated(builder: &FunctionBuilder<'_>, left: Value, right: Value) -> Option<(Value, Value)> {
+    let dfg = &builder.func.dfg;
+    let operands = |value: Value, wanted: Opcode| match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Binary { opcode, args } if opcode == wanted => Some(args),
+        _ => None,
+    };
+    let [value, by] = operands(left, Opcode::Ishl)?;
+    let [same, rest] = operands(right, Opcode::Ushr)?;
+    let [all, taken] = operands(low_part(dfg, rest), Opcode::Isub)?;
+    let is_rest = constant(builder, all)? % i64::from(dfg.value_type(value).bits()) == 0
+        && low_part(dfg, taken) == low_part(dfg, by)
+        && is_same(dfg, value, same);
+    is_rest.then_some((value, by))
+}
+
+/// The greater of a value and its opposite, for which neither is compared with the other; `None` if the other is none.
+fn absolute(builder: &mut FunctionBuilder<'_>, value: Value, other: Value) -> Option<Value> {
+    let dfg = &builder.func.dfg;
+    let InstructionData::Binary { opcode: Opcode::Isub, args: [zero, of] } = dfg.insts[dfg.value_def(other).inst()?]
+    else {
+        return None;
+    };
+    (constant(builder, zero) == Some(0) && is_same(dfg, of, value)).then(|| {
+        let is_negative = builder.ins().icmp_imm_s(IntCC::SignedLessThan, value, 0);
+        builder.ins().select(is_negative, other, value)
+    })
+}
+
+/// Whether two values are the same, or low halves of the same.
+fn is_same(dfg: &DataFlowGraph, a: Value, b: Value) -> bool {
+    a == b || reduced(dfg, a).is_some_and(|of| reduced(dfg, b) == Some(of))
+}
+
+/// What a value is the low half of.
+fn reduced(dfg: &DataFlowGraph, value: Value) -> Option<Value> {
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Unary { opcode: Opcode::Ireduce, arg } => Some(arg),
+        _ => None,
+    }
+}
+
+/// A value with the same lower bits, eight at least, that was reduced or extended to this one.
+fn low_part(dfg: &DataFlowGraph, mut value: Value) -> Value {
+    while let Some(inst) = dfg.value_def(value).inst()
+        && let InstructionData::Unary { opcode: Opcode::Ireduce | Opcode::Uextend | Opcode::Sextend, arg } =
+            dfg.insts[inst]
+    {
+        value = arg;
+    }
+    value
 }
 
 /// What clears the upper bits of a value, or has them repeat its sign, by two shifts: one operation, if there is one for that; `None`
@@ -148,15 +209,11 @@ impl Shift {
         let InstructionData::Binary { opcode, args: [value, amount] } = dfg.insts[dfg.value_def(value).inst()?] else {
             return None;
         };
-        let whole = dfg.value_def(value).inst().and_then(|inst| match dfg.insts[inst] {
-            InstructionData::Unary { opcode: Opcode::Ireduce, arg } => Some(arg),
-            _ => None,
-        });
         let (opcode, amount) = match opcode {
             Opcode::Iadd if value == amount => (Opcode::Ishl, 1),
             _ => (opcode, constant(builder, amount)?),
         };
-        Some(Shift { opcode, value, of: whole.unwrap_or(value), amount })
+        Some(Shift { opcode, value, of: reduced(dfg, value).unwrap_or(value), amount })
     }
 }
 

@@ -8,7 +8,9 @@
 pub mod alu;
 mod constant;
 mod division;
+mod magnitude;
 mod memory;
 
 pub use constant::constant;
+pub use magnitude::magnitude;
 pub use memory::{GuestMemory, HOST, Host, NEAR_TRIPWIRE, Place, Rights, TRIPWIRE, WATCHED};

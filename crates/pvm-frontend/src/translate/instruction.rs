@@ -8,7 +8,7 @@ use crate::groups::{self, Group};
 use crate::{Exit, Mark, counters, returns};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
-use pvm_clif::{Place, Rights, alu, constant};
+use pvm_clif::{Place, Rights, alu, constant, magnitude};
 use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
 
@@ -56,35 +56,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Inst::Binary { op, width: Width::W32, dst, lhs, rhs } if self.is_narrow => {
                 self.narrow(current, index, op, dst, lhs, rhs);
             }
-            Inst::Binary { op, width, dst, lhs, rhs } => match self.halves(op, width, lhs, rhs) {
-                // How guests extend a sign.
-                Some((half, _)) if op == BinaryOp::Add && rhs == Operand::Imm(0) => self.write_half(dst, half),
-                Some((lhs, rhs)) => {
-                    let half = self
-                        .bytes_of_word(current, op, lhs, rhs)
-                        .or_else(|| alu::joined(self.builder, op, lhs, rhs))
-                        .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
-                    self.write_half(dst, half);
-                }
-                None => {
-                    let part = self.address_part(current, index);
-                    let is_in_place = lhs == Operand::Reg(dst) && part.is_none();
-                    let value = self.product_half(current, index).unwrap_or_else(|| {
-                        let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
-                        self.bytes_of_word(current, op, lhs, rhs)
-                            .or_else(|| alu::joined(self.builder, op, lhs, rhs))
-                            .or_else(|| alu::extension(self.builder, op, lhs, rhs))
-                            .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
-                            .or_else(|| is_in_place.then(|| alu::in_place(self.builder, op, lhs, rhs)).flatten())
-                            .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
-                    });
-                    let part = part
-                        .or_else(|| self.scaled_part(current, index, value))
-                        .or_else(|| self.bytes_part(current, value));
-                    self.write(dst, value);
-                    self.is_part(dst, part);
-                }
-            },
+            Inst::Binary { op, width, dst, lhs, rhs } => self.binary(current, index, (op, width), dst, [lhs, rhs]),
             Inst::CondMove { if_zero, dst, value, test } => {
                 let is_foreseen = matches!(value, Operand::Imm(_))
                     && self.blocks.is_loop(current.id)
@@ -234,6 +206,53 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// An operation of a guest that has 64 bits.
+    fn binary(
+        &mut self,
+        current: &mut Current,
+        index: usize,
+        (op, width): (BinaryOp, Width),
+        dst: Reg,
+        operands: [Operand; 2],
+    ) {
+        let [lhs, rhs] = operands;
+        if let Some(value) = self.small_result(op, width, lhs, rhs) {
+            let half = self.builder.ins().ireduce(I32, value);
+            self.write(dst, value);
+            self.know_half(dst, half);
+            return;
+        }
+        match self.halves(op, width, lhs, rhs) {
+            // How guests extend a sign.
+            Some((half, _)) if op == BinaryOp::Add && rhs == Operand::Imm(0) => self.write_half(dst, half),
+            Some((lhs, rhs)) => {
+                let half = self
+                    .bytes_of_word(current, op, lhs, rhs)
+                    .or_else(|| alu::joined(self.builder, op, lhs, rhs))
+                    .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
+                self.write_half(dst, half);
+            }
+            None => {
+                let part = self.address_part(current, index);
+                let is_in_place = lhs == Operand::Reg(dst) && part.is_none();
+                let value = self.product_half(current, index).unwrap_or_else(|| {
+                    let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
+                    self.bytes_of_word(current, op, lhs, rhs)
+                        .or_else(|| alu::joined(self.builder, op, lhs, rhs))
+                        .or_else(|| alu::extension(self.builder, op, lhs, rhs))
+                        .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
+                        .or_else(|| is_in_place.then(|| alu::in_place(self.builder, op, lhs, rhs)).flatten())
+                        .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
+                });
+                let part = part
+                    .or_else(|| self.scaled_part(current, index, value))
+                    .or_else(|| self.bytes_part(current, value));
+                self.write(dst, value);
+                self.is_part(dst, part);
+            }
+        }
+    }
+
     /// An operation of 32 bits of a guest that has no more.
     fn narrow(&mut self, current: &mut Current, index: usize, op: BinaryOp, dst: Reg, lhs: Operand, rhs: Operand) {
         let whole = self.carry(current, op, lhs, rhs).or_else(|| self.product_half(current, index));
@@ -264,6 +283,27 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.write_half(dst, half);
         self.is_sum(current, dst, addends);
         self.is_part(dst, part);
+    }
+
+    /// What an operation of 32 bits makes, if that is what the same one of 64 bits makes, as its operands are small enough: then no sign
+    /// need be extended.
+    fn small_result(&mut self, op: BinaryOp, width: Width, lhs: Operand, rhs: Operand) -> Option<Value> {
+        use BinaryOp::{Add, Mul, Shl, ShrS, Sub};
+        let is_owed = |operand: Operand| operand.reg().is_some_and(|reg| self.is_owed(reg));
+        if width == Width::W64 || !matches!(op, Add | Sub | Mul | Shl | ShrS) || is_owed(lhs) || is_owed(rhs) {
+            return None;
+        }
+        let (a, b) = (self.operand(lhs), self.operand(rhs));
+        let (first, second) = (magnitude(self.builder, a), magnitude(self.builder, b));
+        let bits = match (op, rhs) {
+            (Add, Operand::Imm(0)) => return (first < 32).then_some(a),
+            (Add | Sub, _) => first.max(second) + 1,
+            (Mul, _) => first + second + 1,
+            (Shl, Operand::Imm(by @ 0..32)) => first + by as u32,
+            (ShrS, Operand::Imm(0..32)) => first,
+            _ => return None,
+        };
+        (bits < 32).then(|| alu::binary(self.builder, op, a, b))
     }
 
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of

@@ -65,6 +65,8 @@ impl Emitter<'_> {
                 51..53 => self.doubling(),
                 53 => self.additions(),
                 54..57 => self.loads_apart(pages),
+                57..60 => self.small_values(),
+                60..62 => self.rotation(),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -388,6 +390,59 @@ impl Emitter<'_> {
         let d = if one_in(self.rng, 2) { doubled } else { other };
         self.op(opcode, Parts { a: other, b: doubled, d, ..Parts::default() });
         2 + 2 * usize::from(is_rotated)
+    }
+
+    /// Values of few bits, and what 32 bits can make of them.
+    fn small_values(&mut self) -> usize {
+        const SMALL: [Opcode; 5] =
+            [Opcode::AndImm, Opcode::ShloRImm64, Opcode::SharRImm64, Opcode::ShloRImm32, Opcode::SharRImm32];
+        const WITH_IMMEDIATE: [Opcode; 5] =
+            [Opcode::AddImm32, Opcode::NegAddImm32, Opcode::ShloLImm32, Opcode::SharRImm32, Opcode::MulImm32];
+        const OF_TWO: [Opcode; 7] =
+            [Opcode::Add32, Opcode::Sub32, Opcode::Mul32, Opcode::Add64, Opcode::Sub64, Opcode::Max, Opcode::Min];
+        let registers = [self.destination(), self.destination(), self.destination()];
+        let one_of = |this: &mut Self| registers[this.rng.usize(..3)];
+        for a in registers {
+            let (b, x) = (self.source(), self.rng.i32(0..256));
+            let opcode = SMALL[self.rng.usize(..SMALL.len())];
+            self.op(opcode, Parts { a, b, x, ..Parts::default() });
+        }
+        let count = self.rng.usize(2..7);
+        for _ in 0..count {
+            let (a, b, d) = (one_of(self), one_of(self), one_of(self));
+            if one_in(self.rng, 2) {
+                let x = if one_in(self.rng, 3) { 0 } else { self.rng.i32(-9..34) };
+                let opcode = WITH_IMMEDIATE[self.rng.usize(..WITH_IMMEDIATE.len())];
+                self.op(opcode, Parts { a, b, x, ..Parts::default() });
+            } else {
+                let opcode = OF_TWO[self.rng.usize(..OF_TWO.len())];
+                self.op(opcode, Parts { a, b, d, ..Parts::default() });
+            }
+        }
+        3 + count
+    }
+
+    /// A rotation by what a register says, made of two shifts.
+    fn rotation(&mut self) -> usize {
+        let (value, by) = (self.source(), self.source());
+        let [left, right, rest] = [self.destination(), self.destination(), self.destination()];
+        let is_half = one_in(self.rng, 2);
+        let negation = if one_in(self.rng, 2) { Opcode::NegAddImm32 } else { Opcode::NegAddImm64 };
+        let x = [0, 32, 64, 63][self.rng.usize(..4)];
+        let mut shifts = match is_half {
+            true => [Opcode::ShloL32, Opcode::ShloR32],
+            false => [Opcode::ShloL64, Opcode::ShloR64],
+        };
+        if one_in(self.rng, 2) {
+            shifts.reverse();
+        }
+        self.op(shifts[0], Parts { a: value, b: by, d: left, ..Parts::default() });
+        self.op(negation, Parts { a: rest, b: by, x, ..Parts::default() });
+        let again = if one_in(self.rng, 10) { self.source() } else { value };
+        self.op(shifts[1], Parts { a: again, b: rest, d: right, ..Parts::default() });
+        let join = if one_in(self.rng, 5) { Opcode::Xor } else { Opcode::Or };
+        self.op(join, Parts { a: right, b: left, d: left, ..Parts::default() });
+        4
     }
 
     /// Constants added one after the other.

@@ -7,7 +7,7 @@ impl Writer<'_> {
     pub fn idiom(&mut self) {
         let [a, b] = [0, 1].map(|_| self.rng.u8(0..32));
         let [x, y] = [0, 1].map(|_| self.roles.destination(self.rng));
-        match self.rng.u8(0..6) {
+        match self.rng.u8(0..7) {
             0 => self.carry(x, y, a, b),
             1 => self.pair(x, y, a, b),
             2 => self.shifts(x, y, a, b),
@@ -23,6 +23,7 @@ impl Writer<'_> {
                 self.between();
                 self.out.op("addi", y, x, 0, value);
             }
+            5 => self.rotation(x, y, a, b),
             _ => self.words(x, a),
         }
     }
@@ -90,6 +91,17 @@ impl Writer<'_> {
         let result = if self.rng.bool() { x } else { self.roles.destination(self.rng) };
         self.out.op(["or", "xor", "add"][self.rng.usize(0..3)], result, x, y, 0);
         self.between();
+    }
+
+    /// A rotation by what a register says.
+    fn rotation(&mut self, x: u8, y: u8, a: u8, by: u8) {
+        let rest = self.roles.destination(self.rng);
+        self.out.op("sub", rest, 0, by, 0);
+        let (left, right) = if self.rng.bool() { ("sll", "srl") } else { ("srl", "sll") };
+        self.out.op(left, x, a, by, 0);
+        self.between();
+        self.out.op(right, y, a, rest, 0);
+        self.out.op(["or", "xor"][self.rng.usize(0..2)], x, y, x, 0);
     }
 
     /// A word that is stored and loaded again, perhaps after a part of it has been written.
