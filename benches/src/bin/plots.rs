@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 const FONT: &str = "sans-serif";
 const SPEED_SIZE: (u32, u32) = (1200, 520);
+/// What names take of the width.
+const LEGEND: u32 = 225;
 const GROWTH_SIZE: (u32, u32) = (1200, 520);
 /// Of the space for a kernel, what its bars take.
 const BARS: f64 = 0.84;
@@ -102,12 +104,12 @@ fn speed(output: &Path, measurements: &[Measurement], chosen: &[String]) -> Resu
     let area = SVGBackend::new(output, SPEED_SIZE).into_drawing_area();
     let draw = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", output.display());
     area.fill(&WHITE).map_err(|error| draw(&error))?;
-    let mut chart = ChartBuilder::on(&area)
+    let (plot, _) = area.split_horizontally(SPEED_SIZE.0 - LEGEND);
+    let mut chart = ChartBuilder::on(&plot)
         .caption("Processor time as a ratio to native code (clang -O2)", (FONT, 20))
         .margin(12)
         .x_label_area_size(30)
         .y_label_area_size(50)
-        .right_y_label_area_size(230)
         .build_cartesian_2d(0.0..columns.len() as f64, (0.8..highest * 1.1).log_scale())
         .map_err(|error| draw(&error))?;
     chart
@@ -141,7 +143,7 @@ fn speed(output: &Path, measurements: &[Measurement], chosen: &[String]) -> Resu
 
 /// Names beside squares in their colours, at the right edge.
 fn legend(area: &DrawingArea<SVGBackend<'_>, Shift>, names: &[&str]) -> Result<()> {
-    let left = SPEED_SIZE.0 as i32 - 225;
+    let left = (SPEED_SIZE.0 - LEGEND) as i32;
     for (index, name) in names.iter().enumerate() {
         let top = 50 + 20 * index as i32;
         let square = Rectangle::new([(left, top), (left + 11, top + 11)], colour(index).filled());
