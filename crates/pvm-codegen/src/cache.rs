@@ -8,11 +8,11 @@
 
 use crate::compiler::MachineCode;
 use crate::table::{Compiled, Held, Plan, Row, Table};
-use crate::{CacheStats, CompileError, Compiler, Place, Profiler, RegionId};
+use crate::{CompileError, Compiler, Place, Profiler, RegionId};
 use pvm_frontend::{Block, BlockId, Blocks, Metering, Region, translate};
 use pvm_gas::GasModel;
 use pvm_ops::{DynamicJumps, GuestCode, Width};
-use pvm_vm::Landing;
+use pvm_vm::{CompileStats, Landing};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -165,10 +165,10 @@ impl CodeCache {
     }
 
     /// What the cache holds.
-    pub fn stats(&self) -> CacheStats {
+    pub fn stats(&self) -> CompileStats {
         let stats = self.read().stats;
         let landing_bytes = stats.landings * size_of::<Landing>() as u64;
-        CacheStats {
+        CompileStats {
             memory_bytes: self.in_use.load(Ordering::Relaxed) as u64,
             side_table_bytes: landing_bytes + size_of_val(&*self.jump_entries) as u64,
             blocks_time: self.blocks.get().map_or(Duration::ZERO, |&(_, time)| time),

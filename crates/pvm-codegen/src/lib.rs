@@ -23,4 +23,4 @@ mod table;
 pub use cache::{Attempt, CodeCache, Costs, Reach, Request, Settings};
 pub use compiler::{CompileError, Compiler, OptLevel};
 pub use profile::{Profiler, Profiling};
-pub use table::{CacheStats, HeldPlace, Place, RegionId};
+pub use table::{HeldPlace, Place, RegionId};

@@ -3,13 +3,12 @@
 use crate::backoff::Backoff;
 use pvm_frontend::{BlockId, Blocks, Exit, Region};
 use pvm_ops::PAGE_SIZE;
-use pvm_vm::{Answers, CompiledFunction, Context, Ended, Host, LastAnswer, Memory};
+use pvm_vm::{Answers, CompileStats, CompiledFunction, Context, Ended, Host, LastAnswer, Memory};
 use std::collections::{HashMap, HashSet, VecDeque, hash_map};
 use std::ops::Range;
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 /// A compiled region. Lives as long as anything may run in it.
 #[derive(Debug)]
@@ -195,36 +194,6 @@ impl HeldPlace {
     }
 }
 
-/// What the cache holds, and what that took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CacheStats {
-    /// Regions compiled.
-    pub regions: u64,
-    /// Regions evicted since.
-    pub evicted: u64,
-    /// Blocks compiled.
-    pub blocks: u64,
-    /// Guest instructions compiled.
-    pub instructions: u64,
-    /// Guest code compiled, in bytes.
-    pub guest_bytes: u64,
-    /// Machine code made, in bytes.
-    pub code_bytes: u64,
-    /// Of that, machine code outside of cold ways: what runs while nothing is refused and regions are neither entered nor left, in
-    /// bytes. Branch tables, which lie behind all code, are not part of it.
-    pub hot_bytes: u64,
-    /// Executable memory in use now, in bytes: whole pages.
-    pub memory_bytes: u64,
-    /// Accesses to memory in that code for which the host watches, and that have a place to go on at if it refuses.
-    pub landings: u64,
-    /// Memory for tables beside the code: where to go on after refused accesses, and where dynamic jumps lead, in bytes.
-    pub side_table_bytes: u64,
-    /// Time spent finding the program's blocks, before the first region is compiled.
-    pub blocks_time: Duration,
-    /// Time spent compiling.
-    pub time: Duration,
-}
-
 /// A region in the table.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -273,7 +242,7 @@ pub(crate) struct Table {
     /// The pages whose code has changed.
     changed: HashSet<u32>,
     next_region: u32,
-    pub stats: CacheStats,
+    pub stats: CompileStats,
 }
 
 /// What a block's request to be compiled leads to.

@@ -165,14 +165,14 @@ pub use engine::Engine;
 pub use error::{EngineError, InstanceError, ModuleError};
 pub use instance::{Exit, Instance, InterruptHandle, Stats};
 pub use linker::{HostFuture, HostResult, HostStop, Linker};
-pub use module::{CompileStats, Module};
+pub use module::Module;
 #[cfg(feature = "cranelift")]
 pub use pvm_codegen::{OptLevel, Profiling};
 pub use pvm_gas::GasModel;
 pub use pvm_isa::{Profile, REG_COUNT};
 pub use pvm_ops::{Access, MemoryFault, Trap};
 pub use pvm_program::{Executable, Format, Program};
-pub use pvm_vm::{FaultDetection, Memory, MemoryError};
+pub use pvm_vm::{CompileStats, FaultDetection, Memory, MemoryError};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
 pub use store::{CallError, Completion, Entry, Invocation, RunError, Slice, Store};
 pub use timer::Alarm;

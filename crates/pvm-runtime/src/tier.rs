@@ -4,7 +4,7 @@ mod budget;
 mod recent;
 
 use crate::source::Source;
-use crate::{CompileStats, Engine, Module};
+use crate::{Engine, Module};
 use budget::Budget;
 use pvm_codegen::{Attempt, CodeCache, Costs, HeldPlace, Place, Profiler, Profiling, Settings};
 use pvm_frontend::{Exit, Metering};
@@ -65,25 +65,6 @@ fn symbols(program: &Program, code: &Code) -> Vec<(u32, String)> {
         }
     }
     symbols
-}
-
-/// What a cache has compiled.
-pub(crate) fn stats(cache: &CodeCache) -> CompileStats {
-    let stats = cache.stats();
-    CompileStats {
-        regions: stats.regions,
-        evicted: stats.evicted,
-        blocks: stats.blocks,
-        instructions: stats.instructions,
-        guest_bytes: stats.guest_bytes,
-        code_bytes: stats.code_bytes,
-        hot_bytes: stats.hot_bytes,
-        memory_bytes: stats.memory_bytes,
-        landings: stats.landings,
-        side_table_bytes: stats.side_table_bytes,
-        blocks_time: stats.blocks_time,
-        time: stats.time,
-    }
 }
 
 /// The number of the host call at `pc`, at which machine code of the module has stopped, and where the guest goes on behind it.

@@ -17,12 +17,14 @@
 //! | [`Announcement`] | a mapping by which profilers find a file |
 //! | [`return_large_allocations`] | a setting of the heap |
 //! | [`release_code`] | the process's own code, as far as it is in memory |
+//! | [`CompileStats`] | what compiling has made |
 //! | [`FaultDetection`], [`Landing`] | what happens when the host refuses an access to compiled code |
 //!
 //! On x86-64 Linux compiled code finds guest memory by a segment register (`segment`).
 
 mod bulk;
 mod code_pages;
+mod compile_stats;
 mod confusion;
 mod context;
 #[cfg_attr(not(feature = "jit"), allow(dead_code))] // nothing watches without compiled code
@@ -60,6 +62,7 @@ pub use announcement::Announcement;
 pub use answering::{Answer, Answers, Ended, Host, LastAnswer};
 #[cfg(feature = "jit")]
 pub use code_memory::{CodeMemory, CompiledFunction};
+pub use compile_stats::CompileStats;
 pub use confusion::are_confused;
 pub use context::Context;
 pub use faults::{FaultDetection, Landing, install_handler};

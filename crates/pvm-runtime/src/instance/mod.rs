@@ -289,7 +289,7 @@ impl Instance {
     pub fn compile_stats(&self) -> CompileStats {
         #[cfg(feature = "cranelift")]
         if let Some(own) = self.riscv.as_ref().and_then(|riscv| riscv.cache.as_ref()) {
-            return self.module.compile_stats() + crate::tier::stats(own);
+            return self.module.compile_stats() + own.stats();
         }
         self.module.compile_stats()
     }
