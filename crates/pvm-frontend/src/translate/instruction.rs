@@ -8,7 +8,7 @@ use crate::groups::{self, Group};
 use crate::{Exit, Mark, counters, returns};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
-use pvm_clif::{Place, Rights, alu, constant, magnitude};
+use pvm_clif::{Place, Rights, alu, constant, extend, idioms, magnitude};
 use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
 
@@ -228,7 +228,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Some((lhs, rhs)) => {
                 let half = self
                     .bytes_of_word(current, op, lhs, rhs)
-                    .or_else(|| alu::joined(self.builder, op, lhs, rhs))
+                    .or_else(|| idioms::joined(self.builder, op, lhs, rhs))
                     .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs));
                 self.write_half(dst, half);
             }
@@ -238,10 +238,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let value = self.product_half(current, index).unwrap_or_else(|| {
                     let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
                     self.bytes_of_word(current, op, lhs, rhs)
-                        .or_else(|| alu::joined(self.builder, op, lhs, rhs))
-                        .or_else(|| alu::extension(self.builder, op, lhs, rhs))
-                        .or_else(|| alu::corrected(self.builder, op, lhs, rhs))
-                        .or_else(|| is_in_place.then(|| alu::in_place(self.builder, op, lhs, rhs)).flatten())
+                        .or_else(|| idioms::joined(self.builder, op, lhs, rhs))
+                        .or_else(|| idioms::extension(self.builder, op, lhs, rhs))
+                        .or_else(|| idioms::corrected(self.builder, op, lhs, rhs))
+                        .or_else(|| is_in_place.then(|| idioms::in_place(self.builder, op, lhs, rhs)).flatten())
                         .unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
                 });
                 let part = part
@@ -273,8 +273,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             _ => {
                 let (lhs, rhs) = (self.operand_half(lhs), self.operand_half(rhs));
-                let short =
-                    alu::joined(self.builder, op, lhs, rhs).or_else(|| alu::extension(self.builder, op, lhs, rhs));
+                let short = idioms::joined(self.builder, op, lhs, rhs)
+                    .or_else(|| idioms::extension(self.builder, op, lhs, rhs));
                 short.unwrap_or_else(|| alu::binary(self.builder, op, lhs, rhs))
             }
         };
@@ -362,7 +362,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Some((_, Some(Part::Sum { base, index, by }))) if self.is_narrow => (self.sum(base, index, by), base),
             // To an address the signs above an index do not matter.
             Some((_, Some(Part::Sum { base, index, by })))
-                if let Some(index) = alu::unextended(self.builder, index) =>
+                if let Some(index) = extend::unextended(self.builder, index) =>
             {
                 (self.sum(base, index, by), base)
             }

@@ -9,7 +9,7 @@ use super::{Current, Translator};
 use crate::groups;
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{InstBuilder, Value};
-use pvm_clif::alu;
+use pvm_clif::{alu, extend, idioms};
 use pvm_ops::{BinaryOp, GuestCode, Inst, Operand, Reg, Width};
 
 /// The instructions that make a value and those that use it are so near each other.
@@ -60,7 +60,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let Inst::Binary { op: BinaryOp::ShrU, width: Width::W64, dst, .. } = current.insts[index].1 else {
             return None;
         };
-        let (index_value, by) = alu::scaled(self.builder, value)?;
+        let (index_value, by) = idioms::scaled(self.builder, value)?;
         is_for_addresses(current, index, dst, Width::W64).then_some(Part::Scaled { index: index_value, by })
     }
 
@@ -90,7 +90,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         // Accesses to which the lower half of an index suffices do without the extension of it.
         let extended = |this: &mut Self, index| match this.is_narrow {
             true => index,
-            false => alu::extended_here(this.builder, index),
+            false => extend::extended_here(this.builder, index),
         };
         let value = match part {
             Part::Shifted { op, of, value, by } => {
@@ -101,7 +101,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let half = self.builder.ins().ireduce(I32, value);
                 let by = self.builder.ins().iconst(I32, i64::from(by));
                 let half = alu::binary(self.builder, op, half, by);
-                return Some(alu::zero_extend(self.builder, half).0);
+                return Some(extend::zero_extend(self.builder, half).0);
             }
             Part::Scaled { index, by } => {
                 let index = extended(self, index);
@@ -118,7 +118,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return Some(value);
         }
         let half = self.builder.ins().ireduce(I32, value);
-        Some(alu::zero_extend(self.builder, half).0)
+        Some(extend::zero_extend(self.builder, half).0)
     }
 
     fn scaled(&mut self, index: Value, by: i32) -> Value {

@@ -14,7 +14,7 @@ use crate::parking::Passage;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use cranelift_frontend::Variable;
-use pvm_clif::alu;
+use pvm_clif::{alu, extend};
 use pvm_ops::{GuestCode, Operand, Reg};
 use pvm_vm::Context;
 
@@ -98,7 +98,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
         let value = match self.known[reg.index()] {
             Known { whole: Some(value), .. } => return value,
-            Known { half: Some(half), is_owed: true, .. } => alu::sign_extend(self.builder, half),
+            Known { half: Some(half), is_owed: true, .. } => extend::sign_extend(self.builder, half),
             _ => self.parked_value(reg),
         };
         self.known[reg.index()].whole = Some(value);
@@ -151,13 +151,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Sets a register to the sign extension of a half.
     pub(super) fn write_half(&mut self, reg: Reg, half: Value) {
         if self.is_narrow {
-            let (value, half) = alu::zero_extend(self.builder, half);
+            let (value, half) = extend::zero_extend(self.builder, half);
             self.write(reg, value);
             self.known[reg.index()].half = Some(half);
             return;
         }
         if self.parked & self.parking_now & reg.bit() != 0 {
-            let value = alu::sign_extend(self.builder, half);
+            let value = extend::sign_extend(self.builder, half);
             self.write(reg, value);
         } else {
             self.known[reg.index()] = Known { half: Some(half), is_owed: true, whole: None, part: None };
@@ -182,7 +182,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return;
         }
         let Known { half: Some(half), is_owed: true, .. } = self.known[reg.index()] else { return };
-        let value = alu::sign_extend(self.builder, half);
+        let value = extend::sign_extend(self.builder, half);
         match self.parked & reg.bit() == 0 {
             true => self.builder.def_var(self.variable(reg), value),
             false => self.park(reg, value),
