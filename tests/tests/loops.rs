@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 26] = [
+const LOOPS: [&str; 47] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -46,6 +46,31 @@ const LOOPS: [&str; 26] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_lt_u_imm r7, 100, skip\n store_ind_u8 r7, [r2]\n fallthrough\n skip: add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
     "move_reg r8, r4\n add_imm_64 r4, r4, -1\n branch_eq_imm r7, 9, out\n load_ind_u32 r7, [r1]\n add_imm_64 r1, r1, 3\n add_64 r6, r6, r7\n branch_ne_imm r8, 0, round\n out:",
     "mul_64 r6, r6, r5\n branch_lt_s_imm r6, 0, down\n add_imm_64 r6, r6, 5\n jump on\n down: xor r6, r6, r4\n fallthrough\n on: add_imm_64 r4, r4, -1\n branch_gt_s_imm r4, 2, round",
+    // In vectors: bytes, in place and not; what is wider than what is loaded; sums, the greatest, the least, and what all have.
+    "load_ind_u8 r7, [r1]\n load_ind_u8 r8, [r2]\n xor r7, r7, r8\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_u8 r8, [r1 + 2]\n mul_64 r8, r8, r5\n add_imm_64 r1, r1, 1\n shlo_r_imm_64 r8, r8, 8\n store_ind_u8 r8, [r2]\n add_imm_64 r2, r2, 1\n branch_lt_u r2, r3, round",
+    "load_ind_u32 r7, [r2]\n add_imm_64 r7, r7, 5\n store_ind_u32 r7, [r2]\n add_imm_64 r2, r2, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_i16 r8, [r1]\n load_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n sub_64 r8, r8, r7\n max r8, r8, r7\n shar_r_imm_64 r8, r8, 1\n store_ind_u16 r8, [r2]\n add_imm_64 r2, r2, 2\n branch_ge_u r3, r2, round",
+    "load_ind_i32 r7, [r1]\n load_ind_i32 r8, [r2]\n mul_64 r7, r7, r8\n add_32 r6, r6, r7\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    "load_ind_i32 r7, [r1]\n add_64 r6, r7, r6\n add_imm_64 r1, r1, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u8 r7, [r1]\n set_lt_u_imm r7, r7, 9\n add_32 r6, r6, r7\n add_imm_64 r1, r1, 1\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round",
+    "load_ind_i16 r7, [r1]\n max r6, r7, r6\n min r5, r5, r7\n or r9, r9, r7\n add_imm_64 r1, r1, 2\n add_imm_64 r4, r4, -2\n branch_gt_s_imm r4, 1, round",
+    "load_ind_i32 r7, [r1]\n and r5, r5, r7\n xor r6, r6, r7\n add_imm_64 r1, r1, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_i8 r7, [r1]\n load_imm r8, 100\n min_u r8, r8, r7\n store_ind_u8 r8, [r2]\n add_64 r6, r6, r8\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    // With what the round before has loaded.
+    "mul_imm_64 r8, r7, 3\n load_ind_i32 r7, [r1]\n add_imm_64 r1, r1, 4\n add_64 r8, r8, r7\n store_ind_u32 r8, [r2]\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    "sub_32 r8, r7, r5\n load_ind_u8 r7, [r1 - 1]\n xor r8, r8, r7\n store_ind_u8 r8, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "add_64 r8, r7, r11\n move_reg r11, r7\n load_ind_i16 r7, [r1 + 2]\n add_imm_64 r1, r1, 2\n add_64 r8, r8, r7\n store_ind_u16 r8, [r2]\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    // With what is chosen by a comparison, with a register that fits or does not, with how far the loop is, and in 64 bits.
+    "load_ind_u8 r7, [r1]\n add_imm_64 r8, r7, -97\n and_imm r8, r8, 255\n set_lt_u_imm r8, r8, 26\n load_imm r11, -32\n cmov_iz_imm r11, r8, 0\n add_64 r11, r11, r7\n store_ind_u8 r11, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_i32 r7, [r1]\n load_ind_i32 r8, [r2]\n set_lt_s r8, r8, r7\n cmov_nz r7, r6, r8\n add_32 r9, r9, r7\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    "load_ind_i16 r7, [r1]\n min r7, r7, r5\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_i16 r7, [r1]\n max r7, r7, r6\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_u32 r7, [r1]\n add_imm_64 r4, r4, -4\n mul_64 r7, r7, r4\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u64 r7, [r1]\n xor r8, r7, r4\n shlo_r_imm_64 r8, r8, 5\n add_64 r6, r6, r8\n xor r9, r9, r7\n add_imm_64 r1, r1, 8\n add_imm_64 r4, r4, -8\n branch_gt_s_imm r4, 7, round",
+    // To a bound that is in memory.
+    "load_ind_u32 r7, [r1]\n shlo_l_imm_32 r7, r7, 3\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n load_ind_u64 r7, [r10]\n branch_lt_u r2, r7, round",
+    "load_ind_u8 r8, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n add_32 r6, r6, r8\n load_ind_u64 r8, [r10]\n branch_ne r2, r8, round",
     // With two ways out to one place, which is in another loop.
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_eq_imm r7, 3, out\n branch_eq_imm r7, 9, out\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round\n out: add_imm_64 r6, r6, 1\n branch_lt_u_imm r6, 5, out",
 ];
@@ -87,7 +112,10 @@ fn run(module: &Module, from: u64, to: u64, len: u64, gas: u64) -> End {
 }
 
 fn modules(body: &str, model: GasModel) -> [Module; 3] {
-    let program = format!(".format raw\n load_imm r7, 1\n fallthrough\n round: {body}\n add_imm_64 r9, r9, 1\n trap");
+    // The end is in memory, too.
+    let before =
+        format!("load_imm r10, {:#x}\n store_ind_u64 r3, [r10]\n load_imm r7, 1\n fallthrough", FIRST + LEN - 16);
+    let program = format!(".format raw\n {before}\n round: {body}\n add_imm_64 r9, r9, 1\n trap");
     let code = assemble(&program).unwrap();
     engines()
         .map(|engine| Module::new(&engine, &code, Options { gas_model: Some(model), ..Options::default() }).unwrap())

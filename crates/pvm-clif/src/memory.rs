@@ -182,6 +182,21 @@ impl GuestMemory {
         }
     }
 
+    /// Loads a vector from a place.
+    pub fn load_vector(&self, builder: &mut FunctionBuilder<'_>, ty: Type, place: Place) -> Value {
+        let (at, offset, flags) = match place {
+            Place::Watched(at, offset) => (at, offset, self.watched_load),
+            place => self.locate(builder, place),
+        };
+        builder.ins().load(ty, flags, at, offset)
+    }
+
+    /// Stores a vector to a place.
+    pub fn store_vector(&self, builder: &mut FunctionBuilder<'_>, value: Value, place: Place) {
+        let (at, offset, flags) = self.locate(builder, place);
+        builder.ins().store(flags, value, at, offset);
+    }
+
     /// Stores the low bytes of `value`, of 32 bits if that is enough, to a place.
     pub fn store(&self, builder: &mut FunctionBuilder<'_>, size: Size, value: Value, place: Place) {
         let (at, offset, flags) = self.locate(builder, place);

@@ -7,8 +7,8 @@ use iced_x86::{
 /// Registers and stack slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
-    /// A bit for each general register.
-    registers: u32,
+    /// A bit for each general register, and above them for each vector register.
+    registers: u64,
     /// Slots of eight bytes, by their distance from the stack pointer. They are few.
     slots: Vec<i64>,
 }
@@ -49,56 +49,67 @@ impl Effects {
         self.slots.iter().any(|slot| other.slots.contains(slot))
     }
 
-    /// The registers that the two have in common; `None` if they have slots in common.
+    /// The general registers that the two have in common; `None` if they have slots or vector registers in common.
     pub(crate) fn common_registers(&self, other: &Effects) -> Option<Vec<Register>> {
         let common = self.registers & other.registers;
         let is_common = |register: &Register| register.is_gpr64() && common & bit(*register) != 0;
-        (!self.slots_overlap(other)).then(|| Register::values().filter(is_common).collect())
+        let are_general = common < 1 << 16;
+        (are_general && !self.slots_overlap(other)).then(|| Register::values().filter(is_common).collect())
     }
 }
 
-/// What is read by the code from `start` to the end of the function before it is written there. `None` if the code does
-/// not go straight there.
+/// What is read by the code from `start` to the end of the function before it is written there, whichever way it goes. `None` if it
+/// may go round and round, or somewhere unknown.
 pub(crate) fn read_by(code: &[u8], start: u32, factory: &mut InstructionInfoFactory) -> Option<Effects> {
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
-    let (mut read, mut written) = (Effects::default(), Effects::default());
-    let mut at = u64::from(start);
-    for _ in 0..MOST {
-        decoder.set_position(usize::try_from(at).ok()?).ok()?;
-        decoder.set_ip(at);
-        let instruction = decoder.decode();
-        match instruction.mnemonic() {
-            // The caller reads the result.
-            Mnemonic::Ret => {
-                read.registers |= bit(Register::RAX) & !written.registers;
-                return Some(read);
+    let mut read = Effects::default();
+    // Where ways begin, and what has been written in front of them.
+    let mut ways = vec![(u64::from(start), Effects::default())];
+    let mut left = MOST;
+    while let Some((mut at, mut written)) = ways.pop() {
+        loop {
+            left = left.checked_sub(1)?;
+            decoder.set_position(usize::try_from(at).ok()?).ok()?;
+            decoder.set_ip(at);
+            let instruction = decoder.decode();
+            at = instruction.next_ip();
+            match instruction.mnemonic() {
+                // The caller reads the result.
+                Mnemonic::Ret => {
+                    read.registers |= bit(Register::RAX) & !written.registers;
+                    break;
+                }
+                _ if instruction.is_jmp_short_or_near() => {
+                    at = instruction.near_branch_target();
+                    continue;
+                }
+                _ if instruction.is_jcc_short_or_near() => {
+                    ways.push((instruction.near_branch_target(), written.clone()));
+                    continue;
+                }
+                _ if instruction.flow_control() != iced_x86::FlowControl::Next => return None,
+                _ => {}
             }
-            Mnemonic::Jmp => {
-                at = instruction.near_branch_target();
-                continue;
+            let info = factory.info(&instruction);
+            for used in info.used_registers().iter().filter(|used| reads(used.access())) {
+                read.registers |= bit(used.register()) & !written.registers;
             }
-            _ if instruction.flow_control() != iced_x86::FlowControl::Next => return None,
-            _ => at = instruction.next_ip(),
-        }
-        let info = factory.info(&instruction);
-        for used in info.used_registers().iter().filter(|used| reads(used.access())) {
-            read.registers |= bit(used.register()) & !written.registers;
-        }
-        for used in info.used_memory().iter().filter(|used| reads(used.access())) {
-            let new = slots(used).unwrap_or_default();
-            read.slots.extend(new.into_iter().filter(|slot| !written.slots.contains(slot)));
-        }
-        for used in info.used_registers().iter().filter(|used| used.access() == OpAccess::Write) {
-            // A part that is written leaves the rest to be read, but for halves, which clear it.
-            if used.register().size() >= 4 {
-                written.registers |= bit(used.register());
+            for used in info.used_memory().iter().filter(|used| reads(used.access())) {
+                let new = slots(used).unwrap_or_default();
+                read.slots.extend(new.into_iter().filter(|slot| !written.slots.contains(slot)));
             }
-        }
-        for used in info.used_memory().iter().filter(|used| used.access() == OpAccess::Write) {
-            written.slots.extend(slots(used).unwrap_or_default());
+            for used in info.used_registers().iter().filter(|used| used.access() == OpAccess::Write) {
+                // A part that is written leaves the rest to be read, but for halves, which clear it.
+                if used.register().size() >= 4 {
+                    written.registers |= bit(used.register());
+                }
+            }
+            for used in info.used_memory().iter().filter(|used| used.access() == OpAccess::Write) {
+                written.slots.extend(slots(used).unwrap_or_default());
+            }
         }
     }
-    None
+    Some(read)
 }
 
 fn reads(access: OpAccess) -> bool {
@@ -111,11 +122,15 @@ fn writes(access: OpAccess) -> bool {
     matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite)
 }
 
-/// The bit of the register that this one is part of; none for vector registers, which guests do not use, and the stack
-/// pointer, which does not change.
-fn bit(register: Register) -> u32 {
+/// The bit of the register that this one is part of; none for the stack pointer, which does not change.
+fn bit(register: Register) -> u64 {
     let full = register.full_register();
-    if full.is_gpr64() && full != Register::RSP { 1 << full.number() } else { 0 }
+    match full {
+        Register::RSP => 0,
+        _ if full.is_gpr64() => 1 << full.number(),
+        _ if full.is_zmm() => 1 << (16 + full.number()),
+        _ => 0,
+    }
 }
 
 /// The stack slots of an access, if it is one to the stack.
@@ -158,5 +173,34 @@ mod tests {
         // rdi, and rax for the caller; rcx is written before it is read.
         assert_eq!((read.registers, read.slots), (1 << 7 | 1, vec![1]));
         assert_eq!(read_by(&code, 10, &mut factory), None, "it does not end in the caller");
+    }
+
+    #[test]
+    fn what_either_way_reads() {
+        let mut factory = InstructionInfoFactory::new();
+        // je +3; mov [rdi], rcx; mov [rdi], rdx; ret
+        let fork = [0x74, 3, 0x48, 0x89, 0x0f, 0x48, 0x89, 0x17, 0xc3];
+        assert_eq!(read_by(&fork, 0, &mut factory).unwrap().registers, 1 << 7 | 1 << 2 | 1 << 1 | 1);
+        // mov ecx, 2 before that
+        let written = [&[0xb9, 2, 0, 0, 0][..], &fork].concat();
+        assert_eq!(read_by(&written, 0, &mut factory).unwrap().registers, 1 << 7 | 1 << 2 | 1);
+        // je -2; ret
+        assert_eq!(read_by(&[0x74, 0xfe, 0xc3], 0, &mut factory), None, "it may go round and round");
+        // jmp rax
+        assert_eq!(read_by(&[0xff, 0xe0], 0, &mut factory), None, "it goes somewhere");
+    }
+
+    #[test]
+    fn vector_registers_are_registers() {
+        let registers = |code: &[u8]| writes_of(code).map(|effects| effects.registers);
+        assert_eq!(registers(&[0x66, 0x0f, 0x6f, 0xfa]), Some(1 << 23), "movdqa xmm7, xmm2");
+        assert_eq!(registers(&[0xc5, 0x79, 0x7e, 0xc0]), Some(1), "vmovd eax, xmm8");
+        // movdqa xmm1, xmm7; movd [rdi], xmm1; ret
+        let code = [0x66, 0x0f, 0x6f, 0xcf, 0x66, 0x0f, 0x7e, 0x0f, 0xc3];
+        let read = read_by(&code, 0, &mut InstructionInfoFactory::new()).unwrap();
+        assert_eq!(read.registers, 1 << 23 | 1 << 7 | 1);
+        let written = writes_of(&[0x66, 0x0f, 0x6f, 0xfa]).unwrap();
+        assert!(written.overlap(&read));
+        assert_eq!(written.common_registers(&read), None, "these are not saved");
     }
 }

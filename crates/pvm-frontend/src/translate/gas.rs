@@ -81,7 +81,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// Why a run leaves that is short of gas before a block, or is to stop.
-    fn exit_when_short(&self, block: &Block) -> Exit {
+    pub(super) fn exit_when_short(&self, block: &Block) -> Exit {
         match self.metering.model {
             GasModel::None => Exit::Interrupt,
             model if model.charges_blocks() && block.is_continuation => Exit::InterpretPaid,

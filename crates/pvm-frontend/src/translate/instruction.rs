@@ -435,7 +435,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// The start of a branch to a landing: what it depends on.
-    fn landing_bit(&mut self, number: u32, at: Value) -> Value {
+    pub(super) fn landing_bit(&mut self, number: u32, at: Value) -> Value {
         self.builder.set_srcloc(Mark::Landing(number).to_source_loc());
         let is_set = constant(self.builder, at).is_some_and(|at| at & LANDING_BIT != 0);
         let tested = if is_set { self.context } else { at };

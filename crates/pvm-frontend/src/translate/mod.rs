@@ -27,6 +27,7 @@ mod products;
 mod quotients;
 mod registers;
 mod rounds;
+mod vectors;
 mod words;
 
 use crate::blocks::{BlockId, Ending, instructions};
@@ -56,6 +57,7 @@ use pvm_ops::{GuestCode, Inst, Link, Reg, Width};
 use pvm_vm::{Context, FaultDetection};
 use quotients::Quotient;
 use registers::Known;
+use rounds::AtOnce;
 use std::collections::{BTreeMap, BTreeSet};
 use words::Words;
 
@@ -583,14 +585,17 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.pending = checkpoint.pending as i64;
         let is_loop = self.blocks.is_loop(id);
         let bulk = if is_loop { bulk::find(&insts, block.start, self.code.width()) } else { None };
-        self.round = match &bulk {
-            Some(bulk) => self.move_in_bulk(&block, cost, bulk),
-            None => self.bodies[position],
+        let plan = if is_loop && bulk.is_none() { self.plan_vectors(&block, &insts) } else { None };
+        let at_once;
+        (self.round, at_once) = match (&bulk, &plan) {
+            (Some(bulk), _) => (self.move_in_bulk(&block, cost, bulk), AtOnce::Function),
+            (None, Some(plan)) => (self.in_vectors(&block, cost, &insts, plan), AtOnce::Vectors),
+            (None, None) => (self.bodies[position], AtOnce::Nothing),
         };
         self.builder.switch_to_block(self.round);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         if is_loop {
-            return self.rounds(id, &insts, cost, bulk.is_none());
+            return self.rounds(id, &insts, cost, at_once);
         }
         if checkpoint.compares {
             self.checkpoint(&block, checkpoint.pending + checkpoint.bound);

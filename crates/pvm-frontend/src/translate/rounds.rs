@@ -68,7 +68,7 @@ impl Steps {
     }
 
     /// Of a round with these instructions: what one addition does to a register.
-    fn of_additions(insts: &[(u32, Inst)], width: Width) -> Steps {
+    pub fn of_additions(insts: &[(u32, Inst)], width: Width) -> Steps {
         let mut steps = [Some(0); 32];
         for (_, inst) in insts {
             let written = inst.registers().writes;
@@ -96,6 +96,15 @@ impl Steps {
         let is_stepped = |reg: &Reg| self.0[reg.index()].is_some_and(|step| step != 0);
         Reg::ALL.into_iter().filter(is_stepped).fold(0, |all, reg| all | reg.bit())
     }
+}
+
+/// What makes many rounds of a loop at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtOnce {
+    Nothing,
+    /// A function of the host, which moves memory.
+    Function,
+    Vectors,
 }
 
 /// When a loop goes on for more rounds for certain.
@@ -127,6 +136,16 @@ impl Foreseen {
         let is_on = (0..=MOST_STEP).contains(&(moves.plus * step.signum()));
         let is_register = bound.ok().is_none_or(|bound| bound.plus == 0);
         (can_be_foreseen && is_on && is_register).then_some(Foreseen { cond, moves, step, bound })
+    }
+
+    /// A register by which the loop goes on.
+    pub fn moves(&self) -> Reg {
+        self.moves.of
+    }
+
+    /// Whether it is this register that says where the loop ends.
+    pub fn is_bound_by(&self, reg: Reg) -> bool {
+        self.bound.is_ok_and(|bound| bound.of == reg)
     }
 
     /// How far what the first round compares is from what is there before it, towards the bound.
@@ -179,9 +198,9 @@ fn searches(insts: &[(u32, Inst)], steps: &Steps) -> bool {
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// Writes a loop of one block, from the present IR block on, which costs so much a round.
-    /// `is_foreseen` says whether it is to be foreseen; loops that move memory have been before.
-    pub(super) fn rounds(&mut self, id: BlockId, insts: &[(u32, Inst)], cost: u32, is_foreseen: bool) {
+    /// Writes a loop of one block, from the present IR block on, which costs so much a round. `before` says what makes many of its rounds
+    /// at once.
+    pub(super) fn rounds(&mut self, id: BlockId, insts: &[(u32, Inst)], cost: u32, before: AtOnce) {
         let block = *self.blocks.get(id);
         let copies = |len: u32, most: u32| match insts.last() {
             Some((_, Inst::Branch { .. })) => (len / block.len).clamp(1, most),
@@ -190,11 +209,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let steps = Steps::of_additions(insts, self.code.width());
         // Guests of 32 bits do not gain by it.
         let stepped = if self.is_narrow { 0 } else { steps.stepped() & !self.parked };
-        let is_foreseen = is_foreseen && !self.is_narrow && copies(FORESEEN_LEN, MOST_FORESEEN) > 1;
+        let is_foreseen = before == AtOnce::Nothing && !self.is_narrow && copies(FORESEEN_LEN, MOST_FORESEEN) > 1;
         let Some(foreseen) = Foreseen::of_block(insts, block.start, &steps).filter(|_| is_foreseen) else {
             let copies = match self.is_narrow {
                 true => copies(UNROLLED_LEN_NARROW, MOST_COPIES),
-                false if divides(insts) => 1,
+                // What is left is a few rounds.
+                false if before == AtOnce::Vectors || divides(insts) => 1,
                 false => copies(UNROLLED_LEN, if searches(insts, &steps) { MOST_SEARCHING } else { MOST_COPIES }),
             };
             self.begin_round(&block, u64::from(copies - 1) * u64::from(cost));
@@ -254,7 +274,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Conditions of which one holds unless it is certain that a loop goes on for so many rounds.
     pub(super) fn may_end(&mut self, foreseen: &Foreseen, rounds: i64) -> Vec<Value> {
-        let [moves, bound] = self.moves_and_bound(foreseen);
+        let sides = self.moves_and_bound(foreseen, None);
+        self.may_end_between(foreseen, sides, rounds)
+    }
+
+    /// The same of what moves and a bound, as they are at the beginning of a round.
+    pub(super) fn may_end_between(
+        &mut self,
+        foreseen: &Foreseen,
+        [moves, bound]: [Value; 2],
+        rounds: i64,
+    ) -> Vec<Value> {
         let distance = self.distance(foreseen, [moves, bound]);
         // The last of the rounds compares what so many steps before it have made. A distance below what is to be added would
         // wrap; it does not suffice either.
@@ -270,7 +300,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// For how many rounds a loop goes on for certain, up to so many, if it is certain for one. Where steps are no power of two, it may
     /// go on for more.
     pub(super) fn rounds_ahead(&mut self, foreseen: &Foreseen, most: i64) -> Value {
-        let sides = self.moves_and_bound(foreseen);
+        let sides = self.moves_and_bound(foreseen, None);
         let distance = self.distance(foreseen, sides);
         let distance = if self.is_narrow { self.builder.ins().uextend(I64, distance) } else { distance };
         // What is left when the first of them compares.
@@ -306,9 +336,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if divisor == 1 { value } else { self.builder.ins().ushr_imm_u(value, i64::from(divisor.ilog2())) }
     }
 
-    /// What a loop compares with its bound, where a round begins, and the bound.
-    fn moves_and_bound(&mut self, foreseen: &Foreseen) -> [Value; 2] {
+    /// What a loop compares with its bound, where a round begins, and the bound, unless it is known.
+    pub(super) fn moves_and_bound(&mut self, foreseen: &Foreseen, bound: Option<Value>) -> [Value; 2] {
         let moves = self.linear(Linear { plus: 0, ..foreseen.moves });
+        if let Some(bound) = bound {
+            return [moves, bound];
+        }
         let bound = match foreseen.bound {
             Ok(bound) => self.linear(bound),
             Err(imm) if self.is_narrow => self.builder.ins().iconst(I32, i64::from(imm as u32)),

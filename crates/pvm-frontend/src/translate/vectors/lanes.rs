@@ -1,0 +1,215 @@
+//! Values of several rounds at once: vectors of lanes, the first round in the first lane.
+
+use super::plan::VECTOR;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I8, I8X16, I16, I16X8, I32, I32X4, I64, I64X2};
+use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_frontend::FunctionBuilder;
+use pvm_ops::BinaryOp;
+
+/// A lane of so many bits.
+pub(super) const fn lane_type(bits: u32) -> Type {
+    match bits {
+        8 => I8,
+        16 => I16,
+        32 => I32,
+        _ => I64,
+    }
+}
+
+/// A vector of lanes of so many bits.
+pub(super) const fn vector_type(bits: u32) -> Type {
+    match bits {
+        8 => I8X16,
+        16 => I16X8,
+        32 => I32X4,
+        _ => I64X2,
+    }
+}
+
+/// How many vectors that many lanes take.
+pub(super) fn vectors(lanes: u32, bits: u32) -> usize {
+    (lanes * bits).div_ceil(8 * VECTOR) as usize
+}
+
+/// A value in each lane of a vector.
+pub(super) fn splat(builder: &mut FunctionBuilder<'_>, bits: u32, value: Value) -> Value {
+    let value = match bits {
+        64 => value,
+        _ => builder.ins().ireduce(lane_type(bits), value),
+    };
+    builder.ins().splat(vector_type(bits), value)
+}
+
+/// A constant in each lane of a vector.
+pub(super) fn splat_constant(builder: &mut FunctionBuilder<'_>, bits: u32, value: i64) -> Value {
+    let value = builder.ins().iconst(I64, value);
+    splat(builder, bits, value)
+}
+
+/// Constants, lane by lane.
+pub(super) fn constants(builder: &mut FunctionBuilder<'_>, bits: u32, values: impl Iterator<Item = i64>) -> Vec<Value> {
+    let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes().into_iter().take(bits as usize / 8)).collect();
+    let constant = |vector: &[u8]| {
+        let constant = builder.func.dfg.constants.insert(vector.to_vec().into());
+        builder.ins().vconst(vector_type(bits), constant)
+    };
+    bytes.chunks(VECTOR as usize).map(constant).collect()
+}
+
+/// The same bytes as another vector.
+pub(super) fn as_vector(builder: &mut FunctionBuilder<'_>, bits: u32, value: Value) -> Value {
+    let ty = vector_type(bits);
+    if builder.func.dfg.value_type(value) == ty {
+        return value;
+    }
+    builder.ins().bitcast(ty, MemFlagsData::new().with_endianness(Endianness::Little), value)
+}
+
+/// That many lanes of so many bits, from bytes as they were loaded: vectors, or a number of four or eight bytes.
+pub(super) fn of_bytes(
+    builder: &mut FunctionBuilder<'_>,
+    loaded: &[Value],
+    (size, is_signed): (u32, bool),
+    (lanes, bits): (u32, u32),
+) -> Vec<Value> {
+    let vector = |builder: &mut FunctionBuilder<'_>, value: Value| {
+        let vector = match builder.func.dfg.value_type(value) {
+            I32 => builder.ins().scalar_to_vector(I32X4, value),
+            I64 => builder.ins().scalar_to_vector(I64X2, value),
+            _ => value,
+        };
+        as_vector(builder, size, vector)
+    };
+    let mut values: Vec<_> = loaded.iter().map(|&value| vector(builder, value)).collect();
+    let mut size = size;
+    while size < bits {
+        values = widened(builder, &values, is_signed);
+        size *= 2;
+        values.truncate(vectors(lanes, size));
+    }
+    values
+}
+
+/// Lanes twice as wide.
+pub(super) fn widened(builder: &mut FunctionBuilder<'_>, values: &[Value], is_signed: bool) -> Vec<Value> {
+    let widen = |&value: &Value| match is_signed {
+        true => [builder.ins().swiden_low(value), builder.ins().swiden_high(value)],
+        false => [builder.ins().uwiden_low(value), builder.ins().uwiden_high(value)],
+    };
+    values.iter().flat_map(widen).collect()
+}
+
+/// The last lane of a vector, and behind it all but the last of another one.
+pub(super) fn shifted_in(builder: &mut FunctionBuilder<'_>, before: Value, these: Value) -> Value {
+    let lane = builder.func.dfg.value_type(these).lane_bits() / 8;
+    shifted(builder, before, these, VECTOR - lane)
+}
+
+/// A vector from a byte of the first on, the rest of the second.
+fn shifted(builder: &mut FunctionBuilder<'_>, first: Value, second: Value, from: u32) -> Value {
+    let bits = builder.func.dfg.value_type(first).lane_bits();
+    let [first, second] = [first, second].map(|value| as_vector(builder, 8, value));
+    let bytes: Vec<u8> = (from..from + VECTOR).map(|byte| byte as u8).collect();
+    let mask = builder.func.dfg.immediates.push(bytes.into());
+    let shifted = builder.ins().shuffle(first, second, mask);
+    as_vector(builder, bits, shifted)
+}
+
+/// Lanes half as wide; `low` has the bits that are kept. A vector by itself is both halves.
+pub(super) fn narrowed(builder: &mut FunctionBuilder<'_>, values: &[Value], low: Value) -> Vec<Value> {
+    let narrow = |pair: &[Value]| {
+        // None of them is too large then.
+        let [a, b] = [pair[0], pair[pair.len() - 1]].map(|value| builder.ins().band(value, low));
+        builder.ins().unarrow(a, b)
+    };
+    values.chunks(2).map(narrow).collect()
+}
+
+/// What an operation makes in each lane.
+pub(super) fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Value) -> Value {
+    let ins = builder.ins();
+    match op {
+        BinaryOp::Add => ins.iadd(a, b),
+        BinaryOp::Sub => ins.isub(a, b),
+        BinaryOp::Mul => ins.imul(a, b),
+        BinaryOp::And => ins.band(a, b),
+        BinaryOp::Or => ins.bor(a, b),
+        BinaryOp::Xor => ins.bxor(a, b),
+        BinaryOp::AndInv => ins.band_not(a, b),
+        BinaryOp::OrInv => {
+            let b = ins.bnot(b);
+            builder.ins().bor(a, b)
+        }
+        BinaryOp::Xnor => {
+            let b = ins.bnot(b);
+            builder.ins().bxor(a, b)
+        }
+        BinaryOp::MinS => ins.smin(a, b),
+        BinaryOp::MaxS => ins.smax(a, b),
+        BinaryOp::MinU => ins.umin(a, b),
+        BinaryOp::MaxU => ins.umax(a, b),
+        BinaryOp::SetLtS => is(builder, IntCC::SignedLessThan, a, b),
+        BinaryOp::SetLtU => is(builder, IntCC::UnsignedLessThan, a, b),
+        op => unreachable!("{op:?} is not for vectors"),
+    }
+}
+
+/// One in lanes that are zero, else zero.
+pub(super) fn is_zero(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+    let bits = builder.func.dfg.value_type(value).lane_bits();
+    let nothing = splat_constant(builder, bits, 0);
+    is(builder, IntCC::Equal, value, nothing)
+}
+
+/// One where a comparison holds, else zero.
+fn is(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value) -> Value {
+    let all_ones = builder.ins().icmp(cc, a, b);
+    builder.ins().ineg(all_ones)
+}
+
+/// Where a lane of the first is zero, that of the second, else that of the third.
+pub(super) fn choice(builder: &mut FunctionBuilder<'_>, test: Value, zero: Value, not_zero: Value) -> Value {
+    let bits = builder.func.dfg.value_type(test).lane_bits();
+    let nothing = splat_constant(builder, bits, 0);
+    let is_zero = builder.ins().icmp(IntCC::Equal, test, nothing);
+    builder.ins().bitselect(is_zero, zero, not_zero)
+}
+
+/// What a shift by a constant makes in each lane.
+pub(super) fn shift(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Value, by: u32) -> Value {
+    let by = builder.ins().iconst(I32, i64::from(by));
+    match op {
+        BinaryOp::Shl => builder.ins().ishl(value, by),
+        BinaryOp::ShrU => builder.ins().ushr(value, by),
+        BinaryOp::ShrS => builder.ins().sshr(value, by),
+        op => unreachable!("{op:?} is no shift"),
+    }
+}
+
+/// What an operation makes of all lanes of all vectors, sign-extended.
+pub(super) fn reduced(builder: &mut FunctionBuilder<'_>, op: BinaryOp, values: &[Value]) -> Value {
+    let mut values = values.iter().copied();
+    let first = values.next().expect("there is a vector at least");
+    let mut all = values.fold(first, |all, one| binary(builder, op, all, one));
+    let bits = builder.func.dfg.value_type(all).lane_bits();
+    // One half and the other, until that is a lane.
+    let mut half = VECTOR / 2;
+    while 8 * half >= bits {
+        let other = shifted(builder, all, all, half);
+        all = binary(builder, op, all, other);
+        half /= 2;
+    }
+    let lane = builder.ins().extractlane(all, 0);
+    if bits == 64 { lane } else { builder.ins().sextend(I64, lane) }
+}
+
+/// What changes nothing if it is put together with something by an operation, in a lane of 32 bits.
+pub(super) fn neutral(op: BinaryOp) -> i64 {
+    match op {
+        BinaryOp::And => -1,
+        BinaryOp::MinS => i32::MAX.into(),
+        BinaryOp::MaxS => i32::MIN.into(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,248 @@
+//! Loops of one block that do the same to one element of an array after the other, made in vectors: several rounds at once.
+//!
+//! ```text
+//! for i { sum += a[i] * b[i] }     for i { to[i] = (a[i] * x + b[i] * y) >> 8 }
+//! ```
+//!
+//! Each round loads what lies one element further on, computes, stores one element further on, or adds to a total what it has
+//! computed. [`Plan`] finds such loops, and how wide the lanes have to be. Where it is certain that the loop goes on for a whole group
+//! of rounds, and there is gas for it, that is one pass through the vectors; what is left is done round by round.
+//!
+//! The state between groups is that of the guest, but for registers that each round writes anew, and totals. They are made on the way
+//! out ([`Translator::settle_rounds`]): as the last round has made them, from what it has loaded. All loads of a group come before its
+//! store, which is one instruction and stores nothing if it is refused. So when the host refuses an access, nothing of the group has
+//! happened, and the interpreter begins at its first round. That takes that no round loads what an earlier one of the group has stored,
+//! which is found out before.
+
+mod group;
+mod lanes;
+mod plan;
+mod range;
+mod round;
+mod settle;
+
+use super::Translator;
+use crate::blocks::Block;
+use crate::{Exit, Mark};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I8X16, I32, I64};
+use cranelift_codegen::ir::{self, InstBuilder, Value};
+use cranelift_frontend::Variable;
+use lanes::{lane_type, vector_type};
+use pvm_clif::{Place, Rights};
+use pvm_gas::GasModel;
+use pvm_ops::{GuestCode, Inst, Reg};
+use pvm_vm::{FaultDetection, READABLE};
+use round::Lane;
+
+pub(super) use plan::Plan;
+
+/// A loop while it is written.
+struct Vectors<'a> {
+    plan: &'a Plan,
+    insts: &'a [(u32, Inst)],
+    /// What is the same in all rounds, by its number as a value.
+    same: Vec<Option<Value>>,
+    /// What the totals have been given, vector by vector.
+    totals: Vec<Vec<Variable>>,
+    /// The last vector of what the group before has loaded, of what a round takes from the one before, by its number as a value.
+    before: Vec<Option<Variable>>,
+    /// What the load that is in place has loaded in the last group.
+    in_place: Variable,
+    /// Where a group is given up.
+    undo: ir::Block,
+}
+
+/// Whether the host has what vectors take: instructions for all that is done with them, and stores that are refused as a whole, as is
+/// known of x86-64.
+fn host_suits() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("sse4.1");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+impl<C: GuestCode> Translator<'_, '_, C> {
+    /// How a block that leads to itself is made in vectors, if it is.
+    pub(super) fn plan_vectors(&self, block: &Block, insts: &[(u32, Inst)]) -> Option<Plan> {
+        let is_possible = host_suits() && !self.is_narrow && self.faults.detection == FaultDetection::Signals;
+        if is_possible { Plan::new(insts, block.start) } else { None }
+    }
+
+    /// Writes the groups of rounds of the loop that the block at the present position is, which costs so much a round. Returns where
+    /// single rounds are to be written.
+    pub(super) fn in_vectors(&mut self, block: &Block, cost: u32, insts: &[(u32, Inst)], plan: &Plan) -> ir::Block {
+        let [single, group, done, undo] = [(); 4].map(|()| self.builder.create_block());
+        self.builder.set_cold_block(undo);
+        self.builder.switch_to_block(self.bodies[self.position]);
+        let bound = self.bound(block, plan);
+        self.turn_off_if_near(plan, bound, single);
+        self.turn_off_if_overlapping(plan, |_| true, single);
+        self.turn_off_if_large(plan, single);
+        self.turn_off_without_gas_for(plan, cost, single);
+        let first = self.read(plan.foreseen.moves());
+        let vectors = self.begin_vectors(insts, plan, undo);
+        self.builder.ins().jump(group, &[]);
+
+        self.builder.switch_to_block(group);
+        self.known = Default::default();
+        self.group(&vectors);
+        self.parking_now = u32::MAX;
+        let rounds = i64::from(plan.rounds);
+        for reg in Reg::ALL {
+            if plan.step_of(reg) != 0 {
+                let (value, back) = (self.read(reg), self.builder.ins().iconst(I64, -rounds * plan.step_of(reg)));
+                let value = self.builder.ins().isub(value, back);
+                self.write(reg, value);
+            }
+        }
+        if self.metering.model != GasModel::None {
+            self.add(self.gas, -rounds * i64::from(cost));
+        }
+        if self.metering.count_instructions {
+            self.add(self.instructions, rounds * i64::from(block.len));
+        }
+        self.turn_off_if_near(plan, bound, done);
+        self.turn_off_if_overlapping(plan, |is_steady| !is_steady, done);
+        self.turn_off_without_gas_for(plan, cost, done);
+        self.builder.ins().jump(group, &[]);
+        self.builder.seal_block(group);
+        self.builder.seal_block(undo);
+        self.builder.seal_block(done);
+
+        self.builder.switch_to_block(undo);
+        self.undo(&vectors, first, block);
+        self.builder.switch_to_block(done);
+        self.known = Default::default();
+        self.settle_rounds(&vectors);
+        self.builder.ins().jump(single, &[]);
+        self.known = Default::default();
+        single
+    }
+
+    /// The bound, if the loop loads it.
+    fn bound(&mut self, block: &Block, plan: &Plan) -> Option<Value> {
+        let bound = plan.bound?;
+        let (number, base) = (self.next_access(), self.read(bound.place.of));
+        let refuse = |this: &mut Self| this.exit(this.exit_in_front(block), block.start);
+        let place = match self.faults.checked.contains(&number) {
+            true => {
+                let at = self.memory.address(self.builder, Some(base), bound.place.plus as i32);
+                let is_refused = self.memory.check(self.builder, at, bound.kind.size.bytes(), Rights(READABLE));
+                self.leave_if(is_refused, refuse);
+                Place::Checked(at, 0)
+            }
+            false => {
+                self.landing(number, base, refuse);
+                Place::Watched(base, bound.place.plus as i32)
+            }
+        };
+        let value = self.memory.load(self.builder, bound.kind, place);
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
+        Some(value)
+    }
+
+    /// How the interpreter goes on in front of a block.
+    fn exit_in_front(&self, block: &Block) -> Exit {
+        match self.exit_when_short(block) {
+            Exit::Interrupt => Exit::Interpret,
+            exit => exit,
+        }
+    }
+
+    fn turn_off_if_near(&mut self, plan: &Plan, bound: Option<Value>, elsewhere: ir::Block) {
+        let [moves, of_registers] = self.moves_and_bound(&plan.foreseen, bound);
+        let conditions = self.may_end_between(&plan.foreseen, [moves, of_registers], plan.rounds.into());
+        self.turn_off_if_any(&conditions, elsewhere);
+    }
+
+    /// Goes elsewhere if the next group would load what it stores. Only looks at what is steady, or not.
+    fn turn_off_if_overlapping(&mut self, plan: &Plan, is_looked_at: impl Fn(bool) -> bool, elsewhere: ir::Block) {
+        let Some(store) = plan.store else { return };
+        for apart in plan.apart.iter().filter(|apart| is_looked_at(apart.is_steady)) {
+            let [from, to] = [apart.from, store.place].map(|place| self.linear(place));
+            let distance = self.builder.ins().isub(from, to);
+            let [plus, near] = apart.nearness(store, plan.rounds);
+            let distance = self.builder.ins().iadd_imm_s(distance, plus);
+            let distance = self.builder.ins().ireduce(I32, distance);
+            let overlaps = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, distance, near);
+            self.turn_off_if_any(&[overlaps], elsewhere);
+        }
+    }
+
+    /// Goes elsewhere if a register that the loop does not write is larger than a lane, where that matters.
+    fn turn_off_if_large(&mut self, plan: &Plan, elsewhere: ir::Block) {
+        let lanes = plan.lanes.iter().zip(&plan.is_wanted).filter(|(_, is_wanted)| plan.are_small && **is_wanted);
+        for (&lane, _) in lanes {
+            let Lane::Register(reg) = lane else { continue };
+            let value = self.read(reg);
+            let low = self.builder.ins().ireduce(lane_type(plan.bits), value);
+            let small = self.builder.ins().sextend(I64, low);
+            let is_large = self.builder.ins().icmp(IntCC::NotEqual, value, small);
+            self.turn_off_if_any(&[is_large], elsewhere);
+        }
+    }
+
+    fn turn_off_without_gas_for(&mut self, plan: &Plan, cost: u32, elsewhere: ir::Block) {
+        if self.metering.model != GasModel::None {
+            self.turn_off_without_gas(self.pending + i64::from(plan.rounds) * i64::from(cost), elsewhere);
+        }
+    }
+
+    /// Writes what comes before the first group.
+    fn begin_vectors<'p>(&mut self, insts: &'p [(u32, Inst)], plan: &'p Plan, undo: ir::Block) -> Vectors<'p> {
+        let (mut same, mut before) = (vec![None; plan.lanes.len()], vec![None; plan.lanes.len()]);
+        for (at, &lane) in plan.lanes.iter().enumerate().filter(|&(at, _)| plan.is_wanted[at]) {
+            match lane {
+                Lane::Constant(value) => same[at] = Some(lanes::splat_constant(self.builder, plan.bits, value)),
+                Lane::Register(reg) => same[at] = Some(self.splat(plan, reg)),
+                Lane::Before(_, reg) => {
+                    let value = self.splat(plan, reg);
+                    before[at] = Some(self.declare_vector(vector_type(plan.bits), value));
+                }
+                Lane::Load(_) | Lane::Stepped(..) | Lane::Binary(..) | Lane::Choice(..) => {}
+            }
+        }
+        let mut totals = Vec::new();
+        for total in &plan.totals {
+            let bits = plan.bits_of(total);
+            let nothing = lanes::splat_constant(self.builder, bits, lanes::neutral(total.op));
+            let each = (0..lanes::vectors(plan.rounds, bits)).map(|_| self.declare_vector(vector_type(bits), nothing));
+            totals.push(each.collect());
+        }
+        let nothing = lanes::splat_constant(self.builder, 8, 0);
+        let in_place = self.declare_vector(I8X16, nothing);
+        Vectors { plan, insts, same, before, totals, in_place, undo }
+    }
+
+    /// A register in all lanes of a vector.
+    fn splat(&mut self, plan: &Plan, reg: Reg) -> Value {
+        let value = self.read(reg);
+        lanes::splat(self.builder, plan.bits, value)
+    }
+
+    fn declare_vector(&mut self, ty: ir::Type, value: Value) -> Variable {
+        let variable = self.builder.declare_var(ty);
+        self.builder.def_var(variable, value);
+        variable
+    }
+
+    /// Leaves in front of a group. `first` is what the register had in front of the first one that the loop goes on by.
+    fn undo(&mut self, vectors: &Vectors<'_>, first: Value, block: &Block) {
+        let [settle, leave] = [(); 2].map(|()| self.builder.create_block());
+        self.builder.set_cold_block(settle);
+        self.builder.set_cold_block(leave);
+        self.known = Default::default();
+        let moves = self.read(vectors.plan.foreseen.moves());
+        let is_first = self.builder.ins().icmp(IntCC::Equal, moves, first);
+        self.builder.ins().brif(is_first, leave, &[], settle, &[]);
+        self.builder.seal_block(settle);
+        self.builder.switch_to_block(settle);
+        self.settle_rounds(vectors);
+        self.builder.ins().jump(leave, &[]);
+        self.builder.seal_block(leave);
+        self.builder.switch_to_block(leave);
+        self.known = Default::default();
+        self.exit(self.exit_in_front(block), block.start);
+    }
+}

@@ -1,0 +1,464 @@
+//! Which loops can be made in vectors, and how: what is decided before anything is written.
+
+use super::super::rounds::{Foreseen, Linear, Steps};
+use super::lanes::vectors;
+use super::range::Range;
+use super::round::{Bound, Lane, Load, MOST_BEFORE, Round, Store, Total};
+use pvm_ops::{BinaryOp, Inst, Reg, Target, Width};
+
+/// A vector, in bytes.
+pub(super) const VECTOR: u32 = 16;
+/// No loop is longer, in guest instructions.
+const MOST_INSTS: usize = 128;
+/// Values take up to four vectors each, if all of them take no more than that.
+const MOST_VECTORS: u32 = 64;
+/// No group has fewer rounds: the last one finds all in the group that it wants of those before.
+const LEAST_ROUNDS: u32 = MOST_BEFORE + 1;
+/// What a group loads off one register lies within so many bytes.
+const MOST_APART: i64 = 1 << 16;
+/// As many bits are wanted of a value that must be what it is in the guest.
+const WHOLE: u32 = 64;
+
+/// Bytes that a group of rounds loads, of which none may be among those that it stores.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Apart {
+    /// The first of them.
+    pub from: Linear,
+    pub len: i64,
+    /// Whether they move on as what is stored does: then they stay as far from it as they are.
+    pub is_steady: bool,
+}
+
+impl Apart {
+    /// The distance from what is stored, plus the first of these, is less than the second if they overlap. Addresses are modulo 2^32.
+    pub fn nearness(&self, store: Store, rounds: u32) -> [i64; 2] {
+        let before = self.len - 1;
+        [before, before + i64::from(rounds * store.size.bytes())]
+    }
+
+    fn overlaps(&self, distance: i64, store: Store, rounds: u32) -> bool {
+        let [plus, near] = self.nearness(store, rounds);
+        i64::from((distance + plus) as u32) < near
+    }
+}
+
+/// How a loop is made in vectors.
+#[derive(Debug)]
+pub(in super::super) struct Plan {
+    pub(super) lanes: Vec<Lane>,
+    /// What somebody wants of them: nothing of what is written over in the same round.
+    pub(super) is_wanted: Vec<bool>,
+    pub(super) loads: Vec<Load>,
+    pub(super) store: Option<Store>,
+    pub(super) totals: Vec<Total>,
+    pub(super) bound: Option<Bound>,
+    pub(super) apart: Vec<Apart>,
+    pub(super) steps: Steps,
+    pub(super) foreseen: Foreseen,
+    /// The bits of a lane: of all values, these are right.
+    pub(super) bits: u32,
+    /// Whether registers that the loop does not write must be no larger than that.
+    pub(super) are_small: bool,
+    /// How many rounds are made at once.
+    pub(super) rounds: u32,
+}
+
+impl Plan {
+    /// How the block with these instructions, which leads to itself, is made in vectors, if it can be. It begins at `start`.
+    pub(in super::super) fn new(insts: &[(u32, Inst)], start: u32) -> Option<Plan> {
+        let (&(_, last), body) = insts.split_last()?;
+        let Inst::Branch { cond, lhs, rhs, target } = last else { return None };
+        if insts.len() > MOST_INSTS {
+            return None;
+        }
+        let mut round = Round::follow(body)?;
+        let foreseen = round.foreseen(if target == Target::Block(start) { cond } else { cond.negated() }, lhs, rhs)?;
+        if round.bound.is_some_and(|bound| !foreseen.is_bound_by(bound.reg)) {
+            return None;
+        }
+        // Sums are made in lanes of 32 bits at least, and of stores of eight bytes a vector has two, which is not worth it.
+        let widths: &[u32] = match (round.totals.is_empty(), round.store) {
+            (true, _) => &[8, 16, 32],
+            (false, Some(_)) => &[32],
+            (false, None) => &[32, 64],
+        };
+        let (bits, Wanted { is_wanted, are_small }) =
+            widths.iter().find_map(|&bits| Some((bits, round.wanted(bits)?)))?;
+        let rounds = round.at_once(bits, is_wanted.iter().filter(|&&is_wanted| is_wanted).count() as u32);
+        let apart = round.apart(rounds)?;
+        let is_worth_it = round.lanes.iter().any(Lane::differs) && (round.store.is_some() || !round.totals.is_empty());
+        let Round { steps, lanes, loads, store, totals, bound, .. } = round;
+        is_worth_it.then_some(Plan {
+            lanes,
+            is_wanted,
+            loads,
+            store,
+            totals,
+            bound,
+            apart,
+            steps,
+            foreseen,
+            bits,
+            are_small,
+            rounds,
+        })
+    }
+
+    /// The load from which a register is read before it is written, and how many rounds before.
+    pub(super) fn loaded_before(&self, reg: Reg) -> Option<(Load, i64)> {
+        let mut found = self.lanes.iter().position(|lane| matches!(lane, Lane::Before(_, its) if *its == reg))?;
+        let mut rounds = 0;
+        loop {
+            match self.lanes[found] {
+                Lane::Before(of, _) => (found, rounds) = (of, rounds + 1),
+                Lane::Load(load) => return Some((self.loads[load], rounds)),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The bits of the lanes of a total: those of what is put together, unless sums get larger.
+    pub(super) fn bits_of(&self, total: &Total) -> u32 {
+        if total.op == BinaryOp::Add { total.width.bits() } else { self.bits }
+    }
+
+    /// By how much a register changes in a round.
+    pub(super) fn step_of(&self, reg: Reg) -> i64 {
+        self.steps.of(Linear::register(reg)).unwrap_or(0)
+    }
+
+    /// By how much a place moves on in a round.
+    pub(super) fn step(&self, place: Linear) -> i64 {
+        self.steps.of(place).expect("places move by constants")
+    }
+}
+
+/// What is wanted of the values of a round.
+struct Wanted {
+    /// Which of them are wanted at all.
+    is_wanted: Vec<bool>,
+    /// Whether that takes registers that are no larger than a lane.
+    are_small: bool,
+}
+
+impl Round<'_> {
+    /// What the values can be, if registers that the loop does not write are no larger than lanes of so many bits. `None` if there are
+    /// operations that are not for vectors.
+    fn ranges(&self, bits: u32) -> Option<Vec<Range>> {
+        let mut ranges: Vec<Range> = Vec::new();
+        for &lane in &self.lanes {
+            ranges.push(match lane {
+                Lane::Load(load) => Range::of_load(self.loads[load].kind),
+                Lane::Constant(value) => Range::constant(value),
+                Lane::Register(_) => Range::all(bits),
+                Lane::Stepped(..) | Lane::Before(..) => Range::WHOLE,
+                Lane::Binary(op, width, lhs, rhs) => Range::of(op, width, ranges[lhs], ranges[rhs])?,
+                Lane::Choice(_, zero, not_zero) => ranges[zero].or(ranges[not_zero]),
+            });
+        }
+        Some(ranges)
+    }
+
+    /// What is wanted of the values; `None` if lanes of so many bits are not enough for that.
+    fn wanted(&self, bits: u32) -> Option<Wanted> {
+        let ranges = self.ranges(bits)?;
+        let mut wanted = vec![0; self.lanes.len()];
+        if let Some(store) = self.store {
+            wanted[store.value] = Some(8 * store.size.bytes()).filter(|&stored| stored <= bits)?;
+        }
+        for total in &self.totals {
+            // Lanes of 64 bits are not compared.
+            let is_half = total.width == Width::W32 || matches!(total.op, BinaryOp::MinS | BinaryOp::MaxS);
+            if bits == 64 && is_half {
+                return None;
+            }
+            let of_total = if total.width == Width::W32 { 32 } else { WHOLE };
+            wanted[total.value] = of_total.max(wanted[total.value]);
+        }
+        let mut are_small = false;
+        for at in (0..self.lanes.len()).rev() {
+            if wanted[at] == 0 {
+                continue;
+            }
+            // If the value is no larger than a lane, what is computed modulo that is the value.
+            if wanted[at] > bits {
+                are_small = true;
+                if !ranges[at].fits(bits) {
+                    return None;
+                }
+            }
+            let these = wanted[at].min(bits);
+            let mut want = |value: usize, more: u32| wanted[value] = more.max(wanted[value]);
+            match self.lanes[at] {
+                Lane::Load(load) if 8 * self.loads[load].kind.size.bytes() > bits => return None,
+                Lane::Load(_) | Lane::Constant(_) | Lane::Register(_) | Lane::Stepped(..) => {}
+                Lane::Before(of, _) => want(of, these),
+                Lane::Binary(BinaryOp::SetLtU | BinaryOp::MinU | BinaryOp::MaxU, Width::W64, lhs, rhs)
+                    if bits < 64 && [lhs, rhs].iter().all(|&value| ranges[value].is_natural_in(bits)) =>
+                {
+                    // Without signs, their bits are the values.
+                    are_small = true;
+                    want(lhs, bits);
+                    want(rhs, bits);
+                }
+                Lane::Binary(op, width, lhs, rhs) => {
+                    let of_operands = self.of_operands(bits, op, width, [lhs, rhs], these, ranges[lhs])?;
+                    want(lhs, of_operands);
+                    // Vectors are shifted by constants only.
+                    if !matches!(op, BinaryOp::Shl | BinaryOp::ShrU | BinaryOp::ShrS) {
+                        want(rhs, of_operands);
+                    }
+                }
+                Lane::Choice(test, zero, not_zero) => {
+                    let is_natural = ranges[test].is_natural_in(bits);
+                    are_small |= is_natural;
+                    want(test, if is_natural { bits } else { WHOLE });
+                    want(zero, these);
+                    want(not_zero, these);
+                }
+            }
+        }
+        Some(Wanted { is_wanted: wanted.into_iter().map(|bits| bits > 0).collect(), are_small })
+    }
+
+    /// How many rounds are made at once in lanes of so many bits, if as many values are wanted: what is stored is a vector, and values are
+    /// up to four, but there are sixteen registers.
+    fn at_once(&self, bits: u32, values: u32) -> u32 {
+        let size = self.store.map_or(1, |store| store.size.bytes());
+        let mut rounds = VECTOR / size;
+        let are_many = |rounds| vectors(rounds, bits) > 4 || values * vectors(rounds, bits) as u32 > MOST_VECTORS;
+        while rounds > LEAST_ROUNDS && vectors(rounds, bits) > 1 && are_many(rounds) {
+            rounds /= 2;
+        }
+        rounds
+    }
+
+    /// How many bits of its operands an operation takes in lanes of so many bits, if that many of its result are wanted; `range` is
+    /// that of the first.
+    fn of_operands(
+        &self,
+        bits: u32,
+        op: BinaryOp,
+        width: Width,
+        [_, rhs]: [usize; 2],
+        wanted: u32,
+        range: Range,
+    ) -> Option<u32> {
+        use BinaryOp::{
+            Add, And, AndInv, MaxS, MaxU, MinS, MinU, Mul, Or, OrInv, SetLtS, SetLtU, Shl, ShrS, ShrU, Sub, Xnor, Xor,
+        };
+        // Nothing extends signs from the middle of a lane.
+        if width.bits() < bits {
+            return None;
+        }
+        match op {
+            Add | Sub | And | AndInv | Or | OrInv | Xor | Xnor => Some(wanted),
+            Mul => matches!(bits, 16 | 32).then_some(wanted),
+            MinS | MaxS | MinU | MaxU | SetLtS | SetLtU => (width == Width::W64 && bits < 64).then_some(WHOLE),
+            Shl | ShrU | ShrS => {
+                let Lane::Constant(by) = self.lanes[rhs] else { return None };
+                let by = by as u32 % width.bits();
+                if by >= bits || bits == 8 {
+                    return None;
+                }
+                match op {
+                    Shl => Some(wanted),
+                    _ if wanted + by <= bits => Some(wanted + by),
+                    // What comes in from above is right, too.
+                    _ if width.bits() == bits => (op == ShrU || bits < 64).then_some(bits),
+                    ShrS => Some(WHOLE),
+                    _ => range.is_natural().then_some(WHOLE),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// What a group of so many rounds may not both load and store; `None` if it does.
+    fn apart(&mut self, rounds: u32) -> Option<Vec<Apart>> {
+        let Some(store) = self.store else { return Some(Vec::new()) };
+        let steps = self.steps;
+        let mut all: Vec<Apart> = Vec::new();
+        for (at, load) in self.loads.iter_mut().enumerate() {
+            let size = i64::from(load.kind.size.bytes());
+            load.is_in_place = load.place == store.place && load.kind.size == store.size && !load.is_late;
+            if load.is_in_place && self.lanes.iter().any(|lane| matches!(lane, Lane::Before(of, _) if *of == at)) {
+                return None;
+            }
+            if load.is_in_place {
+                continue;
+            }
+            let (first, last) = (load.place.plus, load.place.plus + size * i64::from(rounds));
+            let is_steady = steps.of(load.place) == steps.of(store.place);
+            match all.iter_mut().find(|one| one.from.of == load.place.of) {
+                Some(one) => {
+                    let low = one.from.plus.min(first);
+                    one.len = last.max(one.from.plus + one.len) - low;
+                    one.from.plus = low;
+                }
+                None => all.push(Apart { from: load.place, len: last - first, is_steady }),
+            }
+        }
+        if let Some(bound) = self.bound {
+            all.push(Apart { from: bound.place, len: i64::from(bound.kind.size.bytes()), is_steady: false });
+        }
+        if all.iter().any(|one| one.len > MOST_APART) {
+            return None;
+        }
+        // Off the same register it is known.
+        let is_off_the_same = |one: &Apart| one.from.of == store.place.of;
+        if all.iter().any(|one| is_off_the_same(one) && one.overlaps(one.from.plus - store.place.plus, store, rounds)) {
+            return None;
+        }
+        all.retain(|one| !is_off_the_same(one));
+        Some(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::rounds::tests::{START, add};
+    use super::*;
+    use pvm_ops::{Address, Cond, LoadKind, Operand, Size, UnaryOp};
+
+    /// All registers, by their numbers.
+    const REGS: [Reg; 32] = Reg::ALL;
+
+    fn load(dst: usize, base: usize, offset: i32, size: Size, signed: bool) -> Inst {
+        let address = Address { base: Some(REGS[base]), offset };
+        Inst::Load { kind: LoadKind { size, signed }, dst: REGS[dst], address }
+    }
+
+    fn store(value: usize, base: usize, offset: i32, size: Size) -> Inst {
+        let address = Address { base: Some(REGS[base]), offset };
+        Inst::Store { size, value: Operand::Reg(REGS[value]), address }
+    }
+
+    fn op(op: BinaryOp, width: Width, dst: usize, lhs: usize, rhs: usize) -> Inst {
+        let [lhs, rhs] = [lhs, rhs].map(|reg| Operand::Reg(REGS[reg]));
+        Inst::Binary { op, width, dst: REGS[dst], lhs, rhs }
+    }
+
+    /// The plan of a loop that steps r1 and r2 by so much, up to r3.
+    fn plan(body: &[Inst], steps: [i32; 2]) -> Option<Plan> {
+        let steps = [(1, steps[0]), (2, steps[1])].map(|(reg, step)| add(REGS[reg], REGS[reg], step));
+        plan_to(body, &steps, 3)
+    }
+
+    fn plan_to(body: &[Inst], steps: &[Inst], end: usize) -> Option<Plan> {
+        let rhs = Operand::Reg(REGS[end]);
+        let branch = Inst::Branch { cond: Cond::LtU, lhs: REGS[1], rhs, target: Target::Block(START) };
+        let insts: Vec<_> = (START..).zip(body.iter().chain(steps).copied().chain([branch])).collect();
+        Plan::new(&insts, START)
+    }
+
+    /// The bits of lanes, and the rounds of a group.
+    fn shape(body: &[Inst], step: i32) -> Option<(u32, u32)> {
+        plan(body, [step; 2]).map(|plan| (plan.bits, plan.rounds))
+    }
+
+    #[test]
+    fn lanes_are_as_wide_as_what_is_wanted_takes() {
+        use BinaryOp::{Add, Mul, SetLtS, SetLtU, ShrU, Xor};
+        let bytes = [load(5, 1, 0, Size::B1, false), load(6, 2, 0, Size::B1, false)];
+        let with = |more: &[Inst]| shape(&[&bytes[..], more].concat(), 1);
+        let stored = store(5, 2, 0, Size::B1);
+        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), stored]), Some((8, 16)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), stored]), Some((16, 16)), "there are no products of bytes");
+        let shifted = |by| Inst::Binary {
+            op: ShrU,
+            width: Width::W64,
+            dst: REGS[5],
+            lhs: Operand::Reg(REGS[5]),
+            rhs: Operand::Imm(by),
+        };
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(8), stored]), Some((16, 16)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(9), stored]), Some((32, 16)), "the ninth bit on");
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(25), stored]), None, "bits above 32");
+        assert_eq!(
+            with(&[op(Mul, Width::W64, 5, 5, 6), shifted(15), stored]),
+            Some((32, 16)),
+            "there is nothing above"
+        );
+        assert_eq!(with(&[op(SetLtU, Width::W64, 5, 5, 6), stored]), Some((8, 16)), "both are bytes");
+        assert_eq!(with(&[op(SetLtS, Width::W64, 5, 5, 6), stored]), Some((16, 16)), "255 is no byte with a sign");
+        let words = [load(5, 1, 0, Size::B4, true), load(6, 2, 0, Size::B4, true)];
+        let with = |more: &[Inst]| shape(&[&words[..], more].concat(), 4);
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), op(Add, Width::W32, 7, 7, 5)]), Some((32, 16)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), op(Add, Width::W64, 7, 7, 5)]), None, "64 bits of products");
+        assert_eq!(with(&[op(Add, Width::W64, 5, 5, 6), op(Add, Width::W64, 7, 7, 5)]), Some((64, 8)), "33 bits");
+        assert_eq!(with(&[op(Add, Width::W64, 7, 7, 5)]), Some((32, 16)), "sums are wider");
+        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B4)]), Some((32, 4)));
+    }
+
+    #[test]
+    fn registers_are_looked_at_where_all_of_them_matters() {
+        let of = |op_: BinaryOp| {
+            let body = [load(5, 1, 0, Size::B4, true), op(op_, Width::W64, 5, 5, 4), store(5, 2, 0, Size::B4)];
+            plan(&body, [4; 2]).map(|plan| plan.are_small)
+        };
+        assert_eq!(of(BinaryOp::Add), Some(false));
+        assert_eq!(of(BinaryOp::MinS), Some(true));
+        assert_eq!(of(BinaryOp::SetLtS), Some(true));
+    }
+
+    #[test]
+    fn what_is_stored_is_not_loaded_by_a_later_round() {
+        let of = |offset, size: Size| {
+            let len = size.bytes() as i32;
+            let body = [load(5, 2, offset, size, false), store(5, 2, 0, size)];
+            plan(&body, [len; 2]).map(|plan| (plan.loads[0].is_in_place, plan.apart.len()))
+        };
+        assert_eq!(of(0, Size::B4), Some((true, 0)), "in place");
+        assert_eq!(of(16, Size::B4), Some((false, 0)), "behind the group");
+        assert_eq!(of(12, Size::B4), None);
+        assert_eq!(of(-4, Size::B4), None);
+        assert_eq!(of(-13, Size::B4), None, "by a byte");
+        assert_eq!(of(-16, Size::B4), Some((false, 0)));
+        let late = [store(6, 2, 0, Size::B4), load(5, 2, 0, Size::B4, true)];
+        assert!(plan(&late, [4; 2]).is_none(), "what the round itself has stored");
+        let apart =
+            plan(&[load(5, 1, 8, Size::B4, true), load(6, 1, -8, Size::B4, true), store(5, 2, 0, Size::B4)], [4; 2]);
+        let apart = apart.unwrap().apart;
+        assert_eq!((apart.len(), apart[0].from.plus, apart[0].len, apart[0].is_steady), (1, -8, 32, true));
+        assert_eq!(apart[0].nearness(Store { place: apart[0].from, size: Size::B4, value: 0 }, 4), [31, 47]);
+        let around = [load(5, 2, i32::MIN, Size::B1, false), store(5, 2, i32::MAX - 7, Size::B1)];
+        assert!(plan(&around, [1; 2]).is_none(), "addresses go around");
+    }
+
+    #[test]
+    fn what_the_round_before_has_loaded_is_known() {
+        let kept = Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst: REGS[6], src: REGS[5] };
+        let sum = op(BinaryOp::Add, Width::W64, 7, 5, 6);
+        let (next, stored) = (load(5, 1, 0, Size::B4, true), store(7, 2, 0, Size::B4));
+        let plan = plan(&[sum, kept, next, stored], [4; 2]).unwrap();
+        let before = |reg: usize| plan.loaded_before(REGS[reg]).map(|(load, rounds)| (load.index, rounds));
+        assert_eq!([5, 6, 7].map(before), [Some((2, 1)), Some((2, 2)), None]);
+        let computed = op(BinaryOp::Add, Width::W64, 5, 5, 4);
+        assert!(super::tests::plan(&[sum, kept, next, computed, stored], [4; 2]).is_none(), "that is computed");
+    }
+
+    #[test]
+    fn the_bound_may_be_loaded() {
+        let steps = [add(REGS[1], REGS[1], 4), add(REGS[2], REGS[2], 4)];
+        let (next, stored) = (load(5, 1, 0, Size::B4, true), store(5, 2, 0, Size::B4));
+        let bound = load(5, 4, 8, Size::B8, false);
+        let plan = |body: &[Inst], end| plan_to(body, &steps, end).map(|plan| (plan.bound.is_some(), plan.apart.len()));
+        assert_eq!(plan(&[next, stored, bound], 5), Some((true, 2)));
+        assert_eq!(plan(&[next, stored, bound], 3), None, "it is not the bound");
+        assert_eq!(plan(&[bound, next, stored], 5), None, "it is written over");
+        assert_eq!(plan(&[next, stored], 3), Some((false, 1)));
+    }
+
+    #[test]
+    fn totals_are_for_nobody_else() {
+        let (next, total) = (load(5, 1, 0, Size::B4, true), op(BinaryOp::Add, Width::W32, 7, 7, 5));
+        assert!(plan(&[next, total], [4; 2]).is_some_and(|plan| plan.totals.len() == 1));
+        assert!(plan(&[next, total, total], [4; 2]).is_none());
+        assert!(plan(&[next, total, store(7, 2, 0, Size::B4)], [4; 2]).is_none());
+        assert!(plan(&[next, op(BinaryOp::Sub, Width::W32, 7, 7, 5)], [4; 2]).is_none());
+        assert!(plan(&[next, op(BinaryOp::MaxS, Width::W64, 7, 5, 7)], [4; 2]).is_some());
+        assert!(plan(&[next], [4; 2]).is_none(), "nothing comes of it");
+        assert!(plan(&[total], [4; 2]).is_none(), "a register that nothing writes is the same in all rounds");
+    }
+}

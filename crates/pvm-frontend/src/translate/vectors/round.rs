@@ -1,0 +1,265 @@
+//! What a round of a loop does, as far as vectors can do that.
+
+use super::super::rounds::{Foreseen, Linear, Steps};
+use pvm_ops::{Address, BinaryOp, Cond, Inst, LoadKind, Operand, Reg, Size, UnaryOp, Width};
+
+/// Of no more rounds before is it of interest what they have loaded.
+pub(super) const MOST_BEFORE: u32 = 3;
+
+/// What a value is, of which each round has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// What the load of this number loads.
+    Load(usize),
+    /// The same in all rounds.
+    Constant(i64),
+    /// A register that the loop does not write.
+    Register(Reg),
+    /// A register that steps, and how far it has come in the round.
+    Stepped(Reg, i64),
+    /// What the value of this number was in the round before, which a register has from there.
+    Before(usize, Reg),
+    /// Made of two others, by their numbers.
+    Binary(BinaryOp, Width, usize, usize),
+    /// Where the first is zero, the second, else the third.
+    Choice(usize, usize, usize),
+}
+
+impl Lane {
+    /// Whether rounds have different values by themselves.
+    pub fn differs(&self) -> bool {
+        matches!(self, Lane::Load(_) | Lane::Stepped(..))
+    }
+}
+
+/// A load that each round makes one element further on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Which instruction of the round makes it.
+    pub index: usize,
+    /// Where the first round makes it.
+    pub place: Linear,
+    pub kind: LoadKind,
+    /// Whether the store comes before it.
+    pub is_late: bool,
+    /// Whether what the round stores goes there.
+    pub is_in_place: bool,
+}
+
+/// The store of a round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Store {
+    pub place: Linear,
+    pub size: Size,
+    /// The number of the value.
+    pub value: usize,
+}
+
+/// A register to which each round adds something, or puts it together with that otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Total {
+    pub reg: Reg,
+    pub op: BinaryOp,
+    pub width: Width,
+    /// The number of the value.
+    pub value: usize,
+}
+
+/// The bound, if each round loads it anew.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    pub reg: Reg,
+    pub place: Linear,
+    pub kind: LoadKind,
+}
+
+/// What instructions of a round do.
+pub(super) struct Round<'a> {
+    /// All of them but the branch.
+    body: &'a [(u32, Inst)],
+    pub steps: Steps,
+    written: u32,
+    pub loads: Vec<Load>,
+    pub store: Option<Store>,
+    pub bound: Option<Bound>,
+    /// The numbers of the values that registers hold.
+    values: [Option<usize>; 32],
+    pub lanes: Vec<Lane>,
+    pub totals: Vec<Total>,
+    /// How far the registers that step have come.
+    stepped: [i64; 32],
+}
+
+impl<'a> Round<'a> {
+    /// Follows the instructions of a round, up to the branch. `None` if there is something in them that vectors cannot do.
+    pub fn follow(body: &'a [(u32, Inst)]) -> Option<Round<'a>> {
+        let written = body.iter().fold(0, |all, (_, inst)| all | inst.registers().writes);
+        let mut round = Round {
+            body,
+            steps: Steps::of_additions(body, Width::W64),
+            written,
+            loads: Vec::new(),
+            store: None,
+            bound: None,
+            values: [None; 32],
+            lanes: Vec::new(),
+            totals: Vec::new(),
+            stepped: [0; 32],
+        };
+        round.find_accesses()?;
+        // The numbers of what is loaded are those of the loads.
+        round.lanes = (0..round.loads.len()).map(Lane::Load).collect();
+        for (index, &(_, inst)) in body.iter().enumerate() {
+            match inst {
+                Inst::Binary { op: BinaryOp::Add, dst, rhs: Operand::Imm(imm), .. } if round.is_stepped(dst) => {
+                    round.stepped[dst.index()] += i64::from(imm);
+                }
+                Inst::LoadImm { dst, value } => {
+                    round.values[dst.index()] = Some(round.lane(Lane::Constant(value as i64)));
+                }
+                Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } => {
+                    round.values[dst.index()] = Some(round.operand(Operand::Reg(src))?);
+                }
+                Inst::Binary { op, width, dst, lhs, rhs } => match round.total(index, inst) {
+                    Some(total) => round.totals.push(total),
+                    None => {
+                        let (lhs, rhs) = (round.operand(lhs)?, round.operand(rhs)?);
+                        round.values[dst.index()] = Some(round.lane(Lane::Binary(op, width, lhs, rhs)));
+                    }
+                },
+                Inst::CondMove { if_zero, dst, value, test } => {
+                    let [test, value, old] =
+                        [Operand::Reg(test), value, Operand::Reg(dst)].map(|operand| round.operand(operand));
+                    let (test, value, old) = (test?, value?, old?);
+                    let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
+                    round.values[dst.index()] = Some(round.lane(Lane::Choice(test, zero, not_zero)));
+                }
+                Inst::Load { dst, .. } => {
+                    // Nobody but the branch reads the bound.
+                    round.values[dst.index()] = round.loads.iter().position(|load| load.index == index);
+                }
+                Inst::Store { value, .. } => {
+                    let value = round.operand(value)?;
+                    round.store.as_mut()?.value = value;
+                }
+                Inst::Nop => {}
+                _ => return None,
+            }
+        }
+        Some(round)
+    }
+
+    /// Finds the loads and the store, and where they are made. `None` if there are others.
+    fn find_accesses(&mut self) -> Option<()> {
+        // By how much the registers that step have done so.
+        let mut stepped = [0; 32];
+        for (index, &(_, inst)) in self.body.iter().enumerate() {
+            let (Address { base, offset }, size) = match inst {
+                Inst::Load { kind, address, .. } => (address, kind.size),
+                Inst::Store { size, address, .. } => (address, size),
+                Inst::Binary { op: BinaryOp::Add, dst, rhs: Operand::Imm(imm), .. } if self.is_stepped(dst) => {
+                    stepped[dst.index()] += i64::from(imm);
+                    continue;
+                }
+                _ => continue,
+            };
+            let place = Linear::register(base?);
+            let step = self.steps.of(place)?;
+            let place = place.plus(i64::from(offset) + stepped[base?.index()]);
+            let is_next = step == i64::from(size.bytes());
+            match inst {
+                Inst::Load { kind, .. } if is_next => {
+                    let is_late = self.store.is_some();
+                    self.loads.push(Load { index, place, kind, is_late, is_in_place: false });
+                }
+                Inst::Load { kind, dst, .. } if step == 0 && size == Size::B8 && self.bound.is_none() => {
+                    let touches =
+                        |(_, inst): &(u32, Inst)| (inst.registers().reads | inst.registers().writes) & dst.bit() != 0;
+                    if self.body[index + 1..].iter().any(touches) {
+                        return None;
+                    }
+                    self.bound = Some(Bound { reg: dst, place, kind });
+                }
+                Inst::Store { .. } if is_next && size != Size::B8 && self.store.is_none() => {
+                    self.store = Some(Store { place, size, value: 0 });
+                }
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+
+    fn is_stepped(&self, reg: Reg) -> bool {
+        self.steps.of(Linear::register(reg)).is_some_and(|step| step != 0)
+    }
+
+    /// The number of a value.
+    fn lane(&mut self, lane: Lane) -> usize {
+        self.lanes.iter().position(|&one| one == lane).unwrap_or_else(|| {
+            self.lanes.push(lane);
+            self.lanes.len() - 1
+        })
+    }
+
+    /// The value of an operand, unless that is what the round before has computed.
+    fn operand(&mut self, operand: Operand) -> Option<usize> {
+        match operand {
+            Operand::Imm(imm) => Some(self.lane(Lane::Constant(i64::from(imm)))),
+            Operand::Reg(reg) if self.written & reg.bit() == 0 => Some(self.lane(Lane::Register(reg))),
+            Operand::Reg(reg) if self.is_stepped(reg) => Some(self.lane(Lane::Stepped(reg, self.stepped[reg.index()]))),
+            Operand::Reg(reg) => self.values[reg.index()].or_else(|| self.before(reg, MOST_BEFORE)),
+        }
+    }
+
+    /// What a register has from the round before, if that is what a round has loaded, not so many rounds ago.
+    fn before(&mut self, reg: Reg, rounds: u32) -> Option<usize> {
+        let value = self.kept(self.body, reg, rounds.checked_sub(1)?)?;
+        Some(self.lane(Lane::Before(value, reg)))
+    }
+
+    /// What a register has at the end of these instructions, if it was only loaded, and moved.
+    fn kept(&mut self, body: &[(u32, Inst)], reg: Reg, rounds: u32) -> Option<usize> {
+        let last = body.iter().rposition(|(_, inst)| inst.registers().writes & reg.bit() != 0);
+        match (last, last.map(|last| body[last].1)) {
+            (Some(last), Some(Inst::Unary { op: UnaryOp::Move, width: Width::W64, src, .. })) => {
+                self.kept(&body[..last], src, rounds)
+            }
+            (Some(last), _) => self.loads.iter().position(|load| load.index == last),
+            (None, _) if self.written & reg.bit() == 0 => None,
+            (None, _) => self.before(reg, rounds),
+        }
+    }
+
+    /// What an instruction puts together with what the round before has left, if nobody else looks at that.
+    fn total(&mut self, index: usize, inst: Inst) -> Option<Total> {
+        use BinaryOp::{Add, And, MaxS, MinS, Or, Xor};
+        let Inst::Binary { op, width, dst, lhs, rhs } = inst else { return None };
+        let other = match (lhs, rhs) {
+            (Operand::Reg(lhs), other) | (other, Operand::Reg(lhs)) if lhs == dst => other,
+            _ => return None,
+        };
+        let touches = |inst: &Inst| (inst.registers().reads | inst.registers().writes) & dst.bit() != 0;
+        let is_alone = self.body.iter().enumerate().all(|(at, (_, inst))| at == index || !touches(inst));
+        let can_be = matches!((op, width), (Add, _) | (And | Or | Xor | MinS | MaxS, Width::W64));
+        if !is_alone || !can_be || other == Operand::Reg(dst) {
+            return None;
+        }
+        Some(Total { reg: dst, op, width, value: self.operand(other)? })
+    }
+
+    pub fn foreseen(&self, goes_on: Cond, lhs: Reg, rhs: Operand) -> Option<Foreseen> {
+        let steps = Steps::new(|reg| match self.bound {
+            Some(bound) if bound.reg == reg => Some(0),
+            _ => self.steps.of(Linear::register(reg)),
+        });
+        let behind = |reg| -> Option<Linear> {
+            let linear = Linear::register(reg);
+            Some(linear.plus(steps.of(linear)?))
+        };
+        let rhs = match rhs {
+            Operand::Reg(reg) => Ok(behind(reg)?),
+            Operand::Imm(imm) => Err(imm),
+        };
+        Foreseen::new(goes_on, behind(lhs)?, rhs, &steps)
+    }
+}
