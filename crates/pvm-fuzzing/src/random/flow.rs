@@ -1,5 +1,7 @@
 //! Blocks, loops, calls and jumps.
 
+mod elements;
+
 use super::Style;
 use super::body::{BASES, COUNTERS};
 use super::emit::{Emitter, Label, Parts};
@@ -144,6 +146,7 @@ impl Flow<'_, '_> {
             9..12 if depth < 2 => self.counted_loop(index, depth),
             12 if depth < 2 && one_in(self.emitter.rng, 2) => self.moving_loop(depth),
             12 if depth < 2 => self.stepping_loop(depth),
+            13 if depth < 2 => self.elements_loop(depth),
             13..16 => self.call(),
             16 if one_in(self.emitter.rng, 3) => self.switch(index),
             16..18 => self.dynamic_jump(index),
