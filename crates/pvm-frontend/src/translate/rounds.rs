@@ -158,7 +158,7 @@ impl Foreseen {
     }
 
     /// Of a loop of one block at `start`.
-    fn of_block(insts: &[(u32, Inst)], start: u32, steps: &Steps) -> Option<Foreseen> {
+    pub fn of_block(insts: &[(u32, Inst)], start: u32, steps: &Steps) -> Option<Foreseen> {
         let (_, Inst::Branch { cond, lhs, rhs, target }) = *insts.last()? else { return None };
         let behind = |reg| -> Option<Linear> {
             let linear = Linear::register(reg);

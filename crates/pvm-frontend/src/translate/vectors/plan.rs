@@ -4,7 +4,7 @@ use super::super::rounds::{Foreseen, Linear, Steps};
 use super::lanes::vectors;
 use super::range::Range;
 use super::round::{Bound, Lane, Load, MOST_BEFORE, Round, Store, Total};
-use pvm_ops::{BinaryOp, Inst, Reg, Target, Width};
+use pvm_ops::{BinaryOp, Inst, Reg, Width};
 
 /// A vector, in bytes.
 pub(super) const VECTOR: u32 = 16;
@@ -67,12 +67,11 @@ impl Plan {
     /// How the block with these instructions, which leads to itself, is made in vectors, if it can be. It begins at `start`.
     pub(in super::super) fn new(insts: &[(u32, Inst)], start: u32) -> Option<Plan> {
         let (&(_, last), body) = insts.split_last()?;
-        let Inst::Branch { cond, lhs, rhs, target } = last else { return None };
-        if insts.len() > MOST_INSTS {
+        if insts.len() > MOST_INSTS || !matches!(last, Inst::Branch { .. }) {
             return None;
         }
         let mut round = Round::follow(body)?;
-        let foreseen = round.foreseen(if target == Target::Block(start) { cond } else { cond.negated() }, lhs, rhs)?;
+        let foreseen = Foreseen::of_block(insts, start, &round.steps_to_bound())?;
         if round.bound.is_some_and(|bound| !foreseen.is_bound_by(bound.reg)) {
             return None;
         }
@@ -319,7 +318,7 @@ impl Round<'_> {
 mod tests {
     use super::super::super::rounds::tests::{START, add};
     use super::*;
-    use pvm_ops::{Address, Cond, LoadKind, Operand, Size, UnaryOp};
+    use pvm_ops::{Address, Cond, LoadKind, Operand, Size, Target, UnaryOp};
 
     /// All registers, by their numbers.
     const REGS: [Reg; 32] = Reg::ALL;

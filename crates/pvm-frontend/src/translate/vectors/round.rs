@@ -1,7 +1,7 @@
 //! What a round of a loop does, as far as vectors can do that.
 
-use super::super::rounds::{Foreseen, Linear, Steps};
-use pvm_ops::{Address, BinaryOp, Cond, Inst, LoadKind, Operand, Reg, Size, UnaryOp, Width};
+use super::super::rounds::{Linear, Steps};
+use pvm_ops::{Address, BinaryOp, Inst, LoadKind, Operand, Reg, Size, UnaryOp, Width};
 
 /// Of no more rounds before is it of interest what they have loaded.
 pub(super) const MOST_BEFORE: u32 = 3;
@@ -247,19 +247,11 @@ impl<'a> Round<'a> {
         Some(Total { reg: dst, op, width, value: self.operand(other)? })
     }
 
-    pub fn foreseen(&self, goes_on: Cond, lhs: Reg, rhs: Operand) -> Option<Foreseen> {
-        let steps = Steps::new(|reg| match self.bound {
+    /// By how much registers change in a round, for what the branch compares: there the bound is the same in all rounds.
+    pub fn steps_to_bound(&self) -> Steps {
+        Steps::new(|reg| match self.bound {
             Some(bound) if bound.reg == reg => Some(0),
             _ => self.steps.of(Linear::register(reg)),
-        });
-        let behind = |reg| -> Option<Linear> {
-            let linear = Linear::register(reg);
-            Some(linear.plus(steps.of(linear)?))
-        };
-        let rhs = match rhs {
-            Operand::Reg(reg) => Ok(behind(reg)?),
-            Operand::Imm(imm) => Err(imm),
-        };
-        Foreseen::new(goes_on, behind(lhs)?, rhs, &steps)
+        })
     }
 }
