@@ -2,13 +2,13 @@
 
 use super::{Current, End, Next, SharedDispatch, Translator, Way, WayOut, context_flags};
 use crate::Exit;
-use crate::blocks::BlockId;
+use crate::blocks::{BlockId, instructions};
 use crate::parking::Passage;
 use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
-use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS};
+use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS, Inst};
 use pvm_vm::Context;
 
 /// In regions with up to so many targets each dynamic jump gets a branch table of its own, if the guest's jump table is
@@ -156,16 +156,37 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.dispatch(address, Jump::At(pc));
             return;
         }
-        let shared = *self.shared_dispatch.get_or_insert_with(|| {
-            let block = self.builder.create_block();
-            self.builder.append_block_param(block, I32);
-            self.builder.append_block_param(block, I32);
-            SharedDispatch { block, pending: self.pending }
+        let shared = self.shared_dispatch();
+        let mut args = vec![BlockArg::Value(address)];
+        if shared.pc.is_none() {
+            let pc = self.jump_at(pc);
+            let pc = self.builder.ins().iconst(I32, i64::from(pc));
+            args.push(BlockArg::Value(pc));
+        }
+        self.builder.ins().jump(shared.block, &args);
+    }
+
+    /// Where a dynamic jump is said to be: where returns lead is not of interest.
+    fn jump_at(&self, pc: u32) -> u32 {
+        if self.code.is_return(pc) { Context::NO_JUMP } else { pc }
+    }
+
+    fn shared_dispatch(&mut self) -> SharedDispatch {
+        if let Some(shared) = self.shared_dispatch {
+            return shared;
+        }
+        let last = |&id: &BlockId| instructions(self.code, self.blocks.get(id)).last();
+        let mut jumps = self.graph.blocks.iter().filter_map(last).filter_map(|(pc, inst)| match inst {
+            Inst::JumpIndirect { .. } => Some(self.jump_at(pc)),
+            _ => None,
         });
-        // Where returns lead is not of interest.
-        let pc = if self.code.is_return(pc) { Context::NO_JUMP } else { pc };
-        let pc = self.builder.ins().iconst(I32, i64::from(pc));
-        self.builder.ins().jump(shared.block, &[BlockArg::Value(address), BlockArg::Value(pc)]);
+        let pc = jumps.next().filter(|&first| jumps.all(|pc| pc == first));
+        let block = self.builder.create_block();
+        self.builder.append_block_param(block, I32);
+        if pc.is_none() {
+            self.builder.append_block_param(block, I32);
+        }
+        *self.shared_dispatch.insert(SharedDispatch { block, pc, pending: self.pending })
     }
 
     /// The blocks of the region that dynamic jumps may go to.

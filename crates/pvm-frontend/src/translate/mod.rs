@@ -193,8 +193,10 @@ struct Translator<'a, 'b, C> {
 /// at all of them.
 #[derive(Clone, Copy)]
 struct SharedDispatch {
-    /// Takes the address, and the program counter of the jump.
+    /// Takes the address, and the program counter of the jump unless that is known.
     block: ir::Block,
+    /// The program counter, if it is the same of all of them.
+    pc: Option<u32>,
     pending: i64,
 }
 
@@ -487,14 +489,15 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
             self.zone = zone;
             self.exit(exit, pc);
         }
-        if let Some(SharedDispatch { block, pending }) = self.shared_dispatch {
+        if let Some(SharedDispatch { block, pc, pending }) = self.shared_dispatch {
             self.builder.switch_to_block(block);
-            let (address, pc) = (self.builder.block_params(block)[0], self.builder.block_params(block)[1]);
+            let params = self.builder.block_params(block);
+            let (address, jump) = (params[0], pc.map_or_else(|| Jump::Any(params[1]), Jump::At));
             self.pending = pending;
             self.parked = self.parking.behind_jumps();
             self.zone = 0;
             self.known = [Known::default(); 32];
-            self.dispatch(address, Jump::Any(pc));
+            self.dispatch(address, jump);
         }
         for ((parked, _), funnel) in std::mem::take(&mut self.funnels) {
             self.leave_by(funnel, parked);
@@ -688,7 +691,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         self.exit_by(|this| {
             let pc = this.builder.ins().uextend(I64, pc);
             let pc = this.builder.ins().ishl_imm_u(pc, i64::from(Exit::BITS));
-            this.builder.ins().bor_imm_u(pc, exit.code())
+            if exit.code() == 0 { pc } else { this.builder.ins().bor_imm_u(pc, exit.code()) }
         });
     }
 
