@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 47] = [
+const LOOPS: [&str; 60] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -68,6 +68,22 @@ const LOOPS: [&str; 47] = [
     "load_ind_i16 r7, [r1]\n max r7, r7, r6\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
     "load_ind_u32 r7, [r1]\n add_imm_64 r4, r4, -4\n mul_64 r7, r7, r4\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_gt_s_imm r4, 3, round",
     "load_ind_u64 r7, [r1]\n xor r8, r7, r4\n shlo_r_imm_64 r8, r8, 5\n add_64 r6, r6, r8\n xor r9, r9, r7\n add_imm_64 r1, r1, 8\n add_imm_64 r4, r4, -8\n branch_gt_s_imm r4, 7, round",
+    // In words of eight bytes; with products of halves; sums of bytes, and of what is not zero, in 64 bits.
+    "load_ind_u64 r7, [r1]\n load_ind_u64 r8, [r2]\n xor r7, r7, r8\n store_ind_u64 r7, [r2]\n add_imm_64 r1, r1, 8\n add_imm_64 r2, r2, 8\n branch_lt_u r2, r3, round",
+    "load_ind_i32 r7, [r1]\n load_ind_i32 r8, [r1 + 4]\n mul_64 r7, r7, r8\n add_64 r6, r6, r7\n add_imm_64 r1, r1, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u32 r7, [r1]\n mul_64 r7, r7, r7\n add_64 r6, r6, r7\n add_imm_64 r1, r1, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u8 r7, [r1]\n add_64 r6, r6, r7\n add_imm_64 r1, r1, 1\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round",
+    "load_ind_i8 r7, [r1]\n load_ind_u8 r8, [r2]\n set_gt_u_imm r11, r8, 0\n add_32 r9, r9, r11\n add_64 r6, r6, r7\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_i8 r7, [r1]\n max r6, r6, r7\n min r9, r7, r9\n add_imm_64 r1, r1, 1\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round",
+    "load_ind_u16 r7, [r1]\n load_ind_u16 r8, [r1 + 2]\n add_64 r6, r6, r7\n add_32 r9, r8, r9\n add_imm_64 r1, r1, 2\n add_imm_64 r4, r4, -2\n branch_gt_s_imm r4, 1, round",
+    // With what grows by a register, or by a constant in 32 bits, looked at before and after that.
+    "store_ind_u32 r7, [r2]\n add_32 r7, r7, r5\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    "xor r8, r7, r6\n add_64 r7, r5, r7\n add_64 r8, r8, r7\n store_ind_u16 r8, [r2]\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_gt_s_imm r4, 1, round",
+    "load_ind_u64 r8, [r2]\n add_64 r9, r9, r5\n add_64 r8, r8, r9\n store_ind_u64 r8, [r2]\n add_imm_64 r2, r2, 8\n branch_ne r2, r3, round",
+    "add_imm_32 r5, r5, -3\n load_ind_u32 r8, [r1]\n add_imm_64 r1, r1, 4\n xor r8, r8, r5\n store_ind_u32 r8, [r2]\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    // With what later rounds store over.
+    "load_ind_i32 r7, [r2 + 4]\n load_ind_i32 r8, [r2]\n add_64 r8, r8, r7\n store_ind_u32 r8, [r2]\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    "store_ind_u8 r7, [r2]\n load_ind_u8 r8, [r2 + 3]\n add_imm_64 r2, r2, 1\n add_imm_64 r4, r4, -1\n add_64 r6, r6, r8\n branch_ne_imm r4, 0, round",
     // To a bound that is in memory.
     "load_ind_u32 r7, [r1]\n shlo_l_imm_32 r7, r7, 3\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n load_ind_u64 r7, [r10]\n branch_lt_u r2, r7, round",
     "load_ind_u8 r8, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n add_32 r6, r6, r8\n load_ind_u64 r8, [r10]\n branch_ne r2, r8, round",

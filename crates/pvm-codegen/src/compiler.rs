@@ -163,7 +163,12 @@ impl Compiler {
         for (name, value) in values {
             flags.set(name, value).map_err(|error| host(&error))?;
         }
-        let isa = cranelift_native::builder().map_err(|error| host(&error))?;
+        let mut isa = cranelift_native::builder().map_err(|error| host(&error))?;
+        // Compaction does not know their encoding (EVEX), and products of 64 bits by `vpmullq` are slow.
+        let of_avx512 = isa.iter().map(|setting| setting.name).filter(|name| name.starts_with("has_avx512"));
+        for name in of_avx512.collect::<Vec<_>>() {
+            isa.set(name, "false").map_err(|error| host(&error))?;
+        }
         let isa = isa.finish(settings::Flags::new(flags)).map_err(|error: CodegenError| host(&error))?;
         if faults == FaultDetection::Signals {
             pvm_vm::install_handler().map_err(CompileError::Signals)?;

@@ -592,7 +592,7 @@ impl<'a, 'b, C: GuestCode> Translator<'a, 'b, C> {
         let at_once;
         (self.round, at_once) = match (&bulk, &plan) {
             (Some(bulk), _) => (self.move_in_bulk(&block, cost, bulk), AtOnce::Function),
-            (None, Some(plan)) => (self.in_vectors(&block, cost, &insts, plan), AtOnce::Vectors),
+            (None, Some(plan)) => (self.in_vectors(id, cost, &insts, plan), AtOnce::Vectors),
             (None, None) => (self.bodies[position], AtOnce::Nothing),
         };
         self.builder.switch_to_block(self.round);

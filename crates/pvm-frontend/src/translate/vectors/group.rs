@@ -4,8 +4,9 @@ use super::super::Translator;
 use super::super::rounds::Linear;
 use super::Vectors;
 use super::lanes;
+use super::mask::Mask;
 use super::plan::{Plan, VECTOR};
-use super::round::{Lane, Load};
+use super::round::{Lane, Load, Store};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I8X16, I64};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
@@ -30,36 +31,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             values.push(value);
         }
         if let Some(store) = plan.store {
-            let stored = self.narrowed(plan, &values[store.value], 8 * store.size.bytes());
-            let len = plan.rounds * store.size.bytes();
-            self.guarded(undo, store.place, len, WRITABLE, |this, place| match len {
-                VECTOR => this.memory.store_vector(this.builder, stored, place),
-                _ => {
-                    let (size, bits) = if len == 8 { (Size::B8, 64) } else { (Size::B4, 32) };
-                    let stored = lanes::as_vector(this.builder, bits, stored);
-                    let stored = this.builder.ins().extractlane(stored, 0);
-                    this.memory.store(this.builder, size, stored, place);
-                }
-            });
-            self.builder.set_srcloc(Mark::Other.to_source_loc());
+            self.store_vectors(vectors, store, &values[store.value], &loaded);
         }
-        for (total, variables) in plan.totals.iter().zip(&vectors.totals) {
-            let given = match plan.bits_of(total) > plan.bits {
-                true => lanes::widened(self.builder, &values[total.value], true),
-                false => values[total.value].clone(),
-            };
-            for (&variable, &value) in variables.iter().zip(&given) {
-                let sum = self.builder.use_var(variable);
-                let sum = lanes::binary(self.builder, total.op, sum, value);
-                self.builder.def_var(variable, sum);
-            }
-        }
-        if let Some((load, loaded)) = plan.loads.iter().zip(&loaded).find(|(load, _)| load.is_in_place) {
-            // No more than is stored: a vector.
-            let bits = 8 * load.kind.size.bytes();
-            let loaded = lanes::of_bytes(self.builder, loaded, (bits, false), (plan.rounds, bits));
-            let loaded = lanes::as_vector(self.builder, 8, loaded[0]);
-            self.builder.def_var(vectors.in_place, loaded);
+        for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
+            let (given, range) = (&values[total.value], plan.ranges[total.value]);
+            let given = lanes::put_together(self.builder, total.op, given, range, plan.bits_of(total));
+            let before = self.builder.use_var(variable);
+            let now = lanes::binary(self.builder, total.op, before, given);
+            self.builder.def_var(variable, now);
         }
     }
 
@@ -90,6 +69,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let steps = lanes::constants(self.builder, plan.bits, steps);
                 steps.into_iter().map(|steps| self.builder.ins().iadd(now, steps)).collect()
             }
+            Lane::Growing(reg, _) => {
+                let now = self.read(reg);
+                let now = lanes::splat(self.builder, plan.bits, now);
+                vectors.growth[at].iter().map(|&growth| self.builder.ins().iadd(now, growth)).collect()
+            }
             Lane::Before(of, _) => {
                 let these = &values[of];
                 let variable = vectors.before[at].expect("it was declared");
@@ -103,16 +87,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let by = by as u32 % width.bits();
                 values[lhs].iter().map(|&value| lanes::shift(self.builder, op, value, by)).collect()
             }
-            Lane::Binary(BinaryOp::SetLtU, _, lhs, rhs) if plan.lanes[rhs] == Lane::Constant(1) => {
-                values[lhs].iter().map(|&value| lanes::is_zero(self.builder, value)).collect()
+            Lane::Binary(op @ (BinaryOp::SetLtS | BinaryOp::SetLtU), _, lhs, rhs) => {
+                Mask::of_comparison(self.builder, plan, op, [lhs, rhs], values).as_number(self.builder, plan)
             }
             Lane::Binary(op, _, lhs, rhs) => {
                 let pairs = values[lhs].iter().zip(&values[rhs]);
                 pairs.map(|(&a, &b)| lanes::binary(self.builder, op, a, b)).collect()
             }
             Lane::Choice(test, zero, not_zero) => {
-                let each = values[test].iter().zip(&values[zero]).zip(&values[not_zero]);
-                each.map(|((&test, &zero), &not_zero)| lanes::choice(self.builder, test, zero, not_zero)).collect()
+                Mask::of(self.builder, plan, test, values).choose(self.builder, plan, [zero, not_zero], values)
             }
         }
     }
@@ -142,16 +125,68 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         loaded
     }
 
-    /// Values in lanes of so many bits, which is one vector.
-    fn narrowed(&mut self, plan: &Plan, values: &[Value], bits: u32) -> Value {
+    /// Stores what all rounds of a group store. If a vector is refused, those before it are undone: the group then begins anew, round by
+    /// round.
+    fn store_vectors(&mut self, vectors: &Vectors<'_>, store: Store, values: &[Value], loaded: &[Vec<Value>]) {
+        let plan = vectors.plan;
+        let stored = self.narrowed(plan, values, 8 * store.size.bytes());
+        let len = (plan.rounds * store.size.bytes()).min(VECTOR);
+        // What rounds store without having loaded it from there is stored once more, and the same.
+        let former = plan.loads.iter().zip(loaded).find(|(load, _)| load.is_in_place).map(|(_, loaded)| loaded);
+        let mut refused = vectors.undo;
+        for (at, &vector) in stored.iter().enumerate() {
+            let place = store.place.plus(at as i64 * i64::from(VECTOR));
+            self.guarded(refused, place, len, WRITABLE, |this, place| match len {
+                VECTOR => this.memory.store_vector(this.builder, vector, place),
+                _ => {
+                    let (size, bits) = if len == 8 { (Size::B8, 64) } else { (Size::B4, 32) };
+                    let vector = lanes::as_vector(this.builder, bits, vector);
+                    let number = this.builder.ins().extractlane(vector, 0);
+                    this.memory.store(this.builder, size, number, place);
+                }
+            });
+            self.builder.set_srcloc(Mark::Other.to_source_loc());
+            if refused != vectors.undo {
+                self.builder.seal_block(refused);
+            }
+            if let Some(former) = former.filter(|_| at + 1 < stored.len()) {
+                refused = self.restore(place, former[at], refused);
+            }
+        }
+        if let Some(former) = former {
+            let bits = 8 * store.size.bytes();
+            let former = lanes::of_bytes(self.builder, former, (bits, false), (plan.rounds, bits));
+            let last = lanes::as_vector(self.builder, 8, former[former.len() - 1]);
+            self.builder.def_var(vectors.in_place, last);
+        }
+    }
+
+    /// A block that stores what was there before this was stored, and goes to another one.
+    fn restore(&mut self, place: Linear, former: Value, then: ir::Block) -> ir::Block {
+        let base = self.read(place.of);
+        let [restore, go_on] = [(); 2].map(|()| self.builder.create_block());
+        self.builder.set_cold_block(restore);
+        self.builder.ins().jump(go_on, &[]);
+        self.builder.seal_block(go_on);
+        self.builder.switch_to_block(restore);
+        self.builder.set_srcloc(Mark::Proven.to_source_loc());
+        self.memory.store_vector(self.builder, former, Place::Watched(base, place.plus as i32));
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
+        self.builder.ins().jump(then, &[]);
+        self.builder.switch_to_block(go_on);
+        restore
+    }
+
+    /// Values in lanes of so many bits.
+    fn narrowed(&mut self, plan: &Plan, values: &[Value], bits: u32) -> Vec<Value> {
         let mut values = values.to_vec();
         let mut wide = plan.bits;
         while wide > bits {
             wide /= 2;
-            let low = lanes::splat_constant(self.builder, 2 * wide, (1 << wide) - 1);
+            let low = lanes::constant(self.builder, 2 * wide, (1 << wide) - 1);
             values = lanes::narrowed(self.builder, &values, low);
         }
-        values[0]
+        values
     }
 
     /// Makes an access of that many bytes, which leads to a block if it is refused. That one finds all registers as they are here.

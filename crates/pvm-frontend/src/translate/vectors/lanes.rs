@@ -1,7 +1,7 @@
 //! Values of several rounds at once: vectors of lanes, the first round in the first lane.
 
 use super::plan::VECTOR;
-use cranelift_codegen::ir::condcodes::IntCC;
+use super::range::Range;
 use cranelift_codegen::ir::types::{I8, I8X16, I16, I16X8, I32, I32X4, I64, I64X2};
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::FunctionBuilder;
@@ -41,8 +41,18 @@ pub(super) fn splat(builder: &mut FunctionBuilder<'_>, bits: u32, value: Value) 
     builder.ins().splat(vector_type(bits), value)
 }
 
-/// A constant in each lane of a vector.
+/// A constant in each lane of a vector, from where constants are kept.
+pub(super) fn constant(builder: &mut FunctionBuilder<'_>, bits: u32, value: i64) -> Value {
+    let lanes = 8 * VECTOR / bits;
+    constants(builder, bits, (0..lanes).map(|_| value))[0]
+}
+
+/// The same, for longer.
 pub(super) fn splat_constant(builder: &mut FunctionBuilder<'_>, bits: u32, value: i64) -> Value {
+    // Those are made of nothing.
+    if matches!(value, 0 | -1) {
+        return constant(builder, bits, value);
+    }
     let value = builder.ins().iconst(I64, value);
     splat(builder, bits, value)
 }
@@ -84,7 +94,7 @@ pub(super) fn of_bytes(
     let mut values: Vec<_> = loaded.iter().map(|&value| vector(builder, value)).collect();
     let mut size = size;
     while size < bits {
-        values = widened(builder, &values, is_signed);
+        values = values.iter().flat_map(|&value| widened(builder, value, is_signed)).collect();
         size *= 2;
         values.truncate(vectors(lanes, size));
     }
@@ -92,12 +102,11 @@ pub(super) fn of_bytes(
 }
 
 /// Lanes twice as wide.
-pub(super) fn widened(builder: &mut FunctionBuilder<'_>, values: &[Value], is_signed: bool) -> Vec<Value> {
-    let widen = |&value: &Value| match is_signed {
+fn widened(builder: &mut FunctionBuilder<'_>, value: Value, is_signed: bool) -> [Value; 2] {
+    match is_signed {
         true => [builder.ins().swiden_low(value), builder.ins().swiden_high(value)],
         false => [builder.ins().uwiden_low(value), builder.ins().uwiden_high(value)],
-    };
-    values.iter().flat_map(widen).collect()
+    }
 }
 
 /// The last lane of a vector, and behind it all but the last of another one.
@@ -149,31 +158,8 @@ pub(super) fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, 
         BinaryOp::MaxS => ins.smax(a, b),
         BinaryOp::MinU => ins.umin(a, b),
         BinaryOp::MaxU => ins.umax(a, b),
-        BinaryOp::SetLtS => is(builder, IntCC::SignedLessThan, a, b),
-        BinaryOp::SetLtU => is(builder, IntCC::UnsignedLessThan, a, b),
         op => unreachable!("{op:?} is not for vectors"),
     }
-}
-
-/// One in lanes that are zero, else zero.
-pub(super) fn is_zero(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
-    let bits = builder.func.dfg.value_type(value).lane_bits();
-    let nothing = splat_constant(builder, bits, 0);
-    is(builder, IntCC::Equal, value, nothing)
-}
-
-/// One where a comparison holds, else zero.
-fn is(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value) -> Value {
-    let all_ones = builder.ins().icmp(cc, a, b);
-    builder.ins().ineg(all_ones)
-}
-
-/// Where a lane of the first is zero, that of the second, else that of the third.
-pub(super) fn choice(builder: &mut FunctionBuilder<'_>, test: Value, zero: Value, not_zero: Value) -> Value {
-    let bits = builder.func.dfg.value_type(test).lane_bits();
-    let nothing = splat_constant(builder, bits, 0);
-    let is_zero = builder.ins().icmp(IntCC::Equal, test, nothing);
-    builder.ins().bitselect(is_zero, zero, not_zero)
 }
 
 /// What a shift by a constant makes in each lane.
@@ -187,11 +173,41 @@ pub(super) fn shift(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Valu
     }
 }
 
-/// What an operation makes of all lanes of all vectors, sign-extended.
-pub(super) fn reduced(builder: &mut FunctionBuilder<'_>, op: BinaryOp, values: &[Value]) -> Value {
-    let mut values = values.iter().copied();
-    let first = values.next().expect("there is a vector at least");
-    let mut all = values.fold(first, |all, one| binary(builder, op, all, one));
+/// What an operation makes of the lanes of all vectors, in one vector of lanes of so many bits. Only sums are made wider; `range` is what
+/// is in the lanes.
+pub(super) fn put_together(
+    builder: &mut FunctionBuilder<'_>,
+    op: BinaryOp,
+    values: &[Value],
+    mut range: Range,
+    bits: u32,
+) -> Value {
+    let mut values = values.to_vec();
+    loop {
+        let wide = builder.func.dfg.value_type(values[0]).lane_bits();
+        while values.len() > 1 && (wide == bits || range.times(2).fits(wide)) {
+            values = values.chunks(2).map(|pair| binary(builder, op, pair[0], pair[1])).collect();
+            range = range.times(2);
+        }
+        if wide == bits {
+            return values[0];
+        }
+        let is_signed = range.fits(wide);
+        values = values.iter().map(|&value| in_pairs(builder, value, is_signed)).collect();
+        range = range.times(2);
+    }
+}
+
+/// The sums of two lanes each, in lanes twice as wide.
+fn in_pairs(builder: &mut FunctionBuilder<'_>, value: Value, is_signed: bool) -> Value {
+    let is_long = builder.func.dfg.value_type(value).lane_bits() == 32;
+    let [low, high] = widened(builder, value, is_signed);
+    // There is no instruction for lanes of 64 bits.
+    if is_long { builder.ins().iadd(low, high) } else { builder.ins().iadd_pairwise(low, high) }
+}
+
+/// What an operation makes of all lanes of a vector, sign-extended.
+pub(super) fn reduced(builder: &mut FunctionBuilder<'_>, op: BinaryOp, mut all: Value) -> Value {
     let bits = builder.func.dfg.value_type(all).lane_bits();
     // One half and the other, until that is a lane.
     let mut half = VECTOR / 2;
@@ -204,12 +220,13 @@ pub(super) fn reduced(builder: &mut FunctionBuilder<'_>, op: BinaryOp, values: &
     if bits == 64 { lane } else { builder.ins().sextend(I64, lane) }
 }
 
-/// What changes nothing if it is put together with something by an operation, in a lane of 32 bits.
-pub(super) fn neutral(op: BinaryOp) -> i64 {
+/// What changes nothing if it is put together with something by an operation, in a lane of so many bits.
+pub(super) fn neutral(op: BinaryOp, bits: u32) -> i64 {
+    let least = i64::MIN >> (64 - bits);
     match op {
         BinaryOp::And => -1,
-        BinaryOp::MinS => i32::MAX.into(),
-        BinaryOp::MaxS => i32::MIN.into(),
+        BinaryOp::MinS => !least,
+        BinaryOp::MaxS => least,
         _ => 0,
     }
 }

@@ -16,24 +16,25 @@
 
 mod group;
 mod lanes;
+mod mask;
 mod plan;
 mod range;
 mod round;
 mod settle;
 
-use super::Translator;
-use crate::blocks::Block;
+use super::{Current, Next, Translator};
+use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8X16, I32, I64};
-use cranelift_codegen::ir::{self, InstBuilder, Value};
+use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
+use cranelift_codegen::ir::{self, BlockArg, InstBuilder, Value};
 use cranelift_frontend::Variable;
 use lanes::{lane_type, vector_type};
 use pvm_clif::{Place, Rights};
 use pvm_gas::GasModel;
-use pvm_ops::{GuestCode, Inst, Reg};
+use pvm_ops::{BinaryOp, GuestCode, Inst, Reg};
 use pvm_vm::{FaultDetection, READABLE};
-use round::Lane;
+use round::{Growing, Lane};
 
 pub(super) use plan::Plan;
 
@@ -43,8 +44,10 @@ struct Vectors<'a> {
     insts: &'a [(u32, Inst)],
     /// What is the same in all rounds, by its number as a value.
     same: Vec<Option<Value>>,
-    /// What the totals have been given, vector by vector.
-    totals: Vec<Vec<Variable>>,
+    /// How far what grows has come in each round of a group, by its number as a value.
+    growth: Vec<Vec<Value>>,
+    /// What the totals have been given, in a vector each.
+    totals: Vec<Variable>,
     /// The last vector of what the group before has loaded, of what a round takes from the one before, by its number as a value.
     before: Vec<Option<Variable>>,
     /// What the load that is in place has loaded in the last group.
@@ -71,7 +74,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Writes the groups of rounds of the loop that the block at the present position is, which costs so much a round. Returns where
     /// single rounds are to be written.
-    pub(super) fn in_vectors(&mut self, block: &Block, cost: u32, insts: &[(u32, Inst)], plan: &Plan) -> ir::Block {
+    pub(super) fn in_vectors(&mut self, id: BlockId, cost: u32, insts: &[(u32, Inst)], plan: &Plan) -> ir::Block {
+        let block = self.blocks.get(id);
         let [single, group, done, undo] = [(); 4].map(|()| self.builder.create_block());
         self.builder.set_cold_block(undo);
         self.builder.switch_to_block(self.bodies[self.position]);
@@ -96,6 +100,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 self.write(reg, value);
             }
         }
+        for &Growing { reg, by, width } in &plan.growing {
+            let (value, by) = (self.read(reg), self.operand(by));
+            let by = self.times(by, rounds);
+            let value = self.binary_of(BinaryOp::Add, width, value, by);
+            self.write(reg, value);
+        }
         if self.metering.model != GasModel::None {
             self.add(self.gas, -rounds * i64::from(cost));
         }
@@ -110,12 +120,35 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.seal_block(undo);
         self.builder.seal_block(done);
 
+        let [settle, leave] = [(); 2].map(|()| self.builder.create_block());
+        self.builder.set_cold_block(leave);
+        let is_refused = self.builder.append_block_param(settle, I8);
+        // Nothing is to be settled in front of the first group.
         self.builder.switch_to_block(undo);
-        self.undo(&vectors, first, block);
+        self.known = Default::default();
+        let moves = self.read(plan.foreseen.moves());
+        let is_first = self.builder.ins().icmp(IntCC::Equal, moves, first);
+        let refused = self.builder.ins().iconst(I8, 1);
+        self.builder.ins().brif(is_first, leave, &[], settle, &[BlockArg::Value(refused)]);
         self.builder.switch_to_block(done);
+        let refused = self.builder.ins().iconst(I8, 0);
+        self.builder.ins().jump(settle, &[BlockArg::Value(refused)]);
+        self.builder.seal_block(settle);
+
+        self.builder.switch_to_block(settle);
         self.known = Default::default();
         self.settle_rounds(&vectors);
-        self.builder.ins().jump(single, &[]);
+        self.turn_off_if_any(&[is_refused], leave);
+        self.builder.seal_block(leave);
+        // The last round of a group may be the last one of the loop.
+        self.round = single;
+        let mut current = Current::new(id, insts.to_vec(), Next::Anywhere, None);
+        self.instruction(&mut current, insts.len() - 1);
+        self.pending = self.checkpoints[self.position].pending as i64;
+
+        self.builder.switch_to_block(leave);
+        self.known = Default::default();
+        self.exit(self.exit_in_front(block), block.start);
         self.known = Default::default();
         single
     }
@@ -150,9 +183,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// Goes elsewhere unless all rounds of the next group are made.
     fn turn_off_if_near(&mut self, plan: &Plan, bound: Option<Value>, elsewhere: ir::Block) {
         let [moves, of_registers] = self.moves_and_bound(&plan.foreseen, bound);
-        let conditions = self.may_end_between(&plan.foreseen, [moves, of_registers], plan.rounds.into());
+        let conditions = self.may_end_between(&plan.foreseen, [moves, of_registers], i64::from(plan.rounds) - 1);
         self.turn_off_if_any(&conditions, elsewhere);
     }
 
@@ -192,6 +226,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Writes what comes before the first group.
     fn begin_vectors<'p>(&mut self, insts: &'p [(u32, Inst)], plan: &'p Plan, undo: ir::Block) -> Vectors<'p> {
         let (mut same, mut before) = (vec![None; plan.lanes.len()], vec![None; plan.lanes.len()]);
+        let mut growth = vec![Vec::new(); plan.lanes.len()];
         for (at, &lane) in plan.lanes.iter().enumerate().filter(|&(at, _)| plan.is_wanted[at]) {
             match lane {
                 Lane::Constant(value) => same[at] = Some(lanes::splat_constant(self.builder, plan.bits, value)),
@@ -200,19 +235,26 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let value = self.splat(plan, reg);
                     before[at] = Some(self.declare_vector(vector_type(plan.bits), value));
                 }
+                Lane::Growing(reg, is_grown) => {
+                    let by = plan.growing(reg).expect("it grows").by;
+                    let by = self.operand(by);
+                    let by = lanes::splat(self.builder, plan.bits, by);
+                    let times = (0..plan.rounds).map(|round| i64::from(round) + i64::from(is_grown));
+                    let times = lanes::constants(self.builder, plan.bits, times);
+                    growth[at] = times.into_iter().map(|times| self.builder.ins().imul(by, times)).collect();
+                }
                 Lane::Load(_) | Lane::Stepped(..) | Lane::Binary(..) | Lane::Choice(..) => {}
             }
         }
         let mut totals = Vec::new();
         for total in &plan.totals {
             let bits = plan.bits_of(total);
-            let nothing = lanes::splat_constant(self.builder, bits, lanes::neutral(total.op));
-            let each = (0..lanes::vectors(plan.rounds, bits)).map(|_| self.declare_vector(vector_type(bits), nothing));
-            totals.push(each.collect());
+            let nothing = lanes::splat_constant(self.builder, bits, lanes::neutral(total.op, bits));
+            totals.push(self.declare_vector(vector_type(bits), nothing));
         }
         let nothing = lanes::splat_constant(self.builder, 8, 0);
         let in_place = self.declare_vector(I8X16, nothing);
-        Vectors { plan, insts, same, before, totals, in_place, undo }
+        Vectors { plan, insts, same, before, growth, totals, in_place, undo }
     }
 
     /// A register in all lanes of a vector.
@@ -225,24 +267,5 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let variable = self.builder.declare_var(ty);
         self.builder.def_var(variable, value);
         variable
-    }
-
-    /// Leaves in front of a group. `first` is what the register had in front of the first one that the loop goes on by.
-    fn undo(&mut self, vectors: &Vectors<'_>, first: Value, block: &Block) {
-        let [settle, leave] = [(); 2].map(|()| self.builder.create_block());
-        self.builder.set_cold_block(settle);
-        self.builder.set_cold_block(leave);
-        self.known = Default::default();
-        let moves = self.read(vectors.plan.foreseen.moves());
-        let is_first = self.builder.ins().icmp(IntCC::Equal, moves, first);
-        self.builder.ins().brif(is_first, leave, &[], settle, &[]);
-        self.builder.seal_block(settle);
-        self.builder.switch_to_block(settle);
-        self.settle_rounds(vectors);
-        self.builder.ins().jump(leave, &[]);
-        self.builder.seal_block(leave);
-        self.builder.switch_to_block(leave);
-        self.known = Default::default();
-        self.exit(self.exit_in_front(block), block.start);
     }
 }

@@ -3,8 +3,9 @@
 use super::super::rounds::{Foreseen, Linear, Steps};
 use super::lanes::vectors;
 use super::range::Range;
-use super::round::{Bound, Lane, Load, MOST_BEFORE, Round, Store, Total};
-use pvm_ops::{BinaryOp, Inst, Reg, Width};
+use super::round::{Bound, Growing, Lane, Load, MOST_BEFORE, Round, Store, Total};
+use pvm_ops::{BinaryOp, Inst, Reg, Size, Width};
+use std::iter;
 
 /// A vector, in bytes.
 pub(super) const VECTOR: u32 = 16;
@@ -14,6 +15,8 @@ const MOST_INSTS: usize = 128;
 const MOST_VECTORS: u32 = 64;
 /// No group has fewer rounds: the last one finds all in the group that it wants of those before.
 const LEAST_ROUNDS: u32 = MOST_BEFORE + 1;
+/// A group that stores nothing has no more, unless its values are bytes.
+const MOST_ROUNDS: u32 = 16;
 /// What a group loads off one register lies within so many bytes.
 const MOST_APART: i64 = 1 << 16;
 /// As many bits are wanted of a value that must be what it is in the guest.
@@ -48,9 +51,12 @@ pub(in super::super) struct Plan {
     pub(super) lanes: Vec<Lane>,
     /// What somebody wants of them: nothing of what is written over in the same round.
     pub(super) is_wanted: Vec<bool>,
+    /// What they can be.
+    pub(super) ranges: Vec<Range>,
     pub(super) loads: Vec<Load>,
     pub(super) store: Option<Store>,
     pub(super) totals: Vec<Total>,
+    pub(super) growing: Vec<Growing>,
     pub(super) bound: Option<Bound>,
     pub(super) apart: Vec<Apart>,
     pub(super) steps: Steps,
@@ -75,24 +81,29 @@ impl Plan {
         if round.bound.is_some_and(|bound| !foreseen.is_bound_by(bound.reg)) {
             return None;
         }
-        // Sums are made in lanes of 32 bits at least, and of stores of eight bytes a vector has two, which is not worth it.
-        let widths: &[u32] = match (round.totals.is_empty(), round.store) {
-            (true, _) => &[8, 16, 32],
-            (false, Some(_)) => &[32],
-            (false, None) => &[32, 64],
+        // Nothing makes less of lanes of 64 bits, to store that.
+        let widths: &[u32] = match round.store {
+            None => &[8, 16, 32, 64],
+            Some(store) if store.size == Size::B8 => &[64],
+            Some(_) => &[8, 16, 32],
         };
-        let (bits, Wanted { is_wanted, are_small }) =
+        let (bits, Wanted { is_wanted, are_small, ranges }) =
             widths.iter().find_map(|&bits| Some((bits, round.wanted(bits)?)))?;
-        let rounds = round.at_once(bits, is_wanted.iter().filter(|&&is_wanted| is_wanted).count() as u32);
-        let apart = round.apart(rounds)?;
+        let most = round.at_once(bits, is_wanted.iter().filter(|&&is_wanted| is_wanted).count() as u32);
+        // Fewer rounds may store nothing that they load.
+        let halves =
+            iter::successors(Some(most), |rounds| Some(rounds / 2)).take_while(|&rounds| rounds >= LEAST_ROUNDS);
+        let (rounds, apart) = halves.into_iter().find_map(|rounds| Some((rounds, round.apart(rounds)?)))?;
         let is_worth_it = round.lanes.iter().any(Lane::differs) && (round.store.is_some() || !round.totals.is_empty());
-        let Round { steps, lanes, loads, store, totals, bound, .. } = round;
+        let Round { steps, lanes, loads, store, totals, growing, bound, .. } = round;
         is_worth_it.then_some(Plan {
             lanes,
             is_wanted,
+            ranges,
             loads,
             store,
             totals,
+            growing,
             bound,
             apart,
             steps,
@@ -121,6 +132,10 @@ impl Plan {
         if total.op == BinaryOp::Add { total.width.bits() } else { self.bits }
     }
 
+    pub(super) fn growing(&self, reg: Reg) -> Option<Growing> {
+        self.growing.iter().copied().find(|growing| growing.reg == reg)
+    }
+
     /// By how much a register changes in a round.
     pub(super) fn step_of(&self, reg: Reg) -> i64 {
         self.steps.of(Linear::register(reg)).unwrap_or(0)
@@ -138,6 +153,8 @@ struct Wanted {
     is_wanted: Vec<bool>,
     /// Whether that takes registers that are no larger than a lane.
     are_small: bool,
+    /// What the values can be then.
+    ranges: Vec<Range>,
 }
 
 impl Round<'_> {
@@ -150,7 +167,7 @@ impl Round<'_> {
                 Lane::Load(load) => Range::of_load(self.loads[load].kind),
                 Lane::Constant(value) => Range::constant(value),
                 Lane::Register(_) => Range::all(bits),
-                Lane::Stepped(..) | Lane::Before(..) => Range::WHOLE,
+                Lane::Stepped(..) | Lane::Growing(..) | Lane::Before(..) => Range::WHOLE,
                 Lane::Binary(op, width, lhs, rhs) => Range::of(op, width, ranges[lhs], ranges[rhs])?,
                 Lane::Choice(_, zero, not_zero) => ranges[zero].or(ranges[not_zero]),
             });
@@ -161,7 +178,7 @@ impl Round<'_> {
     /// What is wanted of the values; `None` if lanes of so many bits are not enough for that.
     fn wanted(&self, bits: u32) -> Option<Wanted> {
         let ranges = self.ranges(bits)?;
-        let mut wanted = vec![0; self.lanes.len()];
+        let (mut wanted, mut are_small) = (vec![0; self.lanes.len()], false);
         if let Some(store) = self.store {
             wanted[store.value] = Some(8 * store.size.bytes()).filter(|&stored| stored <= bits)?;
         }
@@ -171,10 +188,14 @@ impl Round<'_> {
             if bits == 64 && is_half {
                 return None;
             }
-            let of_total = if total.width == Width::W32 { 32 } else { WHOLE };
+            let mut of_total = if total.width == Width::W32 { 32 } else { WHOLE };
+            if of_total > bits && total.op == BinaryOp::Add && ranges[total.value].is_natural_in(bits) {
+                // Without a sign, its bits are the value.
+                are_small = true;
+                of_total = bits;
+            }
             wanted[total.value] = of_total.max(wanted[total.value]);
         }
-        let mut are_small = false;
         for at in (0..self.lanes.len()).rev() {
             if wanted[at] == 0 {
                 continue;
@@ -191,6 +212,9 @@ impl Round<'_> {
             match self.lanes[at] {
                 Lane::Load(load) if 8 * self.loads[load].kind.size.bytes() > bits => return None,
                 Lane::Load(_) | Lane::Constant(_) | Lane::Register(_) | Lane::Stepped(..) => {}
+                // There are no products of bytes, which say how far it has come.
+                Lane::Growing(reg, _) if bits == 8 || self.growing_bits(reg) < bits => return None,
+                Lane::Growing(..) => {}
                 Lane::Before(of, _) => want(of, these),
                 Lane::Binary(BinaryOp::SetLtU | BinaryOp::MinU | BinaryOp::MaxU, Width::W64, lhs, rhs)
                     if bits < 64 && [lhs, rhs].iter().all(|&value| ranges[value].is_natural_in(bits)) =>
@@ -217,19 +241,27 @@ impl Round<'_> {
                 }
             }
         }
-        Some(Wanted { is_wanted: wanted.into_iter().map(|bits| bits > 0).collect(), are_small })
+        Some(Wanted { is_wanted: wanted.into_iter().map(|bits| bits > 0).collect(), are_small, ranges })
     }
 
-    /// How many rounds are made at once in lanes of so many bits, if as many values are wanted: what is stored is a vector, and values are
-    /// up to four, but there are sixteen registers.
+    /// How many rounds are made at once in lanes of so many bits, if as many values are wanted: what is stored is two vectors, and values
+    /// are up to four, but there are sixteen registers.
     fn at_once(&self, bits: u32, values: u32) -> u32 {
-        let size = self.store.map_or(1, |store| store.size.bytes());
-        let mut rounds = VECTOR / size;
+        let two_vectors = |bytes| 2 * VECTOR / bytes;
+        let mut rounds = match self.store {
+            Some(store) => two_vectors(store.size.bytes()),
+            None => MOST_ROUNDS.max(two_vectors(bits / 8)),
+        };
         let are_many = |rounds| vectors(rounds, bits) > 4 || values * vectors(rounds, bits) as u32 > MOST_VECTORS;
         while rounds > LEAST_ROUNDS && vectors(rounds, bits) > 1 && are_many(rounds) {
             rounds /= 2;
         }
         rounds
+    }
+
+    fn growing_bits(&self, reg: Reg) -> u32 {
+        let growing = self.growing.iter().find(|growing| growing.reg == reg);
+        growing.map_or(0, |growing| growing.width.bits())
     }
 
     /// How many bits of its operands an operation takes in lanes of so many bits, if that many of its result are wanted; `range` is
@@ -239,7 +271,7 @@ impl Round<'_> {
         bits: u32,
         op: BinaryOp,
         width: Width,
-        [_, rhs]: [usize; 2],
+        operands @ [_, rhs]: [usize; 2],
         wanted: u32,
         range: Range,
     ) -> Option<u32> {
@@ -252,6 +284,7 @@ impl Round<'_> {
         }
         match op {
             Add | Sub | And | AndInv | Or | OrInv | Xor | Xnor => Some(wanted),
+            Mul if bits == 64 => self.are_halves(operands).then_some(wanted),
             Mul => matches!(bits, 16 | 32).then_some(wanted),
             MinS | MaxS | MinU | MaxU | SetLtS | SetLtU => (width == Width::W64 && bits < 64).then_some(WHOLE),
             Shl | ShrU | ShrS => {
@@ -273,18 +306,33 @@ impl Round<'_> {
         }
     }
 
+    /// Whether both are loaded, as 32 bits or less, with signs or without: such halves have products of 64 bits.
+    fn are_halves(&self, operands: [usize; 2]) -> bool {
+        let kinds = operands.map(|value| match self.lanes[value] {
+            Lane::Load(load) => Some(self.loads[load].kind).filter(|kind| kind.size != Size::B8),
+            _ => None,
+        });
+        matches!(kinds, [Some(one), Some(other)] if one.signed == other.signed)
+    }
+
     /// What a group of so many rounds may not both load and store; `None` if it does.
     fn apart(&mut self, rounds: u32) -> Option<Vec<Apart>> {
         let Some(store) = self.store else { return Some(Vec::new()) };
         let steps = self.steps;
+        let is_one_vector = rounds * store.size.bytes() <= VECTOR;
         let mut all: Vec<Apart> = Vec::new();
         for (at, load) in self.loads.iter_mut().enumerate() {
             let size = i64::from(load.kind.size.bytes());
             load.is_in_place = load.place == store.place && load.kind.size == store.size && !load.is_late;
-            if load.is_in_place && self.lanes.iter().any(|lane| matches!(lane, Lane::Before(of, _) if *of == at)) {
-                return None;
-            }
-            if load.is_in_place {
+            // What later rounds store over is loaded before that, and nothing is to be done anew if it is one vector that is stored.
+            let is_ahead = load.place.of == store.place.of
+                && (i64::from(store.size.bytes())..MOST_APART).contains(&(load.place.plus - store.place.plus))
+                && is_one_vector;
+            if load.is_in_place || is_ahead {
+                // What the rounds before have loaded is not there any more.
+                if self.lanes.iter().any(|lane| matches!(lane, Lane::Before(of, _) if *of == at)) {
+                    return None;
+                }
                 continue;
             }
             let (first, last) = (load.place.plus, load.place.plus + size * i64::from(rounds));
@@ -318,7 +366,7 @@ impl Round<'_> {
 mod tests {
     use super::super::super::rounds::tests::{START, add};
     use super::*;
-    use pvm_ops::{Address, Cond, LoadKind, Operand, Size, Target, UnaryOp};
+    use pvm_ops::{Address, Cond, LoadKind, Operand, Target, UnaryOp};
 
     /// All registers, by their numbers.
     const REGS: [Reg; 32] = Reg::ALL;
@@ -362,8 +410,8 @@ mod tests {
         let bytes = [load(5, 1, 0, Size::B1, false), load(6, 2, 0, Size::B1, false)];
         let with = |more: &[Inst]| shape(&[&bytes[..], more].concat(), 1);
         let stored = store(5, 2, 0, Size::B1);
-        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), stored]), Some((8, 16)));
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), stored]), Some((16, 16)), "there are no products of bytes");
+        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), stored]), Some((8, 32)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), stored]), Some((16, 32)), "there are no products of bytes");
         let shifted = |by| Inst::Binary {
             op: ShrU,
             width: Width::W64,
@@ -371,7 +419,7 @@ mod tests {
             lhs: Operand::Reg(REGS[5]),
             rhs: Operand::Imm(by),
         };
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(8), stored]), Some((16, 16)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(8), stored]), Some((16, 32)));
         assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(9), stored]), Some((32, 16)), "the ninth bit on");
         assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(25), stored]), None, "bits above 32");
         assert_eq!(
@@ -379,15 +427,50 @@ mod tests {
             Some((32, 16)),
             "there is nothing above"
         );
-        assert_eq!(with(&[op(SetLtU, Width::W64, 5, 5, 6), stored]), Some((8, 16)), "both are bytes");
-        assert_eq!(with(&[op(SetLtS, Width::W64, 5, 5, 6), stored]), Some((16, 16)), "255 is no byte with a sign");
+        assert_eq!(with(&[op(SetLtU, Width::W64, 5, 5, 6), stored]), Some((8, 32)), "both are bytes");
+        assert_eq!(with(&[op(SetLtS, Width::W64, 5, 5, 6), stored]), Some((16, 32)), "255 is no byte with a sign");
         let words = [load(5, 1, 0, Size::B4, true), load(6, 2, 0, Size::B4, true)];
         let with = |more: &[Inst]| shape(&[&words[..], more].concat(), 4);
         assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), op(Add, Width::W32, 7, 7, 5)]), Some((32, 16)));
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), op(Add, Width::W64, 7, 7, 5)]), None, "64 bits of products");
+        let product = op(Mul, Width::W64, 5, 5, 6);
+        assert_eq!(with(&[product, op(Add, Width::W64, 7, 7, 5)]), Some((64, 8)), "products of halves");
+        assert_eq!(with(&[product, product, op(Add, Width::W64, 7, 7, 5)]), None, "others of 64 bits");
         assert_eq!(with(&[op(Add, Width::W64, 5, 5, 6), op(Add, Width::W64, 7, 7, 5)]), Some((64, 8)), "33 bits");
         assert_eq!(with(&[op(Add, Width::W64, 7, 7, 5)]), Some((32, 16)), "sums are wider");
-        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B4)]), Some((32, 4)));
+        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B4)]), Some((32, 8)));
+        let long = [load(5, 1, 0, Size::B8, false), load(6, 2, 0, Size::B8, false)];
+        let with = |more: &[Inst]| shape(&[&long[..], more].concat(), 8);
+        assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B8)]), Some((64, 4)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B8)]), None, "those are no halves");
+    }
+
+    #[test]
+    fn sums_may_be_wider_than_lanes() {
+        use BinaryOp::{Add, MaxS, SetLtU, Xor};
+        let (byte, signed) = (load(5, 1, 0, Size::B1, false), load(5, 1, 0, Size::B1, true));
+        let total = |width| op(Add, width, 7, 7, 5);
+        assert_eq!(shape(&[byte, total(Width::W64)], 1), Some((8, 32)), "without signs");
+        assert_eq!(shape(&[signed, total(Width::W32)], 1), Some((8, 32)), "with signs");
+        assert_eq!(shape(&[byte, op(Add, Width::W64, 5, 5, 5), total(Width::W32)], 1), Some((16, 16)));
+        let is_less = op(SetLtU, Width::W64, 5, 5, 6);
+        assert_eq!(shape(&[byte, load(6, 2, 0, Size::B1, false), is_less, total(Width::W64)], 1), Some((8, 32)));
+        assert_eq!(shape(&[signed, op(MaxS, Width::W64, 7, 7, 5)], 1), Some((8, 32)));
+        assert_eq!(shape(&[byte, op(Xor, Width::W64, 5, 5, 4), total(Width::W64)], 1), Some((16, 16)));
+    }
+
+    #[test]
+    fn registers_grow_by_what_is_the_same_in_all_rounds() {
+        use BinaryOp::Add;
+        let stored = store(5, 2, 0, Size::B4);
+        let plan = |body: &[Inst]| plan(body, [4; 2]).map(|plan| plan.growing.len());
+        assert_eq!(plan(&[stored, op(Add, Width::W64, 5, 5, 4)]), Some(1));
+        assert_eq!(plan(&[op(Add, Width::W32, 5, 4, 5), stored]), Some(1));
+        assert_eq!(plan(&[stored, op(Add, Width::W64, 5, 5, 5)]), None);
+        assert_eq!(plan(&[stored, op(Add, Width::W64, 5, 5, 4), op(Add, Width::W64, 5, 5, 4)]), None);
+        assert_eq!(plan(&[stored, op(Add, Width::W64, 5, 5, 1)]), None, "by what steps itself");
+        let half =
+            Inst::Binary { op: Add, width: Width::W32, dst: REGS[5], lhs: Operand::Reg(REGS[5]), rhs: Operand::Imm(3) };
+        assert_eq!(plan(&[stored, half]), Some(1));
     }
 
     #[test]
@@ -406,22 +489,26 @@ mod tests {
         let of = |offset, size: Size| {
             let len = size.bytes() as i32;
             let body = [load(5, 2, offset, size, false), store(5, 2, 0, size)];
-            plan(&body, [len; 2]).map(|plan| (plan.loads[0].is_in_place, plan.apart.len()))
+            plan(&body, [len; 2]).map(|plan| (plan.loads[0].is_in_place, plan.apart.len(), plan.rounds))
         };
-        assert_eq!(of(0, Size::B4), Some((true, 0)), "in place");
-        assert_eq!(of(16, Size::B4), Some((false, 0)), "behind the group");
-        assert_eq!(of(12, Size::B4), None);
+        assert_eq!(of(0, Size::B4), Some((true, 0, 8)), "in place");
+        assert_eq!(of(32, Size::B4), Some((false, 0, 8)), "behind the group");
+        assert_eq!(of(28, Size::B4), Some((false, 0, 4)), "behind a smaller one");
+        assert_eq!(of(4, Size::B4), Some((false, 0, 4)), "what a later round stores over");
+        assert_eq!(of(3, Size::B4), None, "by a byte");
         assert_eq!(of(-4, Size::B4), None);
         assert_eq!(of(-13, Size::B4), None, "by a byte");
-        assert_eq!(of(-16, Size::B4), Some((false, 0)));
+        assert_eq!(of(-16, Size::B4), Some((false, 0, 4)));
+        assert_eq!(of(-32, Size::B4), Some((false, 0, 8)));
+        assert_eq!(of(8, Size::B8), None, "of two vectors the first may be stored, and not the second");
         let late = [store(6, 2, 0, Size::B4), load(5, 2, 0, Size::B4, true)];
         assert!(plan(&late, [4; 2]).is_none(), "what the round itself has stored");
         let apart =
             plan(&[load(5, 1, 8, Size::B4, true), load(6, 1, -8, Size::B4, true), store(5, 2, 0, Size::B4)], [4; 2]);
         let apart = apart.unwrap().apart;
-        assert_eq!((apart.len(), apart[0].from.plus, apart[0].len, apart[0].is_steady), (1, -8, 32, true));
-        assert_eq!(apart[0].nearness(Store { place: apart[0].from, size: Size::B4, value: 0 }, 4), [31, 47]);
-        let around = [load(5, 2, i32::MIN, Size::B1, false), store(5, 2, i32::MAX - 7, Size::B1)];
+        assert_eq!((apart.len(), apart[0].from.plus, apart[0].len, apart[0].is_steady), (1, -8, 48, true));
+        assert_eq!(apart[0].nearness(Store { place: apart[0].from, size: Size::B4, value: 0 }, 4), [47, 63]);
+        let around = [load(5, 2, i32::MIN, Size::B1, false), store(5, 2, i32::MAX - 2, Size::B1)];
         assert!(plan(&around, [1; 2]).is_none(), "addresses go around");
     }
 

@@ -39,6 +39,12 @@ impl Range {
         Range { first: self.first.min(other.first), last: self.last.max(other.last) }
     }
 
+    /// Sums of so many of them.
+    pub fn times(self, count: usize) -> Range {
+        let count = count as i128;
+        Range { first: self.first * count, last: self.last * count }
+    }
+
     /// Whether none of them is negative.
     pub fn is_natural(self) -> bool {
         self.first >= 0

@@ -17,6 +17,8 @@ pub(super) enum Lane {
     Register(Reg),
     /// A register that steps, and how far it has come in the round.
     Stepped(Reg, i64),
+    /// A register that grows, and whether the round has added to it.
+    Growing(Reg, bool),
     /// What the value of this number was in the round before, which a register has from there.
     Before(usize, Reg),
     /// Made of two others, by their numbers.
@@ -28,7 +30,7 @@ pub(super) enum Lane {
 impl Lane {
     /// Whether rounds have different values by themselves.
     pub fn differs(&self) -> bool {
-        matches!(self, Lane::Load(_) | Lane::Stepped(..))
+        matches!(self, Lane::Load(_) | Lane::Stepped(..) | Lane::Growing(..))
     }
 }
 
@@ -65,6 +67,14 @@ pub(super) struct Total {
     pub value: usize,
 }
 
+/// A register to which each round adds the same once: what another one has, or a constant in 32 bits. (Constants in 64 bits are steps.)
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Growing {
+    pub reg: Reg,
+    pub by: Operand,
+    pub width: Width,
+}
+
 /// The bound, if each round loads it anew.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound {
@@ -86,6 +96,9 @@ pub(super) struct Round<'a> {
     values: [Option<usize>; 32],
     pub lanes: Vec<Lane>,
     pub totals: Vec<Total>,
+    pub growing: Vec<Growing>,
+    /// Those of the growing registers to which something has been added, as a set.
+    grown: u32,
     /// How far the registers that step have come.
     stepped: [i64; 32],
 }
@@ -104,8 +117,11 @@ impl<'a> Round<'a> {
             values: [None; 32],
             lanes: Vec::new(),
             totals: Vec::new(),
+            growing: Vec::new(),
+            grown: 0,
             stepped: [0; 32],
         };
+        round.growing = body.iter().filter_map(|&(_, inst)| round.growing_by(inst)).collect();
         round.find_accesses()?;
         // The numbers of what is loaded are those of the loads.
         round.lanes = (0..round.loads.len()).map(Lane::Load).collect();
@@ -120,6 +136,7 @@ impl<'a> Round<'a> {
                 Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } => {
                     round.values[dst.index()] = Some(round.operand(Operand::Reg(src))?);
                 }
+                Inst::Binary { dst, .. } if round.is_growing(dst) => round.grown |= dst.bit(),
                 Inst::Binary { op, width, dst, lhs, rhs } => match round.total(index, inst) {
                     Some(total) => round.totals.push(total),
                     None => {
@@ -180,13 +197,32 @@ impl<'a> Round<'a> {
                     }
                     self.bound = Some(Bound { reg: dst, place, kind });
                 }
-                Inst::Store { .. } if is_next && size != Size::B8 && self.store.is_none() => {
+                Inst::Store { .. } if is_next && self.store.is_none() => {
                     self.store = Some(Store { place, size, value: 0 });
                 }
                 _ => return None,
             }
         }
         Some(())
+    }
+
+    /// The register that grows by an instruction, if one does.
+    fn growing_by(&self, inst: Inst) -> Option<Growing> {
+        let Inst::Binary { op: BinaryOp::Add, width, dst, lhs, rhs } = inst else { return None };
+        let by = match (lhs, rhs) {
+            (Operand::Reg(reg), by) | (by, Operand::Reg(reg)) if reg == dst => by,
+            _ => return None,
+        };
+        let is_same = match by {
+            Operand::Reg(by) => self.written & by.bit() == 0,
+            Operand::Imm(_) => width == Width::W32,
+        };
+        let writes = self.body.iter().filter(|(_, inst)| inst.registers().writes & dst.bit() != 0).count();
+        (is_same && writes == 1).then_some(Growing { reg: dst, by, width })
+    }
+
+    fn is_growing(&self, reg: Reg) -> bool {
+        self.growing.iter().any(|growing| growing.reg == reg)
     }
 
     fn is_stepped(&self, reg: Reg) -> bool {
@@ -207,6 +243,9 @@ impl<'a> Round<'a> {
             Operand::Imm(imm) => Some(self.lane(Lane::Constant(i64::from(imm)))),
             Operand::Reg(reg) if self.written & reg.bit() == 0 => Some(self.lane(Lane::Register(reg))),
             Operand::Reg(reg) if self.is_stepped(reg) => Some(self.lane(Lane::Stepped(reg, self.stepped[reg.index()]))),
+            Operand::Reg(reg) if self.is_growing(reg) => {
+                Some(self.lane(Lane::Growing(reg, self.grown & reg.bit() != 0)))
+            }
             Operand::Reg(reg) => self.values[reg.index()].or_else(|| self.before(reg, MOST_BEFORE)),
         }
     }

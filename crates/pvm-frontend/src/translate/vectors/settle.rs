@@ -4,7 +4,8 @@ use super::super::Translator;
 use super::super::rounds::Linear;
 use super::Vectors;
 use super::lanes::{self, lane_type};
-use super::plan::Plan;
+use super::plan::{Plan, VECTOR};
+use super::round::Growing;
 use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -17,6 +18,8 @@ struct LastRound {
     made: [Option<Value>; 32],
     /// By register, how far it has come.
     stepped: [i64; 32],
+    /// The growing registers to which something has been added, as a set.
+    grown: u32,
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -24,7 +27,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// and totals.
     pub(super) fn settle_rounds(&mut self, vectors: &Vectors<'_>) {
         let plan = vectors.plan;
-        let mut last = LastRound { made: [None; 32], stepped: [0; 32] };
+        let mut last = LastRound { made: [None; 32], stepped: [0; 32], grown: 0 };
         let is_total = |reg: Reg| plan.totals.iter().any(|total| total.reg == reg);
         for (index, &(_, inst)) in vectors.insts.iter().enumerate() {
             let (dst, value) = match inst {
@@ -32,6 +35,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 Inst::Unary { op: UnaryOp::Move, dst, src, .. } => (dst, self.made(plan, &last, Operand::Reg(src))),
                 Inst::Binary { dst, rhs: Operand::Imm(imm), .. } if plan.step_of(dst) != 0 => {
                     last.stepped[dst.index()] += i64::from(imm);
+                    continue;
+                }
+                Inst::Binary { dst, .. } if plan.growing(dst).is_some() => {
+                    last.grown |= dst.bit();
                     continue;
                 }
                 Inst::Binary { dst, .. } if is_total(dst) => continue,
@@ -57,9 +64,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             };
             last.made[dst.index()] = Some(value);
         }
-        for (total, variables) in plan.totals.iter().zip(&vectors.totals) {
-            let given: Vec<_> = variables.iter().map(|&variable| self.builder.use_var(variable)).collect();
-            let sum = lanes::reduced(self.builder, total.op, &given);
+        for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
+            let given = self.builder.use_var(variable);
+            let sum = lanes::reduced(self.builder, total.op, given);
             let before = self.read(total.reg);
             last.made[total.reg.index()] = Some(self.binary_of(total.op, total.width, before, sum));
         }
@@ -77,6 +84,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if plan.step_of(reg) != 0 {
             return self.linear(Linear::register(reg).plus(last.stepped[reg.index()] - plan.step_of(reg)));
         }
+        if let Some(Growing { by, width, .. }) = plan.growing(reg).filter(|_| last.grown & reg.bit() == 0) {
+            let (now, by) = (self.read(reg), self.operand(by));
+            return self.binary_of(BinaryOp::Sub, width, now, by);
+        }
         match (last.made[reg.index()], plan.loaded_before(reg)) {
             (Some(value), _) => value,
             (None, Some((load, rounds))) => {
@@ -87,7 +98,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// What an operation makes of whole registers.
-    fn binary_of(&mut self, op: BinaryOp, width: Width, lhs: Value, rhs: Value) -> Value {
+    pub(super) fn binary_of(&mut self, op: BinaryOp, width: Width, lhs: Value, rhs: Value) -> Value {
         match width {
             Width::W64 => alu::binary(self.builder, op, lhs, rhs),
             Width::W32 => {
@@ -112,9 +123,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let last = self.builder.use_var(vectors.in_place);
         let bits = 8 * kind.size.bytes();
         let last = lanes::as_vector(self.builder, bits, last);
-        let lane = self.builder.ins().extractlane(last, (vectors.plan.rounds - 1) as u8);
+        let lanes = 8 * VECTOR / bits;
+        let lane = self.builder.ins().extractlane(last, ((vectors.plan.rounds - 1) % lanes) as u8);
         debug_assert_eq!(self.builder.func.dfg.value_type(lane), lane_type(bits));
         match kind.signed {
+            _ if bits == 64 => lane,
             true => self.builder.ins().sextend(I64, lane),
             false => self.builder.ins().uextend(I64, lane),
         }

@@ -19,6 +19,8 @@ struct Elements {
     made: Vec<u8>,
     /// Registers that the round before has loaded, and the one before that, which nothing else writes.
     carried: Vec<u8>,
+    /// A register to which each round adds the same.
+    growing: Option<u8>,
     /// A register that no round writes, mostly of few bits.
     same: u8,
     /// Registers that step.
@@ -40,7 +42,9 @@ impl Flow<'_, '_> {
         let size = if one_in(rng, 6) { 3 } else { rng.usize(..3) };
         let (is_in_place, same) = (one_in(rng, 3), COUNTERS[(depth + 1) % COUNTERS.len()]);
         let stepped = [from, counter];
-        let mut elements = Elements { size, made: carried.clone(), carried, same, stepped, is_in_place };
+        let growing = if one_in(rng, 4) { Some(rng.u8(VALUES)).filter(|reg| !carried.contains(reg)) } else { None };
+        let made = carried.iter().copied().chain(growing).collect();
+        let mut elements = Elements { size, made, carried, growing, same, stepped, is_in_place };
         let step = 1 << elements.size;
         let at = [from, other].map(|base| (base, address(rng, self.pages) as i32));
         // Mostly what is written is not what is read.
@@ -81,7 +85,11 @@ impl Flow<'_, '_> {
         }
         self.emitter.rng.shuffle(&mut steps);
         let pieces = self.emitter.rng.usize(2..12);
+        let grows_at = self.emitter.rng.usize(..pieces);
         for left in (0..pieces).rev() {
+            if let Some(growing) = elements.growing.filter(|_| left == grows_at) {
+                self.grow(growing, elements.same);
+            }
             match self.emitter.rng.u32(..10) {
                 _ if left + 1 == pieces => self.load_element(&mut elements, from),
                 0..2 => self.load_element(&mut elements, from),
@@ -144,8 +152,22 @@ impl Flow<'_, '_> {
     fn free(&mut self, elements: &Elements) -> u8 {
         loop {
             let reg = self.emitter.rng.u8(VALUES);
-            if !elements.carried.contains(&reg) {
+            if !elements.carried.contains(&reg) && elements.growing != Some(reg) {
                 return reg;
+            }
+        }
+    }
+
+    /// Adds to a register what another one has, or a constant.
+    fn grow(&mut self, growing: u8, by: u8) {
+        let rng = &mut *self.emitter.rng;
+        let small = if one_in(rng, 4) { immediate(rng) } else { rng.i32(-3..260) };
+        match rng.usize(..3) {
+            0 => self.with_immediate(Opcode::AddImm32, growing, growing, small),
+            which => {
+                let opcode = [Opcode::Add32, Opcode::Add64][which - 1];
+                let (a, b) = if one_in(self.emitter.rng, 2) { (growing, by) } else { (by, growing) };
+                self.emitter.op(opcode, Parts { a, b, d: growing, ..Parts::default() });
             }
         }
     }
@@ -192,7 +214,8 @@ impl Flow<'_, '_> {
             10 => {
                 // What the register has is kept, or not.
                 let to = self.made_by(elements);
-                let to = if elements.carried.contains(&to) || !VALUES.contains(&to) { second } else { to };
+                let is_kept = elements.carried.contains(&to) || elements.growing == Some(to);
+                let to = if is_kept || !VALUES.contains(&to) { second } else { to };
                 let rng = &mut *self.emitter.rng;
                 match one_in(rng, 2) {
                     true => {
