@@ -6,7 +6,7 @@ use super::Vectors;
 use super::lanes;
 use super::mask::Mask;
 use super::plan::{Plan, VECTOR};
-use super::round::{Lane, Load, Store};
+use super::round::{Lane, Load, Spill};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I8X16, I64};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
@@ -23,16 +23,22 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if self.metering.model == GasModel::None {
             self.look_for_interruption(undo);
         }
-        let loaded: Vec<_> = plan.loads.iter().map(|&load| self.load_vectors(plan, load, undo)).collect();
+        let load = |load: &Load| self.vectors_at(plan, load.place, load.kind.size, undo);
+        let loaded: Vec<_> = plan.loads.iter().map(load).collect();
         let mut values: Vec<Vec<Value>> = Vec::new();
         for (at, &lane) in plan.lanes.iter().enumerate() {
             let value =
                 if plan.is_wanted[at] { self.value_of(vectors, at, lane, &values, &loaded) } else { Vec::new() };
             values.push(value);
         }
-        if let Some(store) = plan.store {
-            self.store_vectors(vectors, store, &values[store.value], &loaded);
+        for (at, spill) in plan.spills.iter().enumerate() {
+            let is_same = |other: &&Spill| other.address == spill.address;
+            if plan.spills[..at].iter().find(is_same).is_none() {
+                // What is stored there last stays.
+                self.spill(plan.spills.iter().rfind(is_same).unwrap_or(spill), undo);
+            }
         }
+        self.store_all(vectors, &values, &loaded);
         for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
             let (given, range) = (&values[total.value], plan.ranges[total.value]);
             let given = lanes::put_together(self.builder, total.op, given, range, plan.bits_of(total));
@@ -87,6 +93,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let by = by as u32 % width.bits();
                 values[lhs].iter().map(|&value| lanes::shift(self.builder, op, value, by)).collect()
             }
+            Lane::Binary(op @ (BinaryOp::RotL | BinaryOp::RotR), width, lhs, rhs) => {
+                let Lane::Constant(by) = plan.lanes[rhs] else { unreachable!("vectors are rotated by constants") };
+                let by = by as u32 % width.bits();
+                values[lhs].iter().map(|&value| lanes::rotated(self.builder, op, value, by)).collect()
+            }
             Lane::Binary(op @ (BinaryOp::SetLtS | BinaryOp::SetLtU), _, lhs, rhs) => {
                 Mask::of_comparison(self.builder, plan, op, [lhs, rhs], values).as_number(self.builder, plan)
             }
@@ -100,21 +111,19 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// Loads what all rounds of a group load by this, as it lies in memory.
-    fn load_vectors(&mut self, plan: &Plan, load: Load, undo: ir::Block) -> Vec<Value> {
-        let bytes = plan.rounds * load.kind.size.bytes();
-        let kind = |size| LoadKind { size, signed: false };
+    /// Loads what all rounds of a group load or store from a place on, as it lies in memory.
+    fn vectors_at(&mut self, plan: &Plan, place: Linear, size: Size, undo: ir::Block) -> Vec<Value> {
+        let bytes = plan.rounds * size.bytes();
         let loaded = match bytes {
             4 | 8 => {
-                let size = if bytes == 4 { Size::B4 } else { Size::B8 };
-                let value = self.guarded(undo, load.place, bytes, READABLE, |this, place| {
-                    this.memory.load(this.builder, kind(size), place)
-                });
+                let kind = LoadKind { size: size_of(bytes), signed: false };
+                let value = self
+                    .guarded(undo, place, bytes, READABLE, |this, place| this.memory.load(this.builder, kind, place));
                 vec![value]
             }
             _ => (0..bytes / VECTOR)
                 .map(|at| {
-                    let place = load.place.plus(i64::from(at * VECTOR));
+                    let place = place.plus(i64::from(at * VECTOR));
                     self.guarded(undo, place, VECTOR, READABLE, |this, place| {
                         this.memory.load_vector(this.builder, I8X16, place)
                     })
@@ -127,42 +136,74 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Stores what all rounds of a group store. If a vector is refused, those before it are undone: the group then begins anew, round by
     /// round.
-    fn store_vectors(&mut self, vectors: &Vectors<'_>, store: Store, values: &[Value], loaded: &[Vec<Value>]) {
+    fn store_all(&mut self, vectors: &Vectors<'_>, values: &[Vec<Value>], loaded: &[Vec<Value>]) {
         let plan = vectors.plan;
-        let stored = self.narrowed(plan, values, 8 * store.size.bytes());
-        let len = (plan.rounds * store.size.bytes()).min(VECTOR);
-        // What rounds store without having loaded it from there is stored once more, and the same.
-        let former = plan.loads.iter().zip(loaded).find(|(load, _)| load.is_in_place).map(|(_, loaded)| loaded);
-        let mut refused = vectors.undo;
-        for (at, &vector) in stored.iter().enumerate() {
-            let place = store.place.plus(at as i64 * i64::from(VECTOR));
-            self.guarded(refused, place, len, WRITABLE, |this, place| match len {
-                VECTOR => this.memory.store_vector(this.builder, vector, place),
-                _ => {
-                    let (size, bits) = if len == 8 { (Size::B8, 64) } else { (Size::B4, 32) };
-                    let vector = lanes::as_vector(this.builder, bits, vector);
-                    let number = this.builder.ins().extractlane(vector, 0);
-                    this.memory.store(this.builder, size, number, place);
+        let (mut refused, mut restoring) = (vectors.undo, Vec::new());
+        for (number, store) in plan.stores.iter().enumerate() {
+            let stored = self.narrowed(plan, &values[store.value], 8 * store.size.bytes());
+            let len = (plan.rounds * store.size.bytes()).min(VECTOR);
+            let in_place = |(load, _): &(&Load, _)| load.in_place_of == Some(number);
+            let in_place = plan.loads.iter().zip(loaded).find(in_place).map(|(_, loaded)| loaded);
+            let former = match in_place {
+                Some(loaded) => Some(loaded.clone()),
+                // What comes before a vector that is refused is of earlier rounds, which store the same once more.
+                None if plan.stores.len() == 1 => None,
+                None => Some(self.vectors_at(plan, store.place, store.size, refused)),
+            };
+            for (at, &vector) in stored.iter().enumerate() {
+                let place = store.place.plus(at as i64 * i64::from(VECTOR));
+                self.guarded(refused, place, len, WRITABLE, |this, place| match len {
+                    VECTOR => this.memory.store_vector(this.builder, vector, place),
+                    _ => {
+                        let number = this.as_number(vector, len);
+                        this.memory.store(this.builder, size_of(len), number, place);
+                    }
+                });
+                self.builder.set_srcloc(Mark::Other.to_source_loc());
+                let is_last = number + 1 == plan.stores.len() && at + 1 == stored.len();
+                if let Some(former) = former.as_ref().filter(|_| !is_last) {
+                    refused = self.restore(place, len, former[at], refused);
+                    restoring.push(refused);
                 }
-            });
-            self.builder.set_srcloc(Mark::Other.to_source_loc());
-            if refused != vectors.undo {
-                self.builder.seal_block(refused);
             }
-            if let Some(former) = former.filter(|_| at + 1 < stored.len()) {
-                refused = self.restore(place, former[at], refused);
+            if let (Some(loaded), Some(variable)) = (in_place, vectors.in_place[number]) {
+                let bits = 8 * store.size.bytes();
+                let loaded = lanes::of_bytes(self.builder, loaded, (bits, false), (plan.rounds, bits));
+                let last = lanes::as_vector(self.builder, 8, loaded[loaded.len() - 1]);
+                self.builder.def_var(variable, last);
             }
         }
-        if let Some(former) = former {
-            let bits = 8 * store.size.bytes();
-            let former = lanes::of_bytes(self.builder, former, (bits, false), (plan.rounds, bits));
-            let last = lanes::as_vector(self.builder, 8, former[former.len() - 1]);
-            self.builder.def_var(vectors.in_place, last);
-        }
+        restoring.into_iter().for_each(|block| self.builder.seal_block(block));
+    }
+
+    /// The first four or eight bytes of a vector.
+    fn as_number(&mut self, vector: Value, len: u32) -> Value {
+        let vector = lanes::as_vector(self.builder, 8 * len, vector);
+        self.builder.ins().extractlane(vector, 0)
+    }
+
+    /// Stores a register where rounds store it.
+    fn spill(&mut self, spill: &Spill, undo: ir::Block) {
+        let (value, number) = (self.read(spill.reg), self.next_access());
+        let base = self.builder.ins().iconst(I64, 0);
+        let place = match self.faults.checked.contains(&number) {
+            true => {
+                let at = self.memory.address(self.builder, None, spill.address as i32);
+                let is_refused = self.memory.check(self.builder, at, Size::B8.bytes(), Rights(WRITABLE));
+                self.turn_off_if_any(&[is_refused], undo);
+                Place::Checked(at, 0)
+            }
+            false => {
+                self.land(number, base, undo);
+                Place::Watched(base, spill.address as i32)
+            }
+        };
+        self.memory.store(self.builder, Size::B8, value, place);
+        self.builder.set_srcloc(Mark::Other.to_source_loc());
     }
 
     /// A block that stores what was there before this was stored, and goes to another one.
-    fn restore(&mut self, place: Linear, former: Value, then: ir::Block) -> ir::Block {
+    fn restore(&mut self, place: Linear, len: u32, former: Value, then: ir::Block) -> ir::Block {
         let base = self.read(place.of);
         let [restore, go_on] = [(); 2].map(|()| self.builder.create_block());
         self.builder.set_cold_block(restore);
@@ -170,7 +211,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.seal_block(go_on);
         self.builder.switch_to_block(restore);
         self.builder.set_srcloc(Mark::Proven.to_source_loc());
-        self.memory.store_vector(self.builder, former, Place::Watched(base, place.plus as i32));
+        let place = Place::Watched(base, place.plus as i32);
+        match len {
+            VECTOR => self.memory.store_vector(self.builder, former, place),
+            // It was loaded as a number.
+            _ => self.memory.store(self.builder, size_of(len), former, place),
+        }
         self.builder.set_srcloc(Mark::Other.to_source_loc());
         self.builder.ins().jump(then, &[]);
         self.builder.switch_to_block(go_on);
@@ -229,4 +275,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.memory.touch_tripwire(self.builder, at);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
     }
+}
+
+/// The size of an access of so many bytes.
+fn size_of(len: u32) -> Size {
+    if len == 4 { Size::B4 } else { Size::B8 }
 }

@@ -173,6 +173,15 @@ pub(super) fn shift(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Valu
     }
 }
 
+/// What a rotation by a constant makes in each lane.
+pub(super) fn rotated(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Value, by: u32) -> Value {
+    let bits = builder.func.dfg.value_type(value).lane_bits();
+    let left = if op == BinaryOp::RotL { by } else { bits - by };
+    let high = shift(builder, BinaryOp::Shl, value, left);
+    let low = shift(builder, BinaryOp::ShrU, value, bits - left);
+    builder.ins().bor(high, low)
+}
+
 /// What an operation makes of the lanes of all vectors, in one vector of lanes of so many bits. Only sums are made wider; `range` is what
 /// is in the lanes.
 pub(super) fn put_together(

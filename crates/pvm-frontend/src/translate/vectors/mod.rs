@@ -30,6 +30,7 @@ use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, Value};
 use cranelift_frontend::Variable;
 use lanes::{lane_type, vector_type};
+use plan::Start;
 use pvm_clif::{Place, Rights};
 use pvm_gas::GasModel;
 use pvm_ops::{BinaryOp, GuestCode, Inst, Reg};
@@ -50,8 +51,8 @@ struct Vectors<'a> {
     totals: Vec<Variable>,
     /// The last vector of what the group before has loaded, of what a round takes from the one before, by its number as a value.
     before: Vec<Option<Variable>>,
-    /// What the load that is in place has loaded in the last group.
-    in_place: Variable,
+    /// What was loaded last in the last group from where a store goes, by the number of that.
+    in_place: Vec<Option<Variable>>,
     /// Where a group is given up.
     undo: ir::Block,
 }
@@ -192,11 +193,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Goes elsewhere if the next group would load what it stores. Only looks at what is steady, or not.
     fn turn_off_if_overlapping(&mut self, plan: &Plan, is_looked_at: impl Fn(bool) -> bool, elsewhere: ir::Block) {
-        let Some(store) = plan.store else { return };
         for apart in plan.apart.iter().filter(|apart| is_looked_at(apart.is_steady)) {
-            let [from, to] = [apart.from, store.place].map(|place| self.linear(place));
-            let distance = self.builder.ins().isub(from, to);
-            let [plus, near] = apart.nearness(store, plan.rounds);
+            let [one, other] = apart.sides.map(|side| match side.start {
+                Start::Off(place) => self.linear(place),
+                Start::At(address) => self.builder.ins().iconst(I64, i64::from(address)),
+            });
+            let distance = self.builder.ins().isub(one, other);
+            let [plus, near] = apart.nearness();
             let distance = self.builder.ins().iadd_imm_s(distance, plus);
             let distance = self.builder.ins().ireduce(I32, distance);
             let overlaps = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, distance, near);
@@ -217,9 +220,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// Goes elsewhere without the gas for a group, and for what comes behind the last one up to where gas is compared again.
     fn turn_off_without_gas_for(&mut self, plan: &Plan, cost: u32, elsewhere: ir::Block) {
         if self.metering.model != GasModel::None {
-            self.turn_off_without_gas(self.pending + i64::from(plan.rounds) * i64::from(cost), elsewhere);
+            let checkpoint = self.checkpoints[self.position];
+            let more = u64::from(plan.rounds - 1) * u64::from(cost);
+            self.turn_off_without_gas((checkpoint.pending + checkpoint.bound + more) as i64, elsewhere);
         }
     }
 
@@ -252,8 +258,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let nothing = lanes::splat_constant(self.builder, bits, lanes::neutral(total.op, bits));
             totals.push(self.declare_vector(vector_type(bits), nothing));
         }
-        let nothing = lanes::splat_constant(self.builder, 8, 0);
-        let in_place = self.declare_vector(I8X16, nothing);
+        let has_in_place = |number| plan.loads.iter().any(|load| load.in_place_of == Some(number));
+        let in_place = (0..plan.stores.len()).map(|number| {
+            has_in_place(number).then(|| {
+                let nothing = lanes::splat_constant(self.builder, 8, 0);
+                self.declare_vector(I8X16, nothing)
+            })
+        });
+        let in_place = in_place.collect();
         Vectors { plan, insts, same, before, growth, totals, in_place, undo }
     }
 

@@ -3,8 +3,9 @@
 use super::super::rounds::{Foreseen, Linear, Steps};
 use super::lanes::vectors;
 use super::range::Range;
-use super::round::{Bound, Growing, Lane, Load, MOST_BEFORE, Round, Store, Total};
+use super::round::{Bound, Growing, Lane, Load, MOST_BEFORE, Round, Spill, Store, Total};
 use pvm_ops::{BinaryOp, Inst, Reg, Size, Width};
+use std::collections::BTreeSet;
 use std::iter;
 
 /// A vector, in bytes.
@@ -19,29 +20,49 @@ const LEAST_ROUNDS: u32 = MOST_BEFORE + 1;
 const MOST_ROUNDS: u32 = 16;
 /// What a group loads off one register lies within so many bytes.
 const MOST_APART: i64 = 1 << 16;
+/// How many bits lanes may have.
+const WIDTHS: [u32; 4] = [8, 16, 32, 64];
 /// As many bits are wanted of a value that must be what it is in the guest.
 const WHOLE: u32 = 64;
 
-/// Bytes that a group of rounds loads, of which none may be among those that it stores.
+/// Where something begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Off(Linear),
+    At(u32),
+}
+
+/// Bytes that a group of rounds loads or stores.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    pub start: Start,
+    pub len: i64,
+}
+
+/// Two stretches that must be apart, as one of them is stored.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Apart {
-    /// The first of them.
-    pub from: Linear,
-    pub len: i64,
-    /// Whether they move on as what is stored does: then they stay as far from it as they are.
+    pub sides: [Stretch; 2],
+    /// Whether they move on alike: then they stay as far from each other as they are.
     pub is_steady: bool,
 }
 
 impl Apart {
-    /// The distance from what is stored, plus the first of these, is less than the second if they overlap. Addresses are modulo 2^32.
-    pub fn nearness(&self, store: Store, rounds: u32) -> [i64; 2] {
-        let before = self.len - 1;
-        [before, before + i64::from(rounds * store.size.bytes())]
+    /// How far the first is from the second, plus the first of these, is less than the second if they overlap. Addresses are modulo 2^32.
+    pub fn nearness(&self) -> [i64; 2] {
+        let [before, behind] = self.sides.map(|side| side.len);
+        [before - 1, before - 1 + behind]
     }
 
-    fn overlaps(&self, distance: i64, store: Store, rounds: u32) -> bool {
-        let [plus, near] = self.nearness(store, rounds);
-        i64::from((distance + plus) as u32) < near
+    /// Whether they overlap, if that is known.
+    fn overlaps(&self) -> Option<bool> {
+        let distance = match self.sides.map(|side| side.start) {
+            [Start::Off(one), Start::Off(other)] if one.of == other.of => one.plus - other.plus,
+            [Start::At(one), Start::At(other)] => i64::from(one) - i64::from(other),
+            _ => return None,
+        };
+        let [plus, near] = self.nearness();
+        Some(i64::from((distance + plus) as u32) < near)
     }
 }
 
@@ -54,7 +75,8 @@ pub(in super::super) struct Plan {
     /// What they can be.
     pub(super) ranges: Vec<Range>,
     pub(super) loads: Vec<Load>,
-    pub(super) store: Option<Store>,
+    pub(super) stores: Vec<Store>,
+    pub(super) spills: Vec<Spill>,
     pub(super) totals: Vec<Total>,
     pub(super) growing: Vec<Growing>,
     pub(super) bound: Option<Bound>,
@@ -82,26 +104,25 @@ impl Plan {
             return None;
         }
         // Nothing makes less of lanes of 64 bits, to store that.
-        let widths: &[u32] = match round.store {
-            None => &[8, 16, 32, 64],
-            Some(store) if store.size == Size::B8 => &[64],
-            Some(_) => &[8, 16, 32],
-        };
+        let are_short = |size: Size| if size == Size::B8 { 64..=64 } else { 8..=32 };
+        let of_stores = |bits: &u32| round.stores.iter().all(|store| are_short(store.size).contains(bits));
         let (bits, Wanted { is_wanted, are_small, ranges }) =
-            widths.iter().find_map(|&bits| Some((bits, round.wanted(bits)?)))?;
+            WIDTHS.into_iter().filter(of_stores).find_map(|bits| Some((bits, round.wanted(bits)?)))?;
         let most = round.at_once(bits, is_wanted.iter().filter(|&&is_wanted| is_wanted).count() as u32);
-        // Fewer rounds may store nothing that they load.
-        let halves =
-            iter::successors(Some(most), |rounds| Some(rounds / 2)).take_while(|&rounds| rounds >= LEAST_ROUNDS);
-        let (rounds, apart) = halves.into_iter().find_map(|rounds| Some((rounds, round.apart(rounds)?)))?;
-        let is_worth_it = round.lanes.iter().any(Lane::differs) && (round.store.is_some() || !round.totals.is_empty());
-        let Round { steps, lanes, loads, store, totals, growing, bound, .. } = round;
+        // Fewer rounds may store nothing that they load. Vectors are full.
+        let least = LEAST_ROUNDS.max(8 * VECTOR / bits);
+        let mut halves = iter::successors(Some(most), |rounds| Some(rounds / 2)).take_while(|&rounds| rounds >= least);
+        let (rounds, apart) = halves.find_map(|rounds| Some((rounds, round.apart(rounds)?)))?;
+        let is_worth_it =
+            round.lanes.iter().any(Lane::differs) && (!round.stores.is_empty() || !round.totals.is_empty());
+        let Round { steps, lanes, loads, stores, spills, totals, growing, bound, .. } = round;
         is_worth_it.then_some(Plan {
             lanes,
             is_wanted,
             ranges,
             loads,
-            store,
+            stores,
+            spills,
             totals,
             growing,
             bound,
@@ -179,8 +200,9 @@ impl Round<'_> {
     fn wanted(&self, bits: u32) -> Option<Wanted> {
         let ranges = self.ranges(bits)?;
         let (mut wanted, mut are_small) = (vec![0; self.lanes.len()], false);
-        if let Some(store) = self.store {
-            wanted[store.value] = Some(8 * store.size.bytes()).filter(|&stored| stored <= bits)?;
+        for store in &self.stores {
+            let stored = Some(8 * store.size.bytes()).filter(|&stored| stored <= bits)?;
+            wanted[store.value] = stored.max(wanted[store.value]);
         }
         for total in &self.totals {
             // Lanes of 64 bits are not compared.
@@ -228,7 +250,8 @@ impl Round<'_> {
                     let of_operands = self.of_operands(bits, op, width, [lhs, rhs], these, ranges[lhs])?;
                     want(lhs, of_operands);
                     // Vectors are shifted by constants only.
-                    if !matches!(op, BinaryOp::Shl | BinaryOp::ShrU | BinaryOp::ShrS) {
+                    use BinaryOp::{RotL, RotR, Shl, ShrS, ShrU};
+                    if !matches!(op, Shl | ShrU | ShrS | RotL | RotR) {
                         want(rhs, of_operands);
                     }
                 }
@@ -248,10 +271,8 @@ impl Round<'_> {
     /// are up to four, but there are sixteen registers.
     fn at_once(&self, bits: u32, values: u32) -> u32 {
         let two_vectors = |bytes| 2 * VECTOR / bytes;
-        let mut rounds = match self.store {
-            Some(store) => two_vectors(store.size.bytes()),
-            None => MOST_ROUNDS.max(two_vectors(bits / 8)),
-        };
+        let of_stores = self.stores.iter().map(|store| two_vectors(store.size.bytes())).min();
+        let mut rounds = of_stores.unwrap_or(MOST_ROUNDS.max(two_vectors(bits / 8)));
         let are_many = |rounds| vectors(rounds, bits) > 4 || values * vectors(rounds, bits) as u32 > MOST_VECTORS;
         while rounds > LEAST_ROUNDS && vectors(rounds, bits) > 1 && are_many(rounds) {
             rounds /= 2;
@@ -276,7 +297,8 @@ impl Round<'_> {
         range: Range,
     ) -> Option<u32> {
         use BinaryOp::{
-            Add, And, AndInv, MaxS, MaxU, MinS, MinU, Mul, Or, OrInv, SetLtS, SetLtU, Shl, ShrS, ShrU, Sub, Xnor, Xor,
+            Add, And, AndInv, MaxS, MaxU, MinS, MinU, Mul, Or, OrInv, RotL, RotR, SetLtS, SetLtU, Shl, ShrS, ShrU, Sub,
+            Xnor, Xor,
         };
         // Nothing extends signs from the middle of a lane.
         if width.bits() < bits {
@@ -287,6 +309,10 @@ impl Round<'_> {
             Mul if bits == 64 => self.are_halves(operands).then_some(wanted),
             Mul => matches!(bits, 16 | 32).then_some(wanted),
             MinS | MaxS | MinU | MaxU | SetLtS | SetLtU => (width == Width::W64 && bits < 64).then_some(WHOLE),
+            RotL | RotR => {
+                let is_moved = matches!(self.lanes[rhs], Lane::Constant(by) if by as u32 % width.bits() != 0);
+                (width.bits() == bits && is_moved).then_some(bits)
+            }
             Shl | ShrU | ShrS => {
                 let Lane::Constant(by) = self.lanes[rhs] else { return None };
                 let by = by as u32 % width.bits();
@@ -315,50 +341,81 @@ impl Round<'_> {
         matches!(kinds, [Some(one), Some(other)] if one.signed == other.signed)
     }
 
-    /// What a group of so many rounds may not both load and store; `None` if it does.
+    /// What must be apart in a group of so many rounds; `None` if it is not.
     fn apart(&mut self, rounds: u32) -> Option<Vec<Apart>> {
-        let Some(store) = self.store else { return Some(Vec::new()) };
-        let steps = self.steps;
-        let is_one_vector = rounds * store.size.bytes() <= VECTOR;
-        let mut all: Vec<Apart> = Vec::new();
-        for (at, load) in self.loads.iter_mut().enumerate() {
-            let size = i64::from(load.kind.size.bytes());
-            load.is_in_place = load.place == store.place && load.kind.size == store.size && !load.is_late;
+        let (stores, steps) = (self.stores.clone(), self.steps);
+        for load in &mut self.loads {
+            let is_in_place =
+                |store: &Store| load.place == store.place && load.kind.size == store.size && load.index < store.index;
+            load.in_place_of = stores.iter().position(is_in_place);
+        }
+        let stretch = |place: Linear, bytes: u32| Stretch { start: Start::Off(place), len: i64::from(rounds * bytes) };
+        let stored: Vec<_> = stores.iter().map(|store| stretch(store.place, store.size.bytes())).collect();
+        let spilled: BTreeSet<u32> = self.spills.iter().map(|spill| spill.address).collect();
+        let spilled: Vec<_> =
+            spilled.into_iter().map(|address| Stretch { start: Start::At(address), len: 8 }).collect();
+        let bound = self.bound.map(|bound| Stretch { start: Start::Off(bound.place), len: 8 });
+        let mut pairs: Vec<[Stretch; 2]> = Vec::new();
+        for (number, store) in stores.iter().enumerate() {
             // What later rounds store over is loaded before that, and nothing is to be done anew if it is one vector that is stored.
-            let is_ahead = load.place.of == store.place.of
-                && (i64::from(store.size.bytes())..MOST_APART).contains(&(load.place.plus - store.place.plus))
-                && is_one_vector;
-            if load.is_in_place || is_ahead {
-                // What the rounds before have loaded is not there any more.
-                if self.lanes.iter().any(|lane| matches!(lane, Lane::Before(of, _) if *of == at)) {
+            let is_alone = stores.len() == 1 && rounds * store.size.bytes() <= VECTOR;
+            let is_ahead = |load: &Load| {
+                let distance = load.place.plus - store.place.plus;
+                is_alone
+                    && load.place.of == store.place.of
+                    && (i64::from(store.size.bytes())..MOST_APART).contains(&distance)
+            };
+            let mut others: Vec<Stretch> = Vec::new();
+            for (at, load) in self.loads.iter().enumerate() {
+                if load.in_place_of != Some(number) && !is_ahead(load) {
+                    add(&mut others, load.place, i64::from(rounds * load.kind.size.bytes()));
+                } else if self.lanes.iter().any(|lane| matches!(lane, Lane::Before(of, _) if *of == at)) {
+                    // What the rounds before have loaded is not there any more.
                     return None;
                 }
-                continue;
             }
-            let (first, last) = (load.place.plus, load.place.plus + size * i64::from(rounds));
-            let is_steady = steps.of(load.place) == steps.of(store.place);
-            match all.iter_mut().find(|one| one.from.of == load.place.of) {
-                Some(one) => {
-                    let low = one.from.plus.min(first);
-                    one.len = last.max(one.from.plus + one.len) - low;
-                    one.from.plus = low;
-                }
-                None => all.push(Apart { from: load.place, len: last - first, is_steady }),
+            let others = others.iter().chain(&stored[number + 1..]).chain(&spilled).chain(&bound);
+            pairs.extend(others.map(|&other| [other, stored[number]]));
+        }
+        if !spilled.is_empty() {
+            let mut loaded = Vec::new();
+            self.loads.iter().for_each(|load| add(&mut loaded, load.place, i64::from(rounds * load.kind.size.bytes())));
+            let others = loaded.iter().chain(&bound);
+            pairs.extend(others.flat_map(|&other| spilled.iter().map(move |&spill| [other, spill])));
+        }
+        let mut all = Vec::new();
+        for sides in pairs {
+            if sides.iter().any(|side| side.len > MOST_APART) {
+                return None;
+            }
+            let step = |side: Stretch| match side.start {
+                Start::Off(place) => steps.of(place),
+                Start::At(_) => Some(0),
+            };
+            let apart = Apart { sides, is_steady: step(sides[0]) == step(sides[1]) };
+            match apart.overlaps() {
+                Some(true) => return None,
+                Some(false) => {}
+                None => all.push(apart),
             }
         }
-        if let Some(bound) = self.bound {
-            all.push(Apart { from: bound.place, len: i64::from(bound.kind.size.bytes()), is_steady: false });
-        }
-        if all.iter().any(|one| one.len > MOST_APART) {
-            return None;
-        }
-        // Off the same register it is known.
-        let is_off_the_same = |one: &Apart| one.from.of == store.place.of;
-        if all.iter().any(|one| is_off_the_same(one) && one.overlaps(one.from.plus - store.place.plus, store, rounds)) {
-            return None;
-        }
-        all.retain(|one| !is_off_the_same(one));
         Some(all)
+    }
+}
+
+/// Adds what is loaded off a register to the other stretches.
+fn add(all: &mut Vec<Stretch>, place: Linear, len: i64) {
+    let before = all.iter_mut().find_map(|one| match &mut one.start {
+        Start::Off(from) if from.of == place.of => Some((from, &mut one.len)),
+        _ => None,
+    });
+    match before {
+        Some((from, its)) => {
+            let first = from.plus.min(place.plus);
+            *its = (place.plus + len).max(from.plus + *its) - first;
+            from.plus = first;
+        }
+        None => all.push(Stretch { start: Start::Off(place), len }),
     }
 }
 
@@ -489,7 +546,7 @@ mod tests {
         let of = |offset, size: Size| {
             let len = size.bytes() as i32;
             let body = [load(5, 2, offset, size, false), store(5, 2, 0, size)];
-            plan(&body, [len; 2]).map(|plan| (plan.loads[0].is_in_place, plan.apart.len(), plan.rounds))
+            plan(&body, [len; 2]).map(|plan| (plan.loads[0].in_place_of.is_some(), plan.apart.len(), plan.rounds))
         };
         assert_eq!(of(0, Size::B4), Some((true, 0, 8)), "in place");
         assert_eq!(of(32, Size::B4), Some((false, 0, 8)), "behind the group");
@@ -506,10 +563,45 @@ mod tests {
         let apart =
             plan(&[load(5, 1, 8, Size::B4, true), load(6, 1, -8, Size::B4, true), store(5, 2, 0, Size::B4)], [4; 2]);
         let apart = apart.unwrap().apart;
-        assert_eq!((apart.len(), apart[0].from.plus, apart[0].len, apart[0].is_steady), (1, -8, 48, true));
-        assert_eq!(apart[0].nearness(Store { place: apart[0].from, size: Size::B4, value: 0 }, 4), [47, 63]);
+        let [loaded, stored] = apart[0].sides;
+        assert_eq!((apart.len(), apart[0].is_steady, loaded.len, stored.len), (1, true, 48, 32));
+        assert_eq!(loaded.start, Start::Off(Linear::register(REGS[1]).plus(-8)));
+        assert_eq!(apart[0].nearness(), [47, 79]);
         let around = [load(5, 2, i32::MIN, Size::B1, false), store(5, 2, i32::MAX - 2, Size::B1)];
         assert!(plan(&around, [1; 2]).is_none(), "addresses go around");
+    }
+
+    #[test]
+    fn several_places_may_be_stored_to() {
+        let both = [load(5, 1, 0, Size::B4, true), load(6, 2, 0, Size::B4, true)];
+        let stores = [store(6, 1, 0, Size::B4), store(5, 2, 0, Size::B4)];
+        let plan = |body: &[Inst]| plan(body, [4; 2]).map(|plan| (plan.stores.len(), plan.apart.len()));
+        // Each load with the other store, and the stores.
+        assert_eq!(plan(&[both, stores].concat()), Some((2, 3)));
+        assert_eq!(plan(&[both[0], stores[1], store(5, 2, 32, Size::B4)]), Some((2, 2)));
+        assert_eq!(plan(&[both[0], stores[1], store(5, 2, 4, Size::B4)]), None, "the one after the other");
+        assert_eq!(plan(&[both[0], stores[1], load(6, 2, 8, Size::B4, true), stores[0]]), None, "ahead of one of them");
+    }
+
+    #[test]
+    fn registers_may_be_kept_at_a_fixed_address() {
+        let fixed = Address { base: None, offset: 0x20000 };
+        let kind = LoadKind { size: Size::B8, signed: false };
+        let (spill, fill) = (
+            Inst::Store { size: Size::B8, value: Operand::Reg(REGS[8]), address: fixed },
+            Inst::Load { kind, dst: REGS[8], address: fixed },
+        );
+        let (next, other) = (load(5, 1, 0, Size::B4, true), op(BinaryOp::Xor, Width::W64, 8, 5, 9));
+        let total = op(BinaryOp::Add, Width::W32, 7, 7, 8);
+        let plan = |body: &[Inst]| plan(body, [4; 2]).map(|plan| (plan.spills.len(), plan.apart.len()));
+        assert_eq!(plan(&[next, spill, other, total, fill]), Some((1, 1)));
+        assert_eq!(plan(&[next, spill, other, total, fill, spill, other, fill]), Some((2, 1)));
+        assert_eq!(plan(&[next, other, spill, total, fill]), None, "it is changed before");
+        assert_eq!(plan(&[next, spill, other, total]), None, "it stays changed");
+        assert_eq!(plan(&[next, spill, spill, other, total, fill, fill]), None);
+        let stored = store(8, 2, 0, Size::B4);
+        assert_eq!(plan(&[next, spill, other, stored, fill]), Some((1, 3)));
+        assert_eq!(plan(&[next, stored, spill, other, fill]), None, "the store may be refused before");
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl Range {
     /// What an operation makes of these; `None` of operations that are not for vectors.
     pub fn of(op: BinaryOp, width: Width, a: Range, b: Range) -> Option<Range> {
         use BinaryOp::{
-            Add, And, AndInv, MaxS, MaxU, MinS, MinU, Mul, Or, OrInv, SetLtS, SetLtU, Shl, ShrS, ShrU, Sub, Xnor, Xor,
+            Add, And, AndInv, MaxS, MaxU, MinS, MinU, Mul, Or, OrInv, RotL, RotR, SetLtS, SetLtU, Shl, ShrS, ShrU, Sub,
+            Xnor, Xor,
         };
         let most = Range::all(width.bits());
         // Operations of 32 bits take the low halves.
@@ -100,6 +101,7 @@ impl Range {
             MaxS => Range { first: a.first.max(b.first), last: a.last.max(b.last) },
             MinU | MaxU => Range { first: a.first.min(b.first), last: a.last.max(b.last) },
             SetLtS | SetLtU => Range { first: 0, last: 1 },
+            RotL | RotR => most,
             _ => return None,
         };
         // What does not fit goes around.

@@ -5,6 +5,8 @@ use pvm_ops::{Address, BinaryOp, Inst, LoadKind, Operand, Reg, Size, UnaryOp, Wi
 
 /// Of no more rounds before is it of interest what they have loaded.
 pub(super) const MOST_BEFORE: u32 = 3;
+/// A round stores no more.
+const MOST_STORES: usize = 3;
 
 /// What a value is, of which each round has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +44,16 @@ pub(super) struct Load {
     /// Where the first round makes it.
     pub place: Linear,
     pub kind: LoadKind,
-    /// Whether the store comes before it.
-    pub is_late: bool,
-    /// Whether what the round stores goes there.
-    pub is_in_place: bool,
+    /// The number of the store behind it that goes to the same place, if one does.
+    pub in_place_of: Option<usize>,
 }
 
-/// The store of a round.
+/// A store that each round makes one element further on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Store {
+    /// Which instruction of the round makes it.
+    pub index: usize,
+    /// Where the first round makes it.
     pub place: Linear,
     pub size: Size,
     /// The number of the value.
@@ -75,6 +78,17 @@ pub(super) struct Growing {
     pub width: Width,
 }
 
+/// A register that is kept at a fixed address while the round uses it for something else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spill {
+    pub reg: Reg,
+    pub address: u32,
+    /// Which instruction stores it.
+    stored: usize,
+    /// Which instruction loads it again.
+    pub loaded: usize,
+}
+
 /// The bound, if each round loads it anew.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound {
@@ -90,7 +104,8 @@ pub(super) struct Round<'a> {
     pub steps: Steps,
     written: u32,
     pub loads: Vec<Load>,
-    pub store: Option<Store>,
+    pub stores: Vec<Store>,
+    pub spills: Vec<Spill>,
     pub bound: Option<Bound>,
     /// The numbers of the values that registers hold.
     values: [Option<usize>; 32],
@@ -112,7 +127,8 @@ impl<'a> Round<'a> {
             steps: Steps::of_additions(body, Width::W64),
             written,
             loads: Vec::new(),
-            store: None,
+            stores: Vec::new(),
+            spills: Vec::new(),
             bound: None,
             values: [None; 32],
             lanes: Vec::new(),
@@ -122,9 +138,13 @@ impl<'a> Round<'a> {
             stepped: [0; 32],
         };
         round.growing = body.iter().filter_map(|&(_, inst)| round.growing_by(inst)).collect();
+        round.find_spills()?;
         round.find_accesses()?;
         // The numbers of what is loaded are those of the loads.
         round.lanes = (0..round.loads.len()).map(Lane::Load).collect();
+        for spill in 0..round.spills.len() {
+            round.fill(spill);
+        }
         for (index, &(_, inst)) in body.iter().enumerate() {
             match inst {
                 Inst::Binary { op: BinaryOp::Add, dst, rhs: Operand::Imm(imm), .. } if round.is_stepped(dst) => {
@@ -151,13 +171,15 @@ impl<'a> Round<'a> {
                     let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
                     round.values[dst.index()] = Some(round.lane(Lane::Choice(test, zero, not_zero)));
                 }
-                Inst::Load { dst, .. } => {
+                Inst::Load { dst, .. } => match round.spills.iter().position(|spill| spill.loaded == index) {
+                    Some(spill) => round.fill(spill),
                     // Nobody but the branch reads the bound.
-                    round.values[dst.index()] = round.loads.iter().position(|load| load.index == index);
-                }
+                    None => round.values[dst.index()] = round.loads.iter().position(|load| load.index == index),
+                },
                 Inst::Store { value, .. } => {
-                    let value = round.operand(value)?;
-                    round.store.as_mut()?.value = value;
+                    if let Some(store) = round.stores.iter().position(|store| store.index == index) {
+                        round.stores[store].value = round.operand(value)?;
+                    }
                 }
                 Inst::Nop => {}
                 _ => return None,
@@ -166,7 +188,42 @@ impl<'a> Round<'a> {
         Some(round)
     }
 
-    /// Finds the loads and the store, and where they are made. `None` if there are others.
+    /// A spilled register has what it had at first.
+    fn fill(&mut self, spill: usize) {
+        let reg = self.spills[spill].reg;
+        self.values[reg.index()] = Some(self.lane(Lane::Register(reg)));
+    }
+
+    /// Finds the registers that are spilled. `None` if something else is done at a fixed address.
+    fn find_spills(&mut self) -> Option<()> {
+        let is_fixed = |inst: &Inst| matches!(inst, Inst::Load { address, .. } | Inst::Store { address, .. } if address.base.is_none());
+        for (stored, &(_, inst)) in self.body.iter().enumerate().filter(|(_, (_, inst))| is_fixed(inst)) {
+            let Inst::Store { size: Size::B8, value: Operand::Reg(reg), address } = inst else { continue };
+            let is_same = |(_, inst): &(u32, Inst)| match inst {
+                Inst::Load { address: its, .. } | Inst::Store { address: its, .. } => *its == address,
+                _ => false,
+            };
+            let loaded = stored + 1 + self.body[stored + 1..].iter().position(is_same)?;
+            match self.body[loaded].1 {
+                Inst::Load { kind, dst, .. } if dst == reg && kind.size == Size::B8 => {
+                    self.spills.push(Spill { reg, address: address.offset as u32, stored, loaded });
+                }
+                _ => return None,
+            }
+        }
+        let fixed = self.body.iter().filter(|(_, inst)| is_fixed(inst)).count();
+        let is_within = |at: usize, reg: Reg| {
+            self.spills.iter().any(|spill| spill.reg == reg && (spill.stored..=spill.loaded).contains(&at))
+        };
+        let are_kept = self.spills.iter().all(|&Spill { reg, .. }| {
+            let mut writes =
+                self.body.iter().enumerate().filter(|(_, (_, inst))| inst.registers().writes & reg.bit() != 0);
+            writes.all(|(at, _)| is_within(at, reg))
+        });
+        (fixed == 2 * self.spills.len() && are_kept).then_some(())
+    }
+
+    /// Finds the other loads and stores, and where they are made. `None` if there are others.
     fn find_accesses(&mut self) -> Option<()> {
         // By how much the registers that step have done so.
         let mut stepped = [0; 32];
@@ -180,14 +237,15 @@ impl<'a> Round<'a> {
                 }
                 _ => continue,
             };
-            let place = Linear::register(base?);
+            // All others are spills.
+            let Some(base) = base else { continue };
+            let place = Linear::register(base);
             let step = self.steps.of(place)?;
-            let place = place.plus(i64::from(offset) + stepped[base?.index()]);
+            let place = place.plus(i64::from(offset) + stepped[base.index()]);
             let is_next = step == i64::from(size.bytes());
             match inst {
                 Inst::Load { kind, .. } if is_next => {
-                    let is_late = self.store.is_some();
-                    self.loads.push(Load { index, place, kind, is_late, is_in_place: false });
+                    self.loads.push(Load { index, place, kind, in_place_of: None });
                 }
                 Inst::Load { kind, dst, .. } if step == 0 && size == Size::B8 && self.bound.is_none() => {
                     let touches =
@@ -197,8 +255,10 @@ impl<'a> Round<'a> {
                     }
                     self.bound = Some(Bound { reg: dst, place, kind });
                 }
-                Inst::Store { .. } if is_next && self.store.is_none() => {
-                    self.store = Some(Store { place, size, value: 0 });
+                // The first round that is refused may have come to its spills, but not to all of its stores.
+                Inst::Store { .. } if self.spills.iter().any(|spill| spill.stored > index) => return None,
+                Inst::Store { .. } if is_next && self.stores.len() < MOST_STORES => {
+                    self.stores.push(Store { index, place, size, value: 0 });
                 }
                 _ => return None,
             }

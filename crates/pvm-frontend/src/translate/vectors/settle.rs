@@ -5,7 +5,7 @@ use super::super::rounds::Linear;
 use super::Vectors;
 use super::lanes::{self, lane_type};
 use super::plan::{Plan, VECTOR};
-use super::round::Growing;
+use super::round::{Growing, Load};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -52,8 +52,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
                     (dst, alu::choose(self.builder, test, not_zero, zero))
                 }
+                Inst::Load { dst, .. } if plan.spills.iter().any(|spill| spill.loaded == index) => {
+                    // As before the loop.
+                    last.made[dst.index()] = None;
+                    continue;
+                }
                 Inst::Load { dst, kind, .. } => match plan.loads.iter().find(|load| load.index == index) {
-                    Some(load) if load.is_in_place => (dst, self.last_in_place(vectors, kind)),
+                    Some(Load { in_place_of: Some(store), .. }) => (dst, self.last_in_place(vectors, *store, kind)),
                     Some(load) => (dst, self.load_again(load.place.plus(-plan.step(load.place)), kind)),
                     None => {
                         let bound = plan.bound.expect("nothing else is loaded");
@@ -119,8 +124,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// What the last round has loaded from where it has stored then.
-    fn last_in_place(&mut self, vectors: &Vectors<'_>, kind: LoadKind) -> Value {
-        let last = self.builder.use_var(vectors.in_place);
+    fn last_in_place(&mut self, vectors: &Vectors<'_>, store: usize, kind: LoadKind) -> Value {
+        let last = self.builder.use_var(vectors.in_place[store].expect("it was declared"));
         let bits = 8 * kind.size.bytes();
         let last = lanes::as_vector(self.builder, bits, last);
         let lanes = 8 * VECTOR / bits;

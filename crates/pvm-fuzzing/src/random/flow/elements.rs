@@ -84,6 +84,7 @@ impl Flow<'_, '_> {
             steps.push((to, step));
         }
         self.emitter.rng.shuffle(&mut steps);
+        let spilled_at = address(self.emitter.rng, self.pages) as i32;
         let pieces = self.emitter.rng.usize(2..12);
         let grows_at = self.emitter.rng.usize(..pieces);
         for left in (0..pieces).rev() {
@@ -94,6 +95,7 @@ impl Flow<'_, '_> {
                 _ if left + 1 == pieces => self.load_element(&mut elements, from),
                 0..2 => self.load_element(&mut elements, from),
                 2 if reads_other => self.load_element(&mut elements, other),
+                3 if one_in(self.emitter.rng, 4) => self.compute_with_spilled(&mut elements, spilled_at),
                 _ => self.compute_with(&mut elements),
             }
             if one_in(self.emitter.rng, 2 * left as u32 + 2)
@@ -109,11 +111,11 @@ impl Flow<'_, '_> {
             self.load_element_to(&mut elements, *first, from);
         }
         if stores {
-            use Opcode::{StoreIndU8, StoreIndU16, StoreIndU32, StoreIndU64};
-            let store = [StoreIndU8, StoreIndU16, StoreIndU32, StoreIndU64][elements.size];
-            let (a, b) = (self.made_by(&elements), if is_in_place { from } else { to });
-            let x = if one_in(self.emitter.rng, 6) { self.emitter.rng.i32(-2..3) * step } else { 0 };
-            self.with_immediate(store, a, b, x);
+            self.store_element(&elements, if is_in_place { from } else { to });
+            if one_in(self.emitter.rng, 4) {
+                let base = [from, other, to][self.emitter.rng.usize(..3)];
+                self.store_element(&elements, base);
+            }
         }
         if totals {
             use Opcode::{Add32, Add64, And, Max, Min, Or, Sub64, Xor};
@@ -158,6 +160,25 @@ impl Flow<'_, '_> {
         }
     }
 
+    fn store_element(&mut self, elements: &Elements, base: u8) {
+        use Opcode::{StoreIndU8, StoreIndU16, StoreIndU32, StoreIndU64};
+        let store = [StoreIndU8, StoreIndU16, StoreIndU32, StoreIndU64][elements.size];
+        let value = self.made_by(elements);
+        let x = if one_in(self.emitter.rng, 6) { self.emitter.rng.i32(-2..3) << elements.size } else { 0 };
+        self.with_immediate(store, value, base, x);
+    }
+
+    /// Something is made in a register that is kept at an address meanwhile.
+    fn compute_with_spilled(&mut self, elements: &mut Elements, at: i32) {
+        let [value, second, to] = [self.made_by(elements), self.made_by(elements), self.free(elements)];
+        let spilled = elements.same;
+        self.with_immediate(Opcode::StoreU64, spilled, 0, at);
+        self.emitter.op(Opcode::Sub64, Parts { a: value, b: second, d: spilled, ..Parts::default() });
+        self.emitter.op(Opcode::Max, Parts { a: value, b: spilled, d: to, ..Parts::default() });
+        self.with_immediate(Opcode::LoadU64, spilled, 0, at);
+        elements.made.push(to);
+    }
+
     /// Adds to a register what another one has, or a constant.
     fn grow(&mut self, growing: u8, by: u8) {
         let rng = &mut *self.emitter.rng;
@@ -196,17 +217,31 @@ impl Flow<'_, '_> {
     fn compute_with(&mut self, elements: &mut Elements) {
         use Opcode::{
             Add32, Add64, AddImm32, AddImm64, And, AndImm, AndInv, CmovIz, CmovIzImm, CmovNz, CmovNzImm, Max, MaxU,
-            Min, MinU, Mul32, Mul64, MulImm32, MulImm64, NegAddImm32, NegAddImm64, Or, OrImm, OrInv, SetLtS, SetLtU,
-            SetLtUImm, SharRImm32, SharRImm64, ShloLImm32, ShloLImm64, ShloRImm32, ShloRImm64, Sub32, Sub64, Xnor, Xor,
-            XorImm,
+            Min, MinU, Mul32, Mul64, MulImm32, MulImm64, NegAddImm32, NegAddImm64, Or, OrImm, OrInv, RotR32Imm,
+            RotR64Imm, SetGtSImm, SetGtUImm, SetLtS, SetLtSImm, SetLtU, SetLtUImm, SharRImm32, SharRImm64, ShloLImm32,
+            ShloLImm64, ShloRImm32, ShloRImm64, Sub32, Sub64, Xnor, Xor, XorImm,
         };
         const OF_TWO: [Opcode; 18] = [
             Add32, Add64, Sub32, Sub64, Mul32, Mul64, And, Or, Xor, AndInv, OrInv, Xnor, Max, MaxU, Min, MinU, SetLtS,
             SetLtU,
         ];
-        const WITH_IMMEDIATE: [Opcode; 10] =
-            [AddImm32, AddImm64, AndImm, OrImm, XorImm, MulImm32, MulImm64, NegAddImm32, NegAddImm64, SetLtUImm];
-        const SHIFTS: [Opcode; 6] = [SharRImm32, SharRImm64, ShloLImm32, ShloLImm64, ShloRImm32, ShloRImm64];
+        const WITH_IMMEDIATE: [Opcode; 13] = [
+            AddImm32,
+            AddImm64,
+            AndImm,
+            OrImm,
+            XorImm,
+            MulImm32,
+            MulImm64,
+            NegAddImm32,
+            NegAddImm64,
+            SetLtUImm,
+            SetLtSImm,
+            SetGtUImm,
+            SetGtSImm,
+        ];
+        const SHIFTS: [Opcode; 8] =
+            [SharRImm32, SharRImm64, ShloLImm32, ShloLImm64, ShloRImm32, ShloRImm64, RotR32Imm, RotR64Imm];
         let (value, second, to) = (self.made_by(elements), self.made_by(elements), self.free(elements));
         let rng = &mut *self.emitter.rng;
         let small = if one_in(rng, 4) { immediate(rng) } else { rng.i32(-3..260) };
