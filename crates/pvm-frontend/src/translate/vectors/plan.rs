@@ -310,7 +310,8 @@ impl Round<'_> {
             Mul => matches!(bits, 16 | 32).then_some(wanted),
             MinS | MaxS | MinU | MaxU | SetLtS | SetLtU => (width == Width::W64 && bits < 64).then_some(WHOLE),
             RotL | RotR => {
-                let is_moved = matches!(self.lanes[rhs], Lane::Constant(by) if by as u32 % width.bits() != 0);
+                let is_moved =
+                    matches!(self.lanes[rhs], Lane::Constant(by) if !(by as u32).is_multiple_of(width.bits()));
                 (width.bits() == bits && is_moved).then_some(bits)
             }
             Shl | ShrU | ShrS => {
@@ -378,10 +379,11 @@ impl Round<'_> {
             pairs.extend(others.map(|&other| [other, stored[number]]));
         }
         if !spilled.is_empty() {
-            let mut loaded = Vec::new();
-            self.loads.iter().for_each(|load| add(&mut loaded, load.place, i64::from(rounds * load.kind.size.bytes())));
-            let others = loaded.iter().chain(&bound);
-            pairs.extend(others.flat_map(|&other| spilled.iter().map(move |&spill| [other, spill])));
+            let mut others: Vec<_> = bound.into_iter().collect();
+            self.loads.iter().for_each(|load| add(&mut others, load.place, i64::from(rounds * load.kind.size.bytes())));
+            for (number, &spill) in spilled.iter().enumerate() {
+                pairs.extend(others.iter().chain(&spilled[number + 1..]).map(|&other| [other, spill]));
+            }
         }
         let mut all = Vec::new();
         for sides in pairs {
@@ -602,6 +604,16 @@ mod tests {
         let stored = store(8, 2, 0, Size::B4);
         assert_eq!(plan(&[next, spill, other, stored, fill]), Some((1, 3)));
         assert_eq!(plan(&[next, stored, spill, other, fill]), None, "the store may be refused before");
+        let beside = |inst| match inst {
+            Inst::Store { size, value, address } => {
+                Inst::Store { size, value, address: Address { offset: address.offset + 4, ..address } }
+            }
+            Inst::Load { kind, dst, address } => {
+                Inst::Load { kind, dst, address: Address { offset: address.offset + 4, ..address } }
+            }
+            inst => inst,
+        };
+        assert_eq!(plan(&[next, spill, other, total, fill, beside(spill), other, beside(fill)]), None);
     }
 
     #[test]

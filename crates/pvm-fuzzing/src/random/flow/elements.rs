@@ -172,6 +172,7 @@ impl Flow<'_, '_> {
     fn compute_with_spilled(&mut self, elements: &mut Elements, at: i32) {
         let [value, second, to] = [self.made_by(elements), self.made_by(elements), self.free(elements)];
         let spilled = elements.same;
+        let at = at.wrapping_add([0, 0, 0, 4, 8][self.emitter.rng.usize(..5)]);
         self.with_immediate(Opcode::StoreU64, spilled, 0, at);
         self.emitter.op(Opcode::Sub64, Parts { a: value, b: second, d: spilled, ..Parts::default() });
         self.emitter.op(Opcode::Max, Parts { a: value, b: spilled, d: to, ..Parts::default() });
