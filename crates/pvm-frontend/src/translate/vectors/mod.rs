@@ -5,15 +5,16 @@
 //! ```
 //!
 //! Each round loads what lies one element further on, computes, stores one element further on, or adds to a total what it has
-//! computed. [`Plan`] finds such loops, and how wide the lanes have to be. Where it is certain that the loop goes on for a whole group
-//! of rounds, and there is gas for it, that is one pass through the vectors; what is left is done round by round.
+//! computed. [`Plan`] finds such loops, and how wide the lanes have to be. Where it is certain that the loop comes to the last of a
+//! whole group of rounds, and there is gas for it, that is one pass through the vectors; what is left is done round by round.
 //!
 //! The state between groups is that of the guest, but for registers that each round writes anew, and totals. They are made on the way
 //! out ([`Translator::settle_rounds`]): as the last round has made them, from what it has loaded. All loads of a group come before its
-//! store, which is one instruction and stores nothing if it is refused. So when the host refuses an access, nothing of the group has
-//! happened, and the interpreter begins at its first round. That takes that no round loads what an earlier one of the group has stored,
-//! which is found out before.
+//! stores, each of which stores nothing if it is refused. So when the host refuses an access, nothing of the group has happened, or it
+//! is undone, or happens once more; the interpreter begins at its first round. That takes that no round loads what an earlier one of the
+//! group has stored, which is found out before.
 
+mod apart;
 mod group;
 mod lanes;
 mod mask;
@@ -25,12 +26,12 @@ mod settle;
 use super::{Current, Next, Translator};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
+use apart::Start;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, Value};
 use cranelift_frontend::Variable;
 use lanes::{lane_type, vector_type};
-use plan::Start;
 use pvm_clif::{Place, Rights};
 use pvm_gas::GasModel;
 use pvm_ops::{BinaryOp, GuestCode, Inst, Reg};
