@@ -4,6 +4,7 @@ use super::super::emit::Parts;
 use super::super::values::{address, immediate, one_in};
 use super::{BASES, COUNTERS, Flow};
 use pvm_isa::Opcode;
+use pvm_ops::PAGE_SIZE;
 use std::ops::Range;
 
 /// What elements are put into.
@@ -46,10 +47,15 @@ impl Flow<'_, '_> {
         let made = carried.iter().copied().chain(growing).collect();
         let mut elements = Elements { size, made, carried, growing, same, stepped, is_in_place };
         let step = 1 << elements.size;
-        let at = [from, other].map(|base| (base, address(rng, self.pages) as i32));
+        let rounds = rng.i32(1..90);
+        let at = [from, other].map(|base| {
+            let at = address(rng, self.pages) as i32;
+            // The loop goes on from page to page, of which the next one may only be read, or not at all.
+            let is_across = one_in(rng, 4);
+            (base, if is_across { (at | (PAGE_SIZE as i32 - 1)).wrapping_sub(rng.i32(0..rounds * step)) } else { at })
+        });
         // Mostly what is written is not what is read.
         let distance = if one_in(rng, 4) { rng.i32(-24..24) * rng.i32(1..5) } else { rng.i32(-3000..3000) };
-        let rounds = rng.i32(1..90);
         let [is_counted, stores, totals, is_loaded] = [2, 2, 2, 4].map(|of| one_in(rng, of));
         for (base, at) in at {
             self.with_immediate(Opcode::LoadImm, base, 0, at);
