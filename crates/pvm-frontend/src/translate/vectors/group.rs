@@ -166,14 +166,16 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     restoring.push(refused);
                 }
             }
-            if let (Some(loaded), Some(variable)) = (in_place, vectors.in_place[number]) {
-                let bits = 8 * store.size.bytes();
-                let loaded = lanes::of_bytes(self.builder, loaded, (bits, false), (plan.rounds, bits));
-                let last = lanes::as_vector(self.builder, 8, loaded[loaded.len() - 1]);
-                self.builder.def_var(variable, last);
-            }
         }
         restoring.into_iter().for_each(|block| self.builder.seal_block(block));
+        // Only here: where a store is refused, it is what the group before has loaded.
+        for (load, loaded) in plan.loads.iter().zip(loaded) {
+            let Some(variable) = load.in_place_of.and_then(|store| vectors.in_place[store]) else { continue };
+            let bits = 8 * load.kind.size.bytes();
+            let loaded = lanes::of_bytes(self.builder, loaded, (bits, false), (plan.rounds, bits));
+            let last = lanes::as_vector(self.builder, 8, loaded[loaded.len() - 1]);
+            self.builder.def_var(variable, last);
+        }
     }
 
     /// The first four or eight bytes of a vector.
