@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 68] = [
+const LOOPS: [&str; 69] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -90,6 +90,7 @@ const LOOPS: [&str; 68] = [
     "load_ind_i32 r7, [r1]\n store_u64 r5, [0x24fc0]\n set_gt_s_imm r5, r7, 0\n cmov_iz_imm r7, r5, 0\n load_u64 r5, [0x24fc0]\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
     "load_ind_i8 r7, [r1]\n add_imm_64 r1, r1, 1\n store_u64 r5, [0x24fc0]\n set_gt_s_imm r5, r7, 0\n cmov_iz_imm r7, r5, 0\n load_u64 r5, [0x24fc0]\n add_64 r7, r7, r5\n store_u64 r5, [0x24fc0]\n and_imm r5, r7, 15\n add_64 r6, r6, r5\n load_u64 r5, [0x24fc0]\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round",
     "load_ind_u8 r7, [r1]\n store_u64 r5, [0x21ff8]\n xor r5, r7, r6\n add_32 r9, r9, r5\n load_u64 r5, [0x21ff8]\n add_imm_64 r1, r1, 1\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round",
+    "load_ind_u8 r7, [r1]\n store_u64 r5, [0x24fc0]\n xor r5, r7, r6\n store_u64 r5, [0x24fd0]\n add_32 r5, r5, r5\n load_u64 r5, [0x24fd0]\n add_32 r9, r9, r5\n load_u64 r5, [0x24fc0]\n add_imm_64 r1, r1, 1\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round",
     "load_ind_i32 r7, [r1]\n load_ind_i32 r8, [r2]\n add_64 r11, r7, r8\n sub_64 r7, r7, r8\n store_ind_u32 r11, [r1]\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
     "load_ind_u8 r7, [r1]\n add_imm_64 r8, r7, 3\n store_ind_u8 r8, [r1]\n add_imm_64 r1, r1, 1\n store_ind_u32 r7, [r2]\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
     "load_ind_u16 r7, [r2 + 400]\n store_ind_u16 r7, [r2]\n xor r8, r7, r5\n store_ind_u16 r8, [r2 + 200]\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_gt_s_imm r4, 1, round",

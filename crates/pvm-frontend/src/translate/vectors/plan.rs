@@ -494,6 +494,11 @@ mod tests {
             inst => inst,
         };
         assert_eq!(plan(&[next, spill, other, total, fill, beside(spill), other, beside(fill)]), None);
+        let further = |inst| beside(beside(inst));
+        let both = [next, spill, other, total, fill, further(spill), other, further(fill)];
+        assert_eq!(plan(&both), Some((2, 2)));
+        let within = [next, spill, other, further(spill), other, further(fill), total, fill];
+        assert_eq!(plan(&within), None, "it is changed when it is stored again");
     }
 
     #[test]

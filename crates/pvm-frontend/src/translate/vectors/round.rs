@@ -204,6 +204,10 @@ impl<'a> Round<'a> {
                 _ => false,
             };
             let loaded = stored + 1 + self.body[stored + 1..].iter().position(is_same)?;
+            // It must have what it had at first.
+            if self.spills.iter().any(|spill| spill.reg == reg && spill.loaded > stored) {
+                return None;
+            }
             match self.body[loaded].1 {
                 Inst::Load { kind, dst, .. } if dst == reg && kind.size == Size::B8 => {
                     self.spills.push(Spill { reg, address: address.offset as u32, stored, loaded });
