@@ -237,13 +237,16 @@ fn pieces(
             // A register may have been loaded for what is gone, and again for what comes behind it, which nothing else leads to.
             let is_again = former.end < at && code[former] == code[last.clone()] && is_reload(&instruction);
             let follows = matches!(pieces.last(), Some(Piece { kind: Kind::Gone, .. }));
+            let swapped = swap_base(&code[last.clone()], &decoder, &instruction);
             let is_gone = is_again && follows || is_copy_in_place(&instruction) && !reads_flags(&mut decoder);
             if let Some((_, kind)) = ahead.pop_front_if(|(at, _)| *at == last) {
                 (last.end, kind)
             } else if let Some(one) = rewritten.next_if(|one| one.at == last) {
                 (last.end, Kind::Rewritten { bytes: one.bytes.clone() })
+            } else if is_gone {
+                (last.end, Kind::Gone)
             } else {
-                (last.end, if is_gone { Kind::Gone } else { kind })
+                (last.end, swapped.map_or(kind, |bytes| Kind::Rewritten { bytes }))
             }
         };
         let prefix = prefixes.next_if(|prefix| prefix.at == at).map_or(&[][..], |prefix| prefix.bytes);
@@ -280,6 +283,33 @@ fn is_copy_in_place(instruction: &Instruction) -> bool {
         && instruction.op0_register().is_gpr64()
         && matches!(instruction.op1_kind(), OpKind::Immediate8to64 | OpKind::Immediate32to64)
         && instruction.immediate(1) == 0
+}
+
+/// An address `r13 + register + 0` as `register + r13`. The encoding has no base R13 without a displacement, and a `lea` of three parts
+/// takes a cycle longer on many processors than one of two.
+fn swap_base(bytes: &[u8], decoder: &Decoder<'_>, instruction: &Instruction) -> Option<Vec<u8>> {
+    let is_swappable = instruction.memory_base() == Register::R13
+        && !matches!(instruction.memory_index(), Register::None | Register::RBP | Register::R13)
+        && instruction.memory_index_scale() == 1
+        && (instruction.memory_displacement64(), instruction.memory_displ_size()) == (0, 1);
+    let is_prefix = |byte: &&u8| matches!(byte, 0x66 | 0xf0 | 0xf2 | 0xf3);
+    let extension = bytes.iter().take_while(is_prefix).count();
+    // REX has the highest bits of index and base at 1 and 0. VEX, of three bytes, has them elsewhere.
+    if !is_swappable || bytes.get(extension)? & 0xf0 != 0x40 {
+        return None;
+    }
+    let swap = |byte: u8, width: u32| {
+        let ones = (1 << width) - 1;
+        byte & !(ones << width | ones) | (byte & ones) << width | byte >> width & ones
+    };
+    let displacement = decoder.get_constant_offsets(instruction).displacement_offset();
+    let [mode, sib] = [displacement - 2, displacement - 1];
+    let mut bytes = bytes.to_vec();
+    bytes[extension] = swap(bytes[extension], 1);
+    bytes[mode] &= 0x3f;
+    bytes[sib] = swap(bytes[sib], 3);
+    bytes.remove(displacement);
+    Some(bytes)
 }
 
 /// Whether the instruction that comes next depends on the flags.
@@ -447,6 +477,33 @@ mod tests {
         assert_eq!(found(&[&one, &ret]), [&one[..], &ret].concat());
         let half = [0x83, 0xc0, 0x00]; // add eax, 0: clears the upper half
         assert_eq!(found(&[&half, &ret]), [&half[..], &ret].concat());
+    }
+
+    #[test]
+    fn no_displacement_is_needed_where_the_base_can_be_another() {
+        let ret = 0xc3;
+        let found = |code: &[u8]| {
+            let code = changed(&[code, &[ret]].concat(), &[0], &[], usize::MAX).unwrap().code;
+            let mut decoder = Decoder::new(64, &code, DecoderOptions::NONE);
+            let instruction = decoder.decode();
+            assert_eq!(code[instruction.len()..], [ret]);
+            (instruction.len(), instruction.memory_base(), instruction.memory_index(), instruction.op0_register())
+        };
+        use Register::{R8, R9, R12, R13, RAX, RBX, RCX, RSP, XMM1};
+        assert_eq!(found(&[0x49, 0x8d, 0x7c, 0x05, 0x00]), (4, RAX, R13, Register::RDI), "lea rdi, [r13 + rax]");
+        assert_eq!(found(&[0x4b, 0x8d, 0x7c, 0x25, 0x00]), (4, R12, R13, Register::RDI), "lea rdi, [r13 + r12]");
+        assert_eq!(found(&[0x4f, 0x8b, 0x4c, 0x05, 0x00]), (4, R8, R13, R9), "mov r9, [r13 + r8]");
+        assert_eq!(found(&[0x66, 0x41, 0x89, 0x44, 0x1d, 0x00]), (5, RBX, R13, Register::None), "mov [r13 + rbx], ax");
+        assert_eq!(found(&[0x49, 0x0f, 0xb6, 0x4c, 0x1d, 0x00]), (5, RBX, R13, RCX), "movzx rcx, byte [r13 + rbx]");
+        let others: [(&[u8], _); 5] = [
+            (&[0x49, 0x8d, 0x7c, 0x45, 0x00], (5, R13, RAX, Register::RDI)), // lea rdi, [r13 + 2 * rax]
+            (&[0x49, 0x8d, 0x7c, 0x05, 0x01], (5, R13, RAX, Register::RDI)), // lea rdi, [r13 + rax + 1]
+            (&[0x4b, 0x8d, 0x7c, 0x2d, 0x00], (5, R13, R13, Register::RDI)), // lea rdi, [r13 + r13]
+            (&[0x49, 0x8d, 0x7d, 0x00], (4, R13, Register::None, Register::RDI)), // lea rdi, [r13]
+            (&[0xc4, 0xc1, 0x7a, 0x6f, 0x4c, 0x05, 0x00], (7, R13, RAX, XMM1)), // vmovdqu xmm1, [r13 + rax]
+        ];
+        others.into_iter().for_each(|(code, same)| assert_eq!(found(code), same));
+        assert_eq!(found(&[0x48, 0x8d, 0x7c, 0x04, 0x00]), (5, RSP, RAX, Register::RDI), "lea rdi, [rsp + rax]");
     }
 
     #[test]
