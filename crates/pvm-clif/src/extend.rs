@@ -8,6 +8,9 @@ use cranelift_frontend::FunctionBuilder;
 /// The sign extension of 32 bits to 64. Of what is never negative it is the zero extension, which takes no instruction on many
 /// hosts.
 pub fn sign_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> Value {
+    if let Some(narrower) = zero_extended(&builder.func.dfg, half) {
+        return builder.ins().uextend(I64, narrower);
+    }
     let dfg = &builder.func.dfg;
     let is_natural = dfg.value_def(half).inst().is_some_and(|inst| match dfg.insts[inst] {
         InstructionData::Binary { opcode: Opcode::Ushr, args: [_, by] } => {
@@ -23,18 +26,21 @@ pub fn sign_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> Value {
 
 /// The zero extension of 32 bits to 64, and the 32 bits.
 pub fn zero_extend(builder: &mut FunctionBuilder<'_>, half: Value) -> (Value, Value) {
-    let dfg = &builder.func.dfg;
-    let narrower = dfg.value_def(half).inst().and_then(|inst| match dfg.insts[inst] {
-        InstructionData::Unary { opcode: Opcode::Uextend, arg } => Some(arg),
-        _ => None,
-    });
-    match narrower {
+    match zero_extended(&builder.func.dfg, half) {
         // One extension rather than two.
         Some(narrower) => {
             let value = builder.ins().uextend(I64, narrower);
             (value, builder.ins().ireduce(I32, value))
         }
         None => (builder.ins().uextend(I64, half), half),
+    }
+}
+
+/// What a value is the zero extension of.
+fn zero_extended(dfg: &DataFlowGraph, value: Value) -> Option<Value> {
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Unary { opcode: Opcode::Uextend, arg } => Some(arg),
+        _ => None,
     }
 }
 

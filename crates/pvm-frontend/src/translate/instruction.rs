@@ -180,7 +180,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.write_half(dst, half);
         } else {
             self.write(dst, value);
-            if kind == (LoadKind { size: Size::B4, signed: true }) {
+            if kind.size.bytes() < 4 || kind == (LoadKind { size: Size::B4, signed: true }) {
                 let half = self.builder.ins().ireduce(I32, value);
                 self.know_half(dst, half);
             }
