@@ -98,8 +98,8 @@ pub fn choose_by_branch(builder: &mut FunctionBuilder<'_>, test: Value, a: Value
     result
 }
 
-/// `if test != 0 { a } else { b }`, by a conditional move: where one of two comparisons decides, by each of them, so that neither need be
-/// made a value.
+/// `if test != 0 { a } else { b }`, by a conditional move: where a comparison decides, or one of two, by these, so that none need be made a
+/// value.
 pub fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value) -> Value {
     let dfg = &builder.func.dfg;
     let either = dfg.value_def(test).inst().and_then(|inst| match dfg.insts[inst] {
@@ -113,7 +113,10 @@ pub fn choose(builder: &mut FunctionBuilder<'_>, test: Value, a: Value, b: Value
             let b = builder.ins().select(second, a, b);
             builder.ins().select(first, a, b)
         }
-        None => builder.ins().select(test, a, b),
+        None => {
+            let test = idioms::comparison(dfg, test).unwrap_or(test);
+            builder.ins().select(test, a, b)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values of 32 bits as values of 64, and back.
 
-use crate::constant;
+use crate::{alu, constant, idioms};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{DataFlowGraph, InstBuilder, InstructionData, Opcode, Value};
 use cranelift_frontend::FunctionBuilder;
@@ -60,6 +60,22 @@ pub fn extended_here(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
     match extension_of(&builder.func.dfg, value) {
         Some((Opcode::Sextend, half)) => builder.ins().sextend(I64, half),
         _ => value,
+    }
+}
+
+/// The value, made anew if that is an extension or what a comparison says: elsewhere only what it is made of need be kept for it.
+/// `None` for other values.
+pub fn made_here(builder: &mut FunctionBuilder<'_>, value: Value) -> Option<Value> {
+    let dfg = &builder.func.dfg;
+    if let Some(flag) = idioms::comparison(dfg, value)
+        && let InstructionData::IntCompare { cond, args: [a, b], .. } = dfg.insts[dfg.value_def(flag).inst()?]
+    {
+        let ty = dfg.value_type(value);
+        return Some(alu::set(builder, cond, a, b, ty));
+    }
+    match extension_of(dfg, value)? {
+        (Opcode::Sextend, half) => Some(builder.ins().sextend(I64, half)),
+        _ => None,
     }
 }
 

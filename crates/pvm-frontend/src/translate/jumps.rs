@@ -8,7 +8,8 @@ use crate::returns::Return;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, JumpTableData, Value};
-use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS, Inst};
+use pvm_clif::extend;
+use pvm_ops::{DynamicJumps, GuestCode, HALT_ADDRESS, Inst, Reg};
 use pvm_vm::Context;
 
 /// In regions with up to so many targets each dynamic jump gets a branch table of its own, if the guest's jump table is
@@ -63,13 +64,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// An IR block that goes to the block at `pc`.
     pub(super) fn way_to(&mut self, current: &Current, pc: u32) -> ir::Block {
         let Some(to) = self.member(pc) else {
+            let is_early = matches!(current.next, Next::Copy(_));
             // What is owed is known here only.
-            if self.owed() == 0 && !self.is_stepping() {
+            if self.owed() == 0 && !self.is_stepping() && !is_early {
                 return self.way_out(Exit::Enter, pc);
             }
             let block = self.builder.create_block();
             self.builder.set_cold_block(block);
-            self.ways.push(Way { block, spent: 0, passage: Passage::default(), to: End::Outside(pc) });
+            self.ways.push(Way { block, spent: 0, passage: Passage::default(), is_early, to: End::Outside(pc) });
             return block;
         };
         self.way_inside(current, to)
@@ -77,7 +79,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// An IR block that goes to the block of the region at this position.
     pub(super) fn way_inside(&mut self, current: &Current, to: usize) -> ir::Block {
-        let is_copy = match current.next {
+        let is_early = match current.next {
             Next::Copy(next) if to == self.position => return next,
             next => matches!(next, Next::Copy(_)),
         };
@@ -88,12 +90,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         passage.stores &= !self.passed;
         // Out of a loop that is written several times a block leads in any case: what the register allocator moves on the way
         // would else lie between the copies.
-        let is_beside = is_copy || self.graph.leaves_unrolled(self.position, to);
+        let is_beside = is_early || self.graph.leaves_unrolled(self.position, to);
         if spent == 0 && passage == Passage::default() && !is_beside {
             return self.body(to);
         }
         let block = self.builder.create_block();
-        self.ways.push(Way { block, spent, passage, to: End::Inside(self.body(to)) });
+        self.ways.push(Way { block, spent, passage, is_early, to: End::Inside(self.body(to)) });
         block
     }
 
@@ -104,11 +106,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Fills the blocks that lie between a branch and where it goes.
     pub(super) fn finish_ways(&mut self) {
-        for Way { block, spent, passage, to } in std::mem::take(&mut self.ways) {
+        for Way { block, spent, passage, is_early, to } in std::mem::take(&mut self.ways) {
             self.builder.seal_block(block);
             self.builder.switch_to_block(block);
             self.add(self.gas, -spent);
             self.make_stepped();
+            if is_early {
+                self.make_anew();
+            }
             self.pass(passage);
             match to {
                 End::Inside(to) => _ = self.builder.ins().jump(to, &[]),
@@ -116,6 +121,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
         }
         self.passed = 0;
+    }
+
+    /// Extends what variables hold once more, and makes flags values: as a rule the next round does so with what it makes itself, and
+    /// nobody wants what the present one has.
+    fn make_anew(&mut self) {
+        for reg in Reg::ALL {
+            let Some(variable) = self.registers[reg.index()].filter(|_| self.parked & reg.bit() == 0) else { continue };
+            let value = self.builder.use_var(variable);
+            if let Some(made) = extend::made_here(self.builder, value) {
+                self.builder.def_var(variable, made);
+            }
+        }
     }
 
     /// Stores before a branch what has to be stored on both ways.

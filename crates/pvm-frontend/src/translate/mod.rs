@@ -206,6 +206,8 @@ struct Way {
     /// What is deducted from the gas.
     spent: i64,
     passage: Passage,
+    /// Whether it leads out of a loop of one block that is written several times, and not from the last copy.
+    is_early: bool,
     to: End,
 }
 
