@@ -101,6 +101,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Lane::Binary(op @ (BinaryOp::SetLtS | BinaryOp::SetLtU), _, lhs, rhs) => {
                 Mask::of_comparison(self.builder, plan, op, [lhs, rhs], values).as_number(self.builder, plan)
             }
+            // Nothing is cleared in lanes that have no more bits.
+            Lane::Binary(BinaryOp::And, _, lhs, rhs) if matches!(plan.lanes[rhs], Lane::Constant(mask) if mask.trailing_ones() >= plan.bits) => {
+                values[lhs].clone()
+            }
             Lane::Binary(op, _, lhs, rhs) => {
                 let pairs = values[lhs].iter().zip(&values[rhs]);
                 pairs.map(|(&a, &b)| lanes::binary(self.builder, op, a, b)).collect()

@@ -156,12 +156,18 @@ impl<'a> Round<'a> {
                 Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } => {
                     round.values[dst.index()] = Some(round.operand(Operand::Reg(src))?);
                 }
+                Inst::Unary { op, width: Width::W64, dst, src } => {
+                    let value = round.operand(Operand::Reg(src))?;
+                    round.values[dst.index()] = Some(round.extension(op, value)?);
+                }
                 Inst::Binary { dst, .. } if round.is_growing(dst) => round.grown |= dst.bit(),
                 Inst::Binary { op, width, dst, lhs, rhs } => match round.total(index, inst) {
                     Some(total) => round.totals.push(total),
                     None => {
                         let (lhs, rhs) = (round.operand(lhs)?, round.operand(rhs)?);
-                        round.values[dst.index()] = Some(round.lane(Lane::Binary(op, width, lhs, rhs)));
+                        let lane = round.zero_extension(op, width, lhs, rhs);
+                        let lane = lane.unwrap_or(Lane::Binary(op, width, lhs, rhs));
+                        round.values[dst.index()] = Some(round.lane(lane));
                     }
                 },
                 Inst::CondMove { if_zero, dst, value, test } => {
@@ -291,6 +297,34 @@ impl<'a> Round<'a> {
 
     fn is_stepped(&self, reg: Reg) -> bool {
         self.steps.of(Linear::register(reg)).is_some_and(|step| step != 0)
+    }
+
+    /// An extension of a value, as operations that vectors can do.
+    fn extension(&mut self, op: UnaryOp, value: usize) -> Option<usize> {
+        let by = match op {
+            UnaryOp::ZeroExtend16 => {
+                let mask = self.lane(Lane::Constant(0xffff));
+                return Some(self.lane(Lane::Binary(BinaryOp::And, Width::W64, value, mask)));
+            }
+            UnaryOp::SignExtend8 => 24,
+            UnaryOp::SignExtend16 => 16,
+            _ => return None,
+        };
+        let by = self.lane(Lane::Constant(by));
+        let left = self.lane(Lane::Binary(BinaryOp::Shl, Width::W32, value, by));
+        Some(self.lane(Lane::Binary(BinaryOp::ShrS, Width::W32, left, by)))
+    }
+
+    /// What clears the upper bits of a value by two shifts, as an operation that vectors can do with no more than the lower ones.
+    fn zero_extension(&mut self, op: BinaryOp, width: Width, lhs: usize, rhs: usize) -> Option<Lane> {
+        let Lane::Binary(BinaryOp::Shl, Width::W64, of, left) = self.lanes[lhs] else { return None };
+        match self.lanes[rhs] {
+            Lane::Constant(by @ 1..64) if (op, width) == (BinaryOp::ShrU, Width::W64) && left == rhs => {
+                let mask = self.lane(Lane::Constant((u64::MAX >> by) as i64));
+                Some(Lane::Binary(BinaryOp::And, Width::W64, of, mask))
+            }
+            _ => None,
+        }
     }
 
     /// The number of a value.

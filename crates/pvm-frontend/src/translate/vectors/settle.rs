@@ -10,7 +10,7 @@ use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, alu, extend};
-use pvm_ops::{BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, UnaryOp, Width};
+use pvm_ops::{BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Width};
 
 /// What the last round has made.
 struct LastRound {
@@ -32,7 +32,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         for (index, &(_, inst)) in vectors.insts.iter().enumerate() {
             let (dst, value) = match inst {
                 Inst::LoadImm { dst, value } => (dst, self.constant(value as i64)),
-                Inst::Unary { op: UnaryOp::Move, dst, src, .. } => (dst, self.made(plan, &last, Operand::Reg(src))),
+                Inst::Unary { op, dst, src, .. } => {
+                    let src = self.made(plan, &last, Operand::Reg(src));
+                    (dst, alu::unary(self.builder, op, src))
+                }
                 Inst::Binary { dst, rhs: Operand::Imm(imm), .. } if plan.step_of(dst) != 0 => {
                     last.stepped[dst.index()] += i64::from(imm);
                     continue;

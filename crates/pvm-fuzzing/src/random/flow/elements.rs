@@ -224,9 +224,10 @@ impl Flow<'_, '_> {
     fn compute_with(&mut self, elements: &mut Elements) {
         use Opcode::{
             Add32, Add64, AddImm32, AddImm64, And, AndImm, AndInv, CmovIz, CmovIzImm, CmovNz, CmovNzImm, Max, MaxU,
-            Min, MinU, Mul32, Mul64, MulImm32, MulImm64, NegAddImm32, NegAddImm64, Or, OrImm, OrInv, RotR32Imm,
-            RotR64Imm, SetGtSImm, SetGtUImm, SetLtS, SetLtSImm, SetLtU, SetLtUImm, SharRImm32, SharRImm64, ShloLImm32,
-            ShloLImm64, ShloRImm32, ShloRImm64, Sub32, Sub64, Xnor, Xor, XorImm,
+            Min, MinU, MoveReg, Mul32, Mul64, MulImm32, MulImm64, NegAddImm32, NegAddImm64, Or, OrImm, OrInv,
+            RotR32Imm, RotR64Imm, SetGtSImm, SetGtUImm, SetLtS, SetLtSImm, SetLtU, SetLtUImm, SharRImm32, SharRImm64,
+            ShloLImm32, ShloLImm64, ShloRImm32, ShloRImm64, SignExtend8, SignExtend16, Sub32, Sub64, Xnor, Xor, XorImm,
+            ZeroExtend16,
         };
         const OF_TWO: [Opcode; 18] = [
             Add32, Add64, Sub32, Sub64, Mul32, Mul64, And, Or, Xor, AndInv, OrInv, Xnor, Max, MaxU, Min, MinU, SetLtS,
@@ -280,7 +281,18 @@ impl Flow<'_, '_> {
                 self.with_immediate(opcode, to, value, small);
             }
             7 => self.with_immediate(Opcode::LoadImm, to, 0, small),
-            8 if one_in(rng, 4) => self.emitter.op(Opcode::MoveReg, Parts { b: value, d: to, ..Parts::default() }),
+            8 if one_in(rng, 2) => {
+                let opcode = [MoveReg, SignExtend8, SignExtend16, ZeroExtend16][rng.usize(..4)];
+                self.emitter.op(opcode, Parts { b: value, d: to, ..Parts::default() });
+            }
+            // An extension by two shifts, mostly.
+            9 if one_in(rng, 3) => {
+                let by = [32, 48, 56, rng.i32(0..64)][rng.usize(..4)];
+                let back = if one_in(rng, 8) { rng.i32(0..64) } else { by };
+                let opcode = [ShloRImm64, ShloRImm64, SharRImm64][rng.usize(..3)];
+                self.with_immediate(ShloLImm64, to, value, by);
+                self.with_immediate(opcode, to, to, back);
+            }
             _ => {
                 let (opcode, by) = (SHIFTS[rng.usize(..SHIFTS.len())], rng.i32(0..33));
                 let by = if one_in(rng, 2) { by % 9 } else { by };
