@@ -9,7 +9,7 @@ use crate::{Exit, Mark, counters, returns};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, Rights, alu, constant, extend, idioms, magnitude};
-use pvm_ops::{Address, BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
+use pvm_ops::{Address, BinaryOp, Cond, GuestCode, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 use pvm_vm::FaultDetection;
 
 /// What the branch to a landing tests of an address: a bit that is rarely known.
@@ -62,7 +62,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     && self.blocks.is_loop(current.id)
                     && counters::is_counted(&current.insts, index, test);
                 let choose = if is_foreseen { alu::choose_by_branch } else { alu::choose };
-                let (test, value, old) = (self.read(test), self.operand(value), self.read(dst));
+                let half = self.half(test).filter(|_| self.is_owed(test));
+                let test = half.unwrap_or_else(|| self.read(test));
+                let (value, old) = (self.operand(value), self.read(dst));
                 let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
                 let value = choose(self.builder, test, not_zero, zero);
                 self.write(dst, value);
@@ -222,6 +224,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.know_half(dst, half);
             return;
         }
+        if let Some(value) = self.set_by_halves(op, lhs, rhs) {
+            return self.write(dst, value);
+        }
         match self.halves(op, width, lhs, rhs) {
             // How guests extend a sign.
             Some((half, _)) if op == BinaryOp::Add && rhs == Operand::Imm(0) => self.write_half(dst, half),
@@ -304,6 +309,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             _ => return None,
         };
         (bits < 32).then(|| alu::binary(self.builder, op, a, b))
+    }
+
+    /// What a comparison says, of the halves if both operands are sign extensions, which keep the order, and one has not been extended.
+    fn set_by_halves(&mut self, op: BinaryOp, lhs: Operand, rhs: Operand) -> Option<Value> {
+        let is_owed = |operand: Operand| operand.reg().is_some_and(|reg| self.is_owed(reg));
+        if !matches!(op, BinaryOp::SetLtS | BinaryOp::SetLtU) || !(is_owed(lhs) || is_owed(rhs)) {
+            return None;
+        }
+        let (lhs, rhs) = self.known_half(lhs).zip(self.known_half(rhs))?;
+        let cond = if op == BinaryOp::SetLtS { Cond::LtS } else { Cond::LtU };
+        let flag = alu::condition(self.builder, cond, lhs, rhs);
+        Some(self.builder.ins().uextend(I64, flag))
     }
 
     /// The halves of operands, if an operation can do with them: its result is the sign extension of what it makes of
