@@ -225,7 +225,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             return;
         }
         if let Some(value) = self.set_by_halves(op, lhs, rhs) {
-            return self.write(dst, value);
+            let part = self.flag_part(current, index, value);
+            self.write(dst, value);
+            return self.is_part(dst, part);
         }
         match self.halves(op, width, lhs, rhs) {
             // How guests extend a sign.
@@ -251,6 +253,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 });
                 let part = part
                     .or_else(|| self.scaled_part(current, index, value))
+                    .or_else(|| self.flag_part(current, index, value))
                     .or_else(|| self.bytes_part(current, value));
                 self.write(dst, value);
                 self.is_part(dst, part);

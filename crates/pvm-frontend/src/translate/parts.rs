@@ -5,7 +5,7 @@
 //! shifts that have become part of a rotation, from the register that they shift.
 
 use super::bytes::Bytes;
-use super::{Current, Translator};
+use super::{Current, Next, Translator};
 use crate::groups;
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -28,6 +28,8 @@ pub(super) enum Part {
     Sum { base: Value, index: Value, by: i32 },
     /// Bytes of a word.
     Bytes(Bytes),
+    /// What a comparison says, which has this value.
+    Flag(Value),
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
@@ -62,6 +64,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         };
         let (index_value, by) = idioms::scaled(self.builder, value)?;
         is_for_addresses(current, index, dst, Width::W64).then_some(Part::Scaled { index: index_value, by })
+    }
+
+    /// What the result of a comparison is, if only choices and exits before them want it.
+    pub(super) fn flag_part(&self, current: &Current, index: usize, value: Value) -> Option<Part> {
+        let Inst::Binary { op: BinaryOp::SetLtU | BinaryOp::SetLtS, dst, .. } = current.insts[index].1 else {
+            return None;
+        };
+        is_for_choices(current, index, dst).then_some(Part::Flag(value))
     }
 
     /// What the result of a 32-bit shift is a part of, if it is half of a rotation.
@@ -109,6 +119,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
             Part::Stepped { from, by } => self.builder.ins().iadd_imm_s(from, by),
             Part::Bytes(bytes) => self.made_of(bytes),
+            Part::Flag(value) => return extend::made_here(self.builder, value),
             Part::Sum { base, index, by } => {
                 let index = extended(self, index);
                 self.sum(base, index, by)
@@ -154,6 +165,26 @@ fn is_for_addresses(current: &Current, index: usize, reg: Reg, width: Width) -> 
         }
         if sets.writes & reg.bit() != 0 {
             return is_used;
+        }
+    }
+    false
+}
+
+/// Whether what an instruction writes to a register decides between values only, and is written over soon, by the next round if not in this
+/// one.
+fn is_for_choices(current: &Current, index: usize, reg: Reg) -> bool {
+    let behind = &current.insts[index + 1..];
+    let next_round: &[_] = if current.next == Next::Anywhere { &[] } else { &current.insts[..=index] };
+    for (_, inst) in behind.iter().chain(next_round).take(NEAR) {
+        let sets = inst.registers();
+        if sets.reads & reg.bit() != 0 {
+            match *inst {
+                Inst::CondMove { dst, value, test, .. } if test == reg && dst != reg && value != Operand::Reg(reg) => {}
+                _ => return false,
+            }
+        }
+        if sets.writes & reg.bit() != 0 {
+            return true;
         }
     }
     false
