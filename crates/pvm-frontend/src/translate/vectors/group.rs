@@ -6,7 +6,7 @@ use super::Vectors;
 use super::lanes;
 use super::mask::Mask;
 use super::plan::{Plan, VECTOR};
-use super::round::{Lane, Load, Spill};
+use super::round::{Lane, Load};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I8X16, I64};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
@@ -30,13 +30,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let value =
                 if plan.is_wanted[at] { self.value_of(vectors, at, lane, &values, &loaded) } else { Vec::new() };
             values.push(value);
-        }
-        for (at, spill) in plan.spills.iter().enumerate() {
-            let is_same = |other: &&Spill| other.address == spill.address;
-            if plan.spills[..at].iter().find(is_same).is_none() {
-                // What is stored there last stays.
-                self.spill(plan.spills.iter().rfind(is_same).unwrap_or(spill), undo);
-            }
         }
         self.store_all(vectors, &values, &loaded);
         for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
@@ -186,26 +179,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     fn as_number(&mut self, vector: Value, len: u32) -> Value {
         let vector = lanes::as_vector(self.builder, 8 * len, vector);
         self.builder.ins().extractlane(vector, 0)
-    }
-
-    /// Stores a register where rounds store it.
-    fn spill(&mut self, spill: &Spill, undo: ir::Block) {
-        let (value, number) = (self.read(spill.reg), self.next_access());
-        let base = self.builder.ins().iconst(I64, 0);
-        let place = match self.faults.checked.contains(&number) {
-            true => {
-                let at = self.memory.address(self.builder, None, spill.address as i32);
-                let is_refused = self.memory.check(self.builder, at, Size::B8.bytes(), Rights(WRITABLE));
-                self.turn_off_if_any(&[is_refused], undo);
-                Place::Checked(at, 0)
-            }
-            false => {
-                self.land(number, base, undo);
-                Place::Watched(base, spill.address as i32)
-            }
-        };
-        self.memory.store(self.builder, Size::B8, value, place);
-        self.builder.set_srcloc(Mark::Other.to_source_loc());
     }
 
     /// A block that stores what was there before this was stored, and goes to another one.

@@ -23,7 +23,7 @@ mod range;
 mod round;
 mod settle;
 
-use super::{Current, Next, Translator};
+use super::{Current, Next, Translator, context_flags};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
 use apart::Start;
@@ -34,8 +34,8 @@ use cranelift_frontend::Variable;
 use lanes::{lane_type, vector_type};
 use pvm_clif::{Place, Rights};
 use pvm_gas::GasModel;
-use pvm_ops::{BinaryOp, GuestCode, Inst, Reg};
-use pvm_vm::{FaultDetection, READABLE};
+use pvm_ops::{BinaryOp, GuestCode, Inst, Reg, Size};
+use pvm_vm::{Context, FaultDetection, READABLE, WRITABLE};
 use round::{Growing, Lane};
 
 pub(super) use plan::Plan;
@@ -84,6 +84,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let bound = self.bound(block, plan);
         self.turn_off_if_near(plan, bound, single);
         self.turn_off_if_overlapping(plan, |_| true, single);
+        self.turn_off_if_unwritable(plan, single);
         self.turn_off_if_large(plan, single);
         self.turn_off_without_gas_for(plan, cost, single);
         let first = self.read(plan.foreseen.moves());
@@ -205,6 +206,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let distance = self.builder.ins().ireduce(I32, distance);
             let overlaps = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, distance, near);
             self.turn_off_if_any(&[overlaps], elsewhere);
+        }
+    }
+
+    /// Goes elsewhere unless registers may be kept where rounds keep them.
+    fn turn_off_if_unwritable(&mut self, plan: &Plan, elsewhere: ir::Block) {
+        for spill in &plan.spills {
+            let context = self.context_here();
+            let table = self.builder.ins().load(I64, context_flags(), context, Context::RIGHTS);
+            let at = self.memory.address(self.builder, None, spill.address as i32);
+            let is_refused = self.memory.check_by(self.builder, table, at, Size::B8.bytes(), Rights(WRITABLE));
+            self.turn_off_if_any(&[is_refused], elsewhere);
         }
     }
 

@@ -165,7 +165,7 @@ impl<'a> Round<'a> {
                     Some(total) => round.totals.push(total),
                     None => {
                         let (lhs, rhs) = (round.operand(lhs)?, round.operand(rhs)?);
-                        let lane = round.zero_extension(op, width, lhs, rhs);
+                        let lane = round.zero_extension(op, width, lhs, rhs).or_else(|| round.distance(op, lhs, rhs));
                         let lane = lane.unwrap_or(Lane::Binary(op, width, lhs, rhs));
                         round.values[dst.index()] = Some(round.lane(lane));
                     }
@@ -265,8 +265,6 @@ impl<'a> Round<'a> {
                     }
                     self.bound = Some(Bound { reg: dst, place, kind });
                 }
-                // The first round that is refused may have come to its spills, but not to all of its stores.
-                Inst::Store { .. } if self.spills.iter().any(|spill| spill.stored > index) => return None,
                 Inst::Store { .. } if is_next && self.stores.len() < MOST_STORES => {
                     self.stores.push(Store { index, place, size, value: 0 });
                 }
@@ -325,6 +323,31 @@ impl<'a> Round<'a> {
             }
             _ => None,
         }
+    }
+
+    /// How far two small elements are from each other, which is the greater of the difference and its opposite, by what takes no more bits
+    /// than they have.
+    fn distance(&mut self, op: BinaryOp, lhs: usize, rhs: usize) -> Option<Lane> {
+        let is_opposite = |lanes: &[Lane], one: usize, other: usize| matches!(lanes[other], Lane::Binary(BinaryOp::Sub, _, zero, of) if of == one && lanes[zero] == Lane::Constant(0));
+        let of = match op {
+            BinaryOp::MaxS if is_opposite(&self.lanes, lhs, rhs) => lhs,
+            BinaryOp::MaxS if is_opposite(&self.lanes, rhs, lhs) => rhs,
+            _ => return None,
+        };
+        let Lane::Binary(BinaryOp::Sub, _, a, b) = self.lanes[of] else { return None };
+        let mut are_natural = true;
+        for side in [a, b] {
+            let Lane::Load(load) = self.lanes[side] else { return None };
+            let LoadKind { size, signed } = self.loads[load].kind;
+            if size.bytes() > 2 {
+                return None;
+            }
+            are_natural &= !signed;
+        }
+        let [most, least] =
+            if are_natural { [BinaryOp::MaxU, BinaryOp::MinU] } else { [BinaryOp::MaxS, BinaryOp::MinS] };
+        let [most, least] = [most, least].map(|op| self.lane(Lane::Binary(op, Width::W64, a, b)));
+        Some(Lane::Binary(BinaryOp::Sub, Width::W64, most, least))
     }
 
     /// The number of a value.

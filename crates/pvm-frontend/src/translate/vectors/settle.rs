@@ -10,7 +10,7 @@ use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use pvm_clif::{Place, alu, extend};
-use pvm_ops::{BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Width};
+use pvm_ops::{BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Width};
 
 /// What the last round has made.
 struct LastRound {
@@ -83,6 +83,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             if let Some(value) = last.made[reg.index()] {
                 self.write(reg, value);
             }
+        }
+        // Where several are kept at the same address, the last one stays there.
+        for spill in &plan.spills {
+            let (value, base) = (self.read(spill.reg), self.builder.ins().iconst(I64, 0));
+            self.builder.set_srcloc(Mark::Proven.to_source_loc());
+            self.memory.store(self.builder, Size::B8, value, Place::Watched(base, spill.address as i32));
+            self.builder.set_srcloc(Mark::Other.to_source_loc());
         }
     }
 
