@@ -143,6 +143,11 @@ impl Foreseen {
         self.moves.of
     }
 
+    /// By how much it changes in a round.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
     /// Whether it is this register that says where the loop ends.
     pub fn is_bound_by(&self, reg: Reg) -> bool {
         self.bound.is_ok_and(|bound| bound.of == reg)
@@ -351,7 +356,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// How far the one is from the other.
-    fn distance(&mut self, foreseen: &Foreseen, [moves, bound]: [Value; 2]) -> Value {
+    pub(super) fn distance(&mut self, foreseen: &Foreseen, [moves, bound]: [Value; 2]) -> Value {
         let (high, low) = if foreseen.step > 0 { (bound, moves) } else { (moves, bound) };
         match constant(self.builder, low) {
             Some(0) => high,

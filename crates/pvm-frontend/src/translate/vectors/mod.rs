@@ -26,7 +26,7 @@ mod settle;
 use super::{Current, Next, Translator, context_flags};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
-use apart::Start;
+use apart::{Start, Stretch};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, Value};
@@ -39,6 +39,9 @@ use pvm_vm::{Context, FaultDetection, READABLE, WRITABLE};
 use round::{Growing, Lane};
 
 pub(super) use plan::Plan;
+
+/// No loop moves on further than that, in bytes.
+const LONG_WAY: i64 = 1 << 31;
 
 /// A loop while it is written.
 struct Vectors<'a> {
@@ -84,6 +87,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let bound = self.bound(block, plan);
         self.turn_off_if_near(plan, bound, single);
         self.turn_off_if_overlapping(plan, |_| true, single);
+        self.turn_off_if_coming_across(plan, bound, single);
         self.turn_off_if_unwritable(plan, single);
         self.turn_off_if_large(plan, single);
         self.turn_off_without_gas_for(plan, cost, single);
@@ -195,18 +199,45 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Goes elsewhere if the next group would load what it stores. Only looks at what is steady, or not.
     fn turn_off_if_overlapping(&mut self, plan: &Plan, is_looked_at: impl Fn(bool) -> bool, elsewhere: ir::Block) {
-        for apart in plan.apart.iter().filter(|apart| is_looked_at(apart.is_steady)) {
-            let [one, other] = apart.sides.map(|side| match side.start {
-                Start::Off(place) => self.linear(place),
-                Start::At(address) => self.builder.ins().iconst(I64, i64::from(address)),
-            });
-            let distance = self.builder.ins().isub(one, other);
+        let all = plan.apart.iter().filter(|apart| plan.moving_alone(apart).is_none());
+        for apart in all.filter(|apart| is_looked_at(apart.is_steady)) {
+            let [one, other] = apart.sides.map(|side| self.start_of(side));
             let [plus, near] = apart.nearness();
-            let distance = self.builder.ins().iadd_imm_s(distance, plus);
-            let distance = self.builder.ins().ireduce(I32, distance);
+            let distance = self.distance_below(one, other, plus);
             let overlaps = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, distance, near);
             self.turn_off_if_any(&[overlaps], elsewhere);
         }
+    }
+
+    /// Goes elsewhere if what moves along would come across what stays where it is before the loop ends.
+    fn turn_off_if_coming_across(&mut self, plan: &Plan, bound: Option<Value>, elsewhere: ir::Block) {
+        for apart in &plan.apart {
+            let Some([moving, staying]) = plan.moving_alone(apart) else { continue };
+            let sides = self.moves_and_bound(&plan.foreseen, bound);
+            let way = self.distance(&plan.foreseen, sides);
+            let is_long = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, way, LONG_WAY);
+            // The last round may go on by a step more than up to the bound, and be compared with another one added.
+            let near = self.builder.ins().iadd_imm_s(way, 2 * plan.foreseen.step() + moving.len + staying.len - 1);
+            let [from, at] = [moving, staying].map(|side| self.start_of(side));
+            let distance = self.distance_below(at, from, staying.len - 1);
+            let distance = self.builder.ins().uextend(I64, distance);
+            let overlaps = self.builder.ins().icmp(IntCC::UnsignedLessThan, distance, near);
+            self.turn_off_if_any(&[is_long, overlaps], elsewhere);
+        }
+    }
+
+    fn start_of(&mut self, side: Stretch) -> Value {
+        match side.start {
+            Start::Off(place) => self.linear(place),
+            Start::At(address) => self.builder.ins().iconst(I64, i64::from(address)),
+        }
+    }
+
+    /// How far the one address is from the other, plus a constant, modulo 2^32.
+    fn distance_below(&mut self, one: Value, other: Value, plus: i64) -> Value {
+        let distance = self.builder.ins().isub(one, other);
+        let distance = self.builder.ins().iadd_imm_s(distance, plus);
+        self.builder.ins().ireduce(I32, distance)
     }
 
     /// Goes elsewhere unless registers may be kept where rounds keep them.

@@ -1,7 +1,7 @@
 //! Which loops can be made in vectors, and how: what is decided before anything is written.
 
 use super::super::rounds::{Foreseen, Linear, Steps};
-use super::apart::Apart;
+use super::apart::{Apart, Start, Stretch};
 use super::lanes::vectors;
 use super::range::Range;
 use super::round::{Bound, Growing, Lane, Load, MOST_BEFORE, Round, Spill, Store, Total};
@@ -117,6 +117,21 @@ impl Plan {
     /// By how much a register changes in a round.
     pub(super) fn step_of(&self, reg: Reg) -> i64 {
         self.steps.of(Linear::register(reg)).unwrap_or(0)
+    }
+
+    /// Of two stretches, the one that moves on as the loop does and the one that stays where it is, if they are so.
+    pub(super) fn moving_alone(&self, apart: &Apart) -> Option<[Stretch; 2]> {
+        let [one, other] = apart.sides;
+        let steps = apart.sides.map(|side| match side.start {
+            Start::Off(place) => self.step(place),
+            Start::At(_) => 0,
+        });
+        match steps {
+            _ if self.foreseen.step() <= 0 => None,
+            [step, 0] if step == self.foreseen.step() => Some([one, other]),
+            [0, step] if step == self.foreseen.step() => Some([other, one]),
+            _ => None,
+        }
     }
 
     /// By how much a place moves on in a round.
@@ -303,7 +318,6 @@ impl Round<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::super::rounds::tests::{START, add};
-    use super::super::apart::Start;
     use super::*;
     use pvm_ops::{Address, Cond, LoadKind, Operand, Target, UnaryOp};
 
@@ -381,6 +395,41 @@ mod tests {
         let with = |more: &[Inst]| shape(&[&long[..], more].concat(), 8);
         assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B8)]), Some((64, 4)));
         assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B8)]), None, "those are no halves");
+    }
+
+    #[test]
+    fn extensions_and_distances_take_no_wider_lanes() {
+        use BinaryOp::{Add, MaxS, Shl, ShrU, Sub};
+        let shifted = |op, by| Inst::Binary {
+            op,
+            width: Width::W64,
+            dst: REGS[5],
+            lhs: Operand::Reg(REGS[5]),
+            rhs: Operand::Imm(by),
+        };
+        let extended = |op| Inst::Unary { op, width: Width::W64, dst: REGS[5], src: REGS[5] };
+        let word = load(5, 1, 0, Size::B4, true);
+        let total = op(Add, Width::W64, 7, 7, 5);
+        assert_eq!(shape(&[word, shifted(Shl, 32), shifted(ShrU, 32), total], 4), Some((32, 16)));
+        assert_eq!(
+            shape(&[word, shifted(Shl, 32), shifted(ShrU, 31), total], 4),
+            Some((64, 8)),
+            "that is no extension"
+        );
+        let half = load(5, 1, 0, Size::B2, true);
+        assert_eq!(shape(&[half, extended(UnaryOp::ZeroExtend16), total], 2), Some((16, 16)));
+        assert_eq!(shape(&[half, extended(UnaryOp::SignExtend8), total], 2), Some((32, 16)));
+        assert_eq!(shape(&[half, extended(UnaryOp::CountOnes), total], 2), None);
+        let opposite =
+            Inst::Binary { op: Sub, width: Width::W64, dst: REGS[6], lhs: Operand::Imm(0), rhs: Operand::Reg(REGS[5]) };
+        let distance =
+            [op(Sub, Width::W64, 5, 5, 6), opposite, op(MaxS, Width::W64, 5, 6, 5), store(5, 2, 0, Size::B2)];
+        let bits = |size, signed, step: i32| {
+            let elements = [load(5, 1, 0, size, signed), load(6, 1, 400, size, signed)];
+            plan(&[&elements[..], &distance].concat(), [step, 2]).map(|plan| plan.bits)
+        };
+        assert_eq!([true, false].map(|signed| bits(Size::B2, signed, 2)), [Some(16); 2]);
+        assert_eq!(bits(Size::B4, true, 4), None, "the difference of words has 33 bits");
     }
 
     #[test]
@@ -481,6 +530,9 @@ mod tests {
         assert_eq!(plan(&[next, other, spill, total, fill]), None, "it is changed before");
         assert_eq!(plan(&[next, spill, other, total]), None, "it stays changed");
         assert_eq!(plan(&[next, spill, spill, other, total, fill, fill]), None);
+        let apart = plan_to(&[next, spill, other, total, fill], &[add(REGS[1], REGS[1], 4)], 3).unwrap();
+        let alone = apart.moving_alone(&apart.apart[0]).map(|sides| sides.map(|side| side.start));
+        assert_eq!(alone, Some([Start::Off(Linear::register(REGS[1])), Start::At(0x20000)]));
         let stored = store(8, 2, 0, Size::B4);
         assert_eq!(plan(&[next, spill, other, stored, fill]), Some((1, 3)));
         assert_eq!(plan(&[next, stored, spill, other, fill]), Some((1, 3)));
