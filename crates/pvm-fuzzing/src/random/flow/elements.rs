@@ -48,16 +48,28 @@ impl Flow<'_, '_> {
         let mut elements = Elements { size, made, carried, growing, same, stepped, is_in_place };
         let step = 1 << elements.size;
         let rounds = rng.i32(1..90);
-        let at = [from, other].map(|base| {
+        let mut at = [from, other].map(|_| {
             let at = address(rng, self.pages) as i32;
             // The loop goes on from page to page, of which the next one may only be read, or not at all.
             let is_across = one_in(rng, 4);
-            (base, if is_across { (at | (PAGE_SIZE as i32 - 1)).wrapping_sub(rng.i32(0..rounds * step)) } else { at })
+            if is_across { (at | (PAGE_SIZE as i32 - 1)).wrapping_sub(rng.i32(0..rounds * step)) } else { at }
         });
         // Mostly what is written is not what is read.
         let distance = if one_in(rng, 4) { rng.i32(-24..24) * rng.i32(1..5) } else { rng.i32(-3000..3000) };
         let [is_counted, stores, totals, is_loaded] = [2, 2, 2, 4].map(|of| one_in(rng, of));
-        for (base, at) in at {
+        // What the loop keeps somewhere, or where it ends, may lie where it comes across it.
+        let [spilled_at, bound_at] = [address(rng, self.pages) as i32, at[1]].map(|elsewhere| {
+            let along = at[0].wrapping_add(rng.i32(-24..rounds * step + 24));
+            match rng.u32(..4) {
+                0 => along,
+                1 => along.wrapping_add(distance),
+                _ => elsewhere,
+            }
+        });
+        if is_loaded {
+            at[1] = bound_at.wrapping_add(16);
+        }
+        for (base, at) in [from, other].into_iter().zip(at) {
             self.with_immediate(Opcode::LoadImm, base, 0, at);
         }
         self.with_immediate(Opcode::AddImm64, to, from, distance);
@@ -90,7 +102,6 @@ impl Flow<'_, '_> {
             steps.push((to, step));
         }
         self.emitter.rng.shuffle(&mut steps);
-        let spilled_at = address(self.emitter.rng, self.pages) as i32;
         let pieces = self.emitter.rng.usize(2..12);
         let grows_at = self.emitter.rng.usize(..pieces);
         for left in (0..pieces).rev() {
