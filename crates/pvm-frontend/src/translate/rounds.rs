@@ -158,7 +158,13 @@ impl Foreseen {
         self.step.signum() * self.moves.plus
     }
 
-    fn is_strict(&self) -> bool {
+    /// How far the bound must be from what moves, or further if a comparison is strict, for a loop to go on for so many rounds: the last of
+    /// them compares what so many steps before it have made. A distance below what is to be added would wrap; it does not suffice either.
+    pub(super) fn required(&self, rounds: i64) -> i64 {
+        self.ahead() + (rounds - 1) * self.step.abs()
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
         !matches!(self.cond, Cond::LeU | Cond::LeS | Cond::GeU | Cond::GeS)
     }
 
@@ -291,9 +297,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         rounds: i64,
     ) -> Vec<Value> {
         let distance = self.distance(foreseen, [moves, bound]);
-        // The last of the rounds compares what so many steps before it have made. A distance below what is to be added would
-        // wrap; it does not suffice either.
-        let required = foreseen.ahead() + (rounds - 1) * foreseen.step.abs();
+        let required = foreseen.required(rounds);
         let is_near = if foreseen.is_strict() { IntCC::UnsignedLessThanOrEqual } else { IntCC::UnsignedLessThan };
         let mut conditions = vec![self.builder.ins().icmp_imm_u(is_near, distance, required)];
         if foreseen.cond != Cond::Ne {

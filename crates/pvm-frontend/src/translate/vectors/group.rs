@@ -11,7 +11,6 @@ use crate::Mark;
 use cranelift_codegen::ir::types::{I8X16, I64};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
 use pvm_clif::{NEAR_TRIPWIRE, Place, Rights};
-use pvm_gas::GasModel;
 use pvm_ops::{BinaryOp, GuestCode, LoadKind, Size};
 use pvm_vm::{READABLE, WRITABLE};
 use std::iter;
@@ -20,9 +19,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Writes a group of rounds, but for what steps.
     pub(super) fn group(&mut self, vectors: &Vectors<'_>) {
         let &Vectors { plan, undo, .. } = vectors;
-        if self.metering.model == GasModel::None {
-            self.look_for_interruption(undo);
-        }
         let load = |load: &Load| self.vectors_at(plan, load.place, load.kind.size, undo);
         let loaded: Vec<_> = plan.loads.iter().map(load).collect();
         let mut values: Vec<Vec<Value>> = Vec::new();
@@ -242,7 +238,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.set_srcloc(Mark::Access(number).to_source_loc());
     }
 
-    fn look_for_interruption(&mut self, undo: ir::Block) {
+    pub(super) fn look_for_interruption(&mut self, undo: ir::Block) {
         let number = self.next_access();
         if self.faults.checked.contains(&number) {
             let is_interrupted = self.memory.is_interrupted(self.builder);

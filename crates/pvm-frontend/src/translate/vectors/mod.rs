@@ -43,6 +43,9 @@ pub(super) use plan::Plan;
 /// No loop moves on further than that, in bytes.
 const LONG_WAY: i64 = 1 << 31;
 
+/// No more groups are made before interruptions are looked for again.
+const MOST_GROUPS: i64 = 1 << 10;
+
 /// A loop while it is written.
 struct Vectors<'a> {
     plan: &'a Plan,
@@ -81,7 +84,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// single rounds are to be written.
     pub(super) fn in_vectors(&mut self, id: BlockId, cost: u32, insts: &[(u32, Inst)], plan: &Plan) -> ir::Block {
         let block = self.blocks.get(id);
-        let [single, group, done, undo] = [(); 4].map(|()| self.builder.create_block());
+        let [single, some, group, done, undo] = [(); 5].map(|()| self.builder.create_block());
         self.builder.set_cold_block(undo);
         self.builder.switch_to_block(self.bodies[self.position]);
         let bound = self.bound(block, plan);
@@ -91,8 +94,20 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.turn_off_if_unwritable(plan, single);
         self.turn_off_if_large(plan, single);
         self.turn_off_without_gas_for(plan, cost, single);
-        let first = self.read(plan.foreseen.moves());
+        let moves = plan.foreseen.moves();
+        let first = self.read(moves);
         let vectors = self.begin_vectors(insts, plan, undo);
+        self.builder.ins().jump(some, &[]);
+
+        // Groups between which little need be compared.
+        self.builder.switch_to_block(some);
+        self.known = Default::default();
+        if self.metering.model == GasModel::None {
+            self.look_for_interruption(undo);
+        }
+        let is_steady = plan.apart.iter().all(|apart| apart.is_steady || plan.moving_alone(apart).is_some());
+        let step = i64::from(plan.rounds) * plan.foreseen.step().abs();
+        let end = if is_steady && step.count_ones() == 1 { Some(self.end_of_groups(plan, bound, cost)) } else { None };
         self.builder.ins().jump(group, &[]);
 
         self.builder.switch_to_block(group);
@@ -119,12 +134,21 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         if self.metering.count_instructions {
             self.add(self.instructions, rounds * i64::from(block.len));
         }
+        if let Some(end) = end {
+            let moved = self.read(moves);
+            let all = self.builder.create_block();
+            let goes_on = self.builder.ins().icmp(IntCC::NotEqual, moved, end);
+            self.builder.ins().brif(goes_on, group, &[], all, &[]);
+            self.builder.seal_block(all);
+            self.builder.switch_to_block(all);
+        }
+        self.builder.seal_block(group);
+        self.builder.seal_block(undo);
         self.turn_off_if_near(plan, bound, done);
         self.turn_off_if_overlapping(plan, |is_steady| !is_steady, done);
         self.turn_off_without_gas_for(plan, cost, done);
-        self.builder.ins().jump(group, &[]);
-        self.builder.seal_block(group);
-        self.builder.seal_block(undo);
+        self.builder.ins().jump(some, &[]);
+        self.builder.seal_block(some);
         self.builder.seal_block(done);
 
         let [settle, leave] = [(); 2].map(|()| self.builder.create_block());
@@ -133,8 +157,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         // Nothing is to be settled in front of the first group.
         self.builder.switch_to_block(undo);
         self.known = Default::default();
-        let moves = self.read(plan.foreseen.moves());
-        let is_first = self.builder.ins().icmp(IntCC::Equal, moves, first);
+        let moved = self.read(moves);
+        let is_first = self.builder.ins().icmp(IntCC::Equal, moved, first);
         let refused = self.builder.ins().iconst(I8, 1);
         self.builder.ins().brif(is_first, leave, &[], settle, &[BlockArg::Value(refused)]);
         self.builder.switch_to_block(done);
@@ -158,6 +182,34 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.exit(self.exit_in_front(block), block.start);
         self.known = Default::default();
         single
+    }
+
+    /// Where the loop has counted to when groups have been made for as long as it is certain to go on, and as there is gas for: one at least.
+    /// It counts by a power of two in a group.
+    fn end_of_groups(&mut self, plan: &Plan, bound: Option<Value>, cost: u32) -> Value {
+        let foreseen = &plan.foreseen;
+        let step = i64::from(plan.rounds) * foreseen.step().abs();
+        let [moves, bound] = self.moves_and_bound(foreseen, bound);
+        let distance = self.distance(foreseen, [moves, bound]);
+        let of_one = foreseen.required(i64::from(plan.rounds) - 1) + i64::from(foreseen.is_strict());
+        let foreseen_way = self.builder.ins().iadd_imm_s(distance, -of_one);
+        let most = match self.metering.model == GasModel::None || cost == 0 {
+            true => self.builder.ins().iconst(I64, MOST_GROUPS),
+            false => {
+                let (gas, of_one) = (self.builder.use_var(self.gas), self.gas_for_group(plan, cost));
+                let spare = self.builder.ins().iadd_imm_s(gas, -of_one);
+                self.at_most(spare, u64::from(plan.rounds) * u64::from(cost), MOST_GROUPS)
+            }
+        };
+        let paid_way = self.times(most, step);
+        let way = self.builder.ins().umin(foreseen_way, paid_way);
+        // There the last group begins, at the latest.
+        let whole = self.builder.ins().band_imm_s(way, -step);
+        let way = self.builder.ins().iadd_imm_s(whole, step);
+        match foreseen.step() > 0 {
+            true => self.builder.ins().iadd(moves, way),
+            false => self.builder.ins().isub(moves, way),
+        }
     }
 
     /// The bound, if the loop loads it.
@@ -267,10 +319,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Goes elsewhere without the gas for a group, and for what comes behind the last one up to where gas is compared again.
     fn turn_off_without_gas_for(&mut self, plan: &Plan, cost: u32, elsewhere: ir::Block) {
         if self.metering.model != GasModel::None {
-            let checkpoint = self.checkpoints[self.position];
-            let more = u64::from(plan.rounds - 1) * u64::from(cost);
-            self.turn_off_without_gas((checkpoint.pending + checkpoint.bound + more) as i64, elsewhere);
+            let needed = self.gas_for_group(plan, cost);
+            self.turn_off_without_gas(needed, elsewhere);
         }
+    }
+
+    fn gas_for_group(&self, plan: &Plan, cost: u32) -> i64 {
+        let checkpoint = self.checkpoints[self.position];
+        (checkpoint.pending + checkpoint.bound + u64::from(plan.rounds - 1) * u64::from(cost)) as i64
     }
 
     /// Writes what comes before the first group.
