@@ -113,27 +113,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.switch_to_block(group);
         self.known = Default::default();
         self.group(&vectors);
-        self.parking_now = u32::MAX;
-        let rounds = i64::from(plan.rounds);
-        for reg in Reg::ALL {
-            if plan.step_of(reg) != 0 {
-                let (value, back) = (self.read(reg), self.builder.ins().iconst(I64, -rounds * plan.step_of(reg)));
-                let value = self.builder.ins().isub(value, back);
-                self.write(reg, value);
-            }
-        }
-        for &Growing { reg, by, width } in &plan.growing {
-            let (value, by) = (self.read(reg), self.operand(by));
-            let by = self.times(by, rounds);
-            let value = self.binary_of(BinaryOp::Add, width, value, by);
-            self.write(reg, value);
-        }
-        if self.metering.model != GasModel::None {
-            self.add(self.gas, -rounds * i64::from(cost));
-        }
-        if self.metering.count_instructions {
-            self.add(self.instructions, rounds * i64::from(block.len));
-        }
+        self.step_by_group(plan, cost, block.len);
         if let Some(end) = end {
             let moved = self.read(moves);
             let all = self.builder.create_block();
@@ -182,6 +162,31 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.exit(self.exit_in_front(block), block.start);
         self.known = Default::default();
         single
+    }
+
+    /// Changes what a group of rounds, which cost so much each and have so many instructions, leaves behind beside what it computes.
+    fn step_by_group(&mut self, plan: &Plan, cost: u32, len: u32) {
+        self.parking_now = u32::MAX;
+        let rounds = i64::from(plan.rounds);
+        for reg in Reg::ALL {
+            if plan.step_of(reg) != 0 {
+                let (value, back) = (self.read(reg), self.builder.ins().iconst(I64, -rounds * plan.step_of(reg)));
+                let value = self.builder.ins().isub(value, back);
+                self.write(reg, value);
+            }
+        }
+        for &Growing { reg, by, width } in &plan.growing {
+            let (value, by) = (self.read(reg), self.operand(by));
+            let by = self.times(by, rounds);
+            let value = self.binary_of(BinaryOp::Add, width, value, by);
+            self.write(reg, value);
+        }
+        if self.metering.model != GasModel::None {
+            self.add(self.gas, -rounds * i64::from(cost));
+        }
+        if self.metering.count_instructions {
+            self.add(self.instructions, rounds * i64::from(len));
+        }
     }
 
     /// Where the loop has counted to when groups have been made for as long as it is certain to go on, and as there is gas for: one at least.
