@@ -77,23 +77,24 @@ pub const NO_ADDRESS: u64 = u64::MAX;
 
 /// What the interpreter and compiled code change as they run: all of the machine but its memory.
 ///
-/// The layout is fixed, as compiled code works on it.
+/// The layout is fixed, as compiled code works on it: what each region reads and writes comes first, where an offset takes a byte on
+/// x86-64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct State {
-    /// The registers; a guest that has fewer leaves the others alone.
-    pub registers: [u64; 32],
     /// Gas that is left.
     pub gas: u64,
-    /// Instructions executed so far, where they are counted.
-    pub instructions: u64,
-    /// The address that a load has reserved for a conditional store, or [`NO_ADDRESS`].
-    pub reserved: u64,
     /// The instruction that runs next, or that stopped the run.
     pub pc: u32,
     /// Whether the gas from `pc` to the end of its segment has been charged already. It has when a run goes on in the
     /// middle of a basic block that was charged as a whole.
     pub paid: bool,
+    /// The registers; a guest that has fewer leaves the others alone.
+    pub registers: [u64; 32],
+    /// Instructions executed so far, where they are counted.
+    pub instructions: u64,
+    /// The address that a load has reserved for a conditional store, or [`NO_ADDRESS`].
+    pub reserved: u64,
 }
 
 impl Default for State {
