@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 69] = [
+const LOOPS: [&str; 87] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -97,6 +97,28 @@ const LOOPS: [&str; 69] = [
     // To a bound that is in memory.
     "load_ind_u32 r7, [r1]\n shlo_l_imm_32 r7, r7, 3\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n load_ind_u64 r7, [r10]\n branch_lt_u r2, r7, round",
     "load_ind_u8 r8, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n add_32 r6, r6, r8\n load_ind_u64 r8, [r10]\n branch_ne r2, r8, round",
+    // With what is kept in memory meanwhile: a value, a register that steps, and what nobody changes.
+    "load_ind_u8 r7, [r1]\n store_ind_u64 r7, [r10 + 8]\n shlo_l_imm_64 r7, r7, 1\n sub_64 r8, r7, r2\n load_ind_u64 r7, [r10 + 8]\n add_64 r8, r8, r7\n store_ind_u8 r8, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "store_ind_u64 r2, [r10 + 8]\n load_ind_u16 r2, [r1 + 2]\n mul_64 r2, r2, r5\n move_reg r7, r2\n load_ind_u64 r2, [r10 + 8]\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_u8 r8, [r10 + 9]\n load_ind_u8 r7, [r1]\n add_64 r7, r7, r8\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    // From the last element to the first one, and compared before the step.
+    "move_reg r8, r1\n load_ind_u32 r7, [r8]\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r8, -4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    "load_ind_u8 r7, [r2]\n xor_imm r7, r7, 85\n store_ind_u8 r7, [r2]\n add_imm_64 r2, r2, -1\n add_imm_64 r4, r4, -1\n branch_gt_s_imm r4, 0, round",
+    "move_reg r8, r4\n load_ind_i8 r7, [r1]\n add_imm_64 r1, r1, 1\n store_ind_u16 r7, [r2]\n add_imm_64 r2, r2, -2\n add_imm_64 r4, r8, -1\n branch_ne_imm r8, 1, round",
+    "move_reg r8, r2\n load_ind_u8 r7, [r1]\n or r6, r6, r7\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n load_ind_u64 r7, [r10]\n branch_ne r8, r7, round",
+    "add_64 r11, r7, r8\n move_reg r8, r7\n load_ind_i16 r7, [r1]\n store_ind_u16 r11, [r2]\n add_imm_64 r1, r1, -2\n add_imm_64 r2, r2, 2\n add_imm_64 r4, r4, -2\n branch_gt_s_imm r4, 1, round",
+    "load_ind_u16 r7, [r2 + 16]\n add_imm_64 r7, r7, 9\n store_ind_u16 r7, [r2]\n store_ind_u16 r7, [r1]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, -2\n add_imm_64 r4, r4, -2\n branch_gt_s_imm r4, 1, round",
+    "load_ind_u8 r7, [r1]\n store_ind_u64 r7, [r10 + 8]\n xor r7, r7, r5\n load_ind_u64 r8, [r10 + 8]\n sub_64 r7, r7, r8\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, -1\n add_imm_64 r2, r2, -1\n add_imm_64 r4, r4, -1\n branch_gt_s_imm r4, 0, round",
+    "load_ind_u64 r8, [r10 + 8]\n load_ind_u32 r7, [r1]\n xor r7, r7, r8\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, -4\n add_imm_64 r2, r2, -4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    // Totals of several values, which other registers have in part.
+    "load_ind_u8 r7, [r1]\n load_ind_u8 r8, [r2]\n add_64 r11, r6, r7\n sub_64 r12, r11, r8\n add_64 r6, r12, r7\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_i32 r7, [r1]\n load_ind_u32 r8, [r2]\n sub_32 r11, r6, r7\n add_32 r6, r8, r11\n xor r12, r8, r9\n xor r9, r12, r7\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
+    // Averages, bits, signs, and comparisons of 33 bits.
+    "load_ind_u8 r7, [r1]\n load_ind_u8 r8, [r2]\n add_64 r7, r7, r8\n add_imm_64 r7, r7, 1\n shlo_r_imm_64 r7, r7, 1\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_u16 r7, [r1]\n load_ind_u16 r8, [r2]\n add_64 r7, r8, r7\n add_imm_64 r7, r7, 1\n shar_r_imm_64 r7, r7, 1\n add_64 r6, r6, r7\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_i8 r7, [r1]\n shlo_l_imm_64 r8, r7, 61\n shar_r_imm_64 r8, r8, 63\n shlo_r_imm_64 r11, r7, 7\n and_imm r11, r11, 27\n and r8, r8, r11\n shlo_l_imm_64 r7, r7, 1\n xor r7, r7, r8\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_u16 r7, [r1]\n shlo_l_imm_64 r8, r7, 53\n shar_r_imm_64 r8, r8, 63\n shlo_l_imm_64 r11, r7, 51\n shlo_r_imm_64 r11, r11, 55\n sign_extend_8 r12, r7\n shlo_r_imm_64 r12, r12, 3\n sub_64 r8, r8, r11\n xor r8, r8, r12\n store_ind_u16 r8, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_i32 r7, [r1]\n load_ind_i32 r8, [r2]\n set_lt_u r11, r8, r7\n sub_64 r12, r7, r8\n sub_64 r8, r8, r7\n cmov_nz r8, r12, r11\n add_64 r6, r6, r8\n store_ind_u32 r7, [r2]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 4\n branch_lt_u r2, r3, round",
     // With two ways out to one place, which is in another loop.
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_eq_imm r7, 3, out\n branch_eq_imm r7, 9, out\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round\n out: add_imm_64 r6, r6, 1\n branch_lt_u_imm r6, 5, out",
 ];

@@ -1,9 +1,10 @@
 //! What a group of rounds loads and stores must be apart: no round may load what an earlier one has stored.
 
 use super::super::rounds::Linear;
+use super::accesses::Slot;
 use super::plan::VECTOR;
 use super::round::{Lane, Load, Round, Store};
-use std::collections::BTreeSet;
+use pvm_ops::PAGE_SIZE;
 
 /// What a group loads off one register lies within so many bytes.
 const MOST_APART: i64 = 1 << 16;
@@ -49,6 +50,68 @@ impl Apart {
     }
 }
 
+/// Bytes that stay where they are, in which a round has slots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub stretch: Stretch,
+    /// Whether some of them are stored.
+    pub is_stored: bool,
+}
+
+impl Kept {
+    /// Those of the slots of a round, one off each register. `None` if slots are too far from each other.
+    pub fn of(slots: &[Slot]) -> Option<Vec<Kept>> {
+        let mut all: Vec<Kept> = Vec::new();
+        for slot in slots {
+            let stretch = Stretch { start: slot.start, len: slot.bytes().into() };
+            match all.iter_mut().find(|kept| kept.stretch.is_beside(stretch)) {
+                Some(kept) => {
+                    kept.stretch = kept.stretch.around(stretch);
+                    kept.is_stored |= slot.is_stored;
+                }
+                None => all.push(Kept { stretch, is_stored: slot.is_stored }),
+            }
+        }
+        all.iter().all(|kept| kept.stretch.len <= PAGE_SIZE.into()).then_some(all)
+    }
+}
+
+impl Stretch {
+    /// Of elements of so many bytes in so many rounds, the first one there, with so many to the next one.
+    fn of_elements(place: Linear, step: i64, bytes: u32, rounds: u32) -> Stretch {
+        let back = if step < 0 { i64::from(rounds - 1) * step } else { 0 };
+        Stretch { start: Start::Off(place.plus(back)), len: i64::from(rounds * bytes) }
+    }
+
+    /// Whether it is known how far they are from each other, and one stretch for both is not looked at twice.
+    fn is_beside(self, other: Stretch) -> bool {
+        match (self.start, other.start) {
+            (Start::Off(one), Start::Off(other)) => one.of == other.of,
+            (one, other) => one == other,
+        }
+    }
+
+    /// Both, and what is between them.
+    fn around(self, other: Stretch) -> Stretch {
+        match (self.start, other.start) {
+            (Start::Off(one), Start::Off(two)) => {
+                let first = one.plus.min(two.plus);
+                let len = (one.plus + self.len).max(two.plus + other.len) - first;
+                Stretch { start: Start::Off(Linear { plus: first, ..one }), len }
+            }
+            _ => Stretch { len: self.len.max(other.len), ..self },
+        }
+    }
+}
+
+/// Adds what is loaded off a register to the other stretches.
+fn add(all: &mut Vec<Stretch>, stretch: Stretch) {
+    match all.iter_mut().find(|one| one.is_beside(stretch)) {
+        Some(one) => *one = one.around(stretch),
+        None => all.push(stretch),
+    }
+}
+
 impl Round<'_> {
     /// What must be apart in a group of so many rounds; `None` if it is not.
     pub fn apart(&mut self, rounds: u32) -> Option<Vec<Apart>> {
@@ -58,18 +121,17 @@ impl Round<'_> {
                 |store: &Store| load.place == store.place && load.kind.size == store.size && load.index < store.index;
             load.in_place_of = stores.iter().position(is_in_place);
         }
-        let stretch = |place: Linear, bytes: u32| Stretch { start: Start::Off(place), len: i64::from(rounds * bytes) };
+        let step = |place: Linear| steps.of(place).unwrap_or(0);
+        let stretch = |place: Linear, bytes: u32| Stretch::of_elements(place, step(place), bytes, rounds);
+        let loaded = |load: &Load| stretch(load.place, load.kind.size.bytes());
         let stored: Vec<_> = stores.iter().map(|store| stretch(store.place, store.size.bytes())).collect();
-        let spilled: BTreeSet<u32> = self.spills.iter().map(|spill| spill.address).collect();
-        let spilled: Vec<_> =
-            spilled.into_iter().map(|address| Stretch { start: Start::At(address), len: 8 }).collect();
-        let bound = self.bound.map(|bound| Stretch { start: Start::Off(bound.place), len: 8 });
+        let kept = Kept::of(&self.slots)?;
         let mut pairs: Vec<[Stretch; 2]> = Vec::new();
         for (number, store) in stores.iter().enumerate() {
             // What later rounds store over is loaded before that, and nothing is to be done anew if it is one vector that is stored.
             let is_alone = stores.len() == 1 && rounds * store.size.bytes() <= VECTOR;
             let is_ahead = |load: &Load| {
-                let distance = load.place.plus - store.place.plus;
+                let distance = (load.place.plus - store.place.plus) * step(store.place).signum();
                 is_alone
                     && load.place.of == store.place.of
                     && (i64::from(store.size.bytes())..MOST_APART).contains(&distance)
@@ -77,21 +139,22 @@ impl Round<'_> {
             let mut others: Vec<Stretch> = Vec::new();
             for (at, load) in self.loads.iter().enumerate() {
                 if load.in_place_of != Some(number) && !is_ahead(load) {
-                    add(&mut others, load.place, i64::from(rounds * load.kind.size.bytes()));
+                    add(&mut others, loaded(load));
                 } else if self.lanes.iter().any(|lane| matches!(lane, Lane::Before(of, _) if *of == at)) {
                     // What the rounds before have loaded is not there any more.
                     return None;
                 }
             }
-            let others = others.iter().chain(&stored[number + 1..]).chain(&spilled).chain(&bound);
+            let kept = kept.iter().map(|kept| &kept.stretch);
+            let others = others.iter().chain(&stored[number + 1..]).chain(kept);
             pairs.extend(others.map(|&other| [other, stored[number]]));
         }
-        if !spilled.is_empty() {
-            let mut others: Vec<_> = bound.into_iter().collect();
-            self.loads.iter().for_each(|load| add(&mut others, load.place, i64::from(rounds * load.kind.size.bytes())));
-            for (number, &spill) in spilled.iter().enumerate() {
-                pairs.extend(others.iter().chain(&spilled[number + 1..]).map(|&other| [other, spill]));
-            }
+        let mut others: Vec<Stretch> = Vec::new();
+        self.loads.iter().for_each(|load| add(&mut others, loaded(load)));
+        for (number, one) in kept.iter().enumerate() {
+            let others = others.iter().filter(|_| one.is_stored).copied();
+            let kept = kept[number + 1..].iter().filter(|other| one.is_stored || other.is_stored);
+            pairs.extend(others.chain(kept.map(|kept| kept.stretch)).map(|other| [other, one.stretch]));
         }
         let mut all = Vec::new();
         for sides in pairs {
@@ -110,21 +173,5 @@ impl Round<'_> {
             }
         }
         Some(all)
-    }
-}
-
-/// Adds what is loaded off a register to the other stretches.
-fn add(all: &mut Vec<Stretch>, place: Linear, len: i64) {
-    let before = all.iter_mut().find_map(|one| match &mut one.start {
-        Start::Off(from) if from.of == place.of => Some((from, &mut one.len)),
-        _ => None,
-    });
-    match before {
-        Some((from, its)) => {
-            let first = from.plus.min(place.plus);
-            *its = (place.plus + len).max(from.plus + *its) - first;
-            from.plus = first;
-        }
-        None => all.push(Stretch { start: Start::Off(place), len }),
     }
 }

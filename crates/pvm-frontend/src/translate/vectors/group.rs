@@ -8,6 +8,7 @@ use super::mask::Mask;
 use super::plan::{Plan, VECTOR};
 use super::round::{Lane, Load};
 use crate::Mark;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8X16, I64};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
 use pvm_clif::{NEAR_TRIPWIRE, Place, Rights};
@@ -29,10 +30,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
         self.store_all(vectors, &values, &loaded);
         for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
-            let (given, range) = (&values[total.value], plan.ranges[total.value]);
-            let given = lanes::put_together(self.builder, total.op, given, range, plan.bits_of(total));
-            let before = self.builder.use_var(variable);
-            let now = lanes::binary(self.builder, total.op, before, given);
+            let mut now = self.builder.use_var(variable);
+            for &value in &total.values {
+                let (given, range) = (&values[value], plan.ranges[value]);
+                let given = lanes::put_together(self.builder, total.op, given, range, plan.bits_of(total));
+                now = lanes::binary(self.builder, total.op, now, given);
+            }
             self.builder.def_var(variable, now);
         }
     }
@@ -51,9 +54,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Lane::Load(load) => {
                 let kind = plan.loads[load].kind;
                 let bytes = (8 * kind.size.bytes(), kind.signed);
-                lanes::of_bytes(self.builder, &loaded[load], bytes, (plan.rounds, plan.bits))
+                let loaded = self.in_order(plan, plan.loads[load].place, kind.size, &loaded[load]);
+                lanes::of_bytes(self.builder, &loaded, bytes, (plan.rounds, plan.bits))
             }
-            Lane::Constant(_) | Lane::Register(_) => {
+            Lane::Constant(_) | Lane::Register(_) | Lane::Kept(_) => {
                 let value = vectors.same[at].expect("what is the same was made before");
                 vec![value; lanes::vectors(plan.rounds, plan.bits)]
             }
@@ -80,7 +84,18 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Lane::Binary(op @ (BinaryOp::Shl | BinaryOp::ShrU | BinaryOp::ShrS), width, lhs, rhs) => {
                 let Lane::Constant(by) = plan.lanes[rhs] else { unreachable!("vectors are shifted by constants") };
                 let by = by as u32 % width.bits();
-                values[lhs].iter().map(|&value| lanes::shift(self.builder, op, value, by)).collect()
+                // What comes in from above the lane.
+                let is_sign = op == BinaryOp::ShrU && width.bits() > plan.bits && !plan.ranges[lhs].is_natural();
+                let op = if is_sign && plan.ranges[lhs].fits(plan.bits) { BinaryOp::ShrS } else { op };
+                match plan.lanes[lhs] {
+                    // One shift more, not two.
+                    Lane::Extended(of, from) if op == BinaryOp::ShrS && from < plan.bits => {
+                        let left = plan.bits - from;
+                        let shifted = |&value| lanes::shifted_up_and_down(self.builder, value, left, left + by);
+                        values[of].iter().map(shifted).collect()
+                    }
+                    _ => values[lhs].iter().map(|&value| lanes::shift(self.builder, op, value, by)).collect(),
+                }
             }
             Lane::Binary(op @ (BinaryOp::RotL | BinaryOp::RotR), width, lhs, rhs) => {
                 let Lane::Constant(by) = plan.lanes[rhs] else { unreachable!("vectors are rotated by constants") };
@@ -101,12 +116,43 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Lane::Choice(test, zero, not_zero) => {
                 Mask::of(self.builder, plan, test, values).choose(self.builder, plan, [zero, not_zero], values)
             }
+            Lane::Extended(of, from) => {
+                let by = plan.bits.saturating_sub(from);
+                values[of].iter().map(|&value| lanes::shifted_up_and_down(self.builder, value, by, by)).collect()
+            }
+            Lane::Bit(of, bit) if plan.bits == 8 => {
+                let bit = lanes::constant(self.builder, plan.bits, 1 << bit);
+                let is_set = |&value| {
+                    let only = self.builder.ins().band(value, bit);
+                    self.builder.ins().icmp(IntCC::Equal, only, bit)
+                };
+                values[of].iter().map(is_set).collect()
+            }
+            Lane::Bit(of, bit) => {
+                let most = plan.bits - 1;
+                let only = |&value| lanes::shifted_up_and_down(self.builder, value, most - bit, most);
+                values[of].iter().map(only).collect()
+            }
+            Lane::Average(a, b) => {
+                let pairs = values[a].iter().zip(&values[b]);
+                pairs.map(|(&a, &b)| lanes::average(self.builder, a, b)).collect()
+            }
         }
     }
 
-    /// Loads what all rounds of a group load or store from a place on, as it lies in memory.
+    /// Vectors as they lie in memory, round after round, or the other way.
+    fn in_order(&mut self, plan: &Plan, place: Linear, size: Size, vectors: &[Value]) -> Vec<Value> {
+        match plan.step(place) < 0 {
+            true => {
+                vectors.iter().rev().map(|&vector| lanes::reversed(self.builder, 8 * size.bytes(), vector)).collect()
+            }
+            false => vectors.to_vec(),
+        }
+    }
+
+    /// Loads what all rounds of a group load or store, the first one there, as it lies in memory.
     fn vectors_at(&mut self, plan: &Plan, place: Linear, size: Size, undo: ir::Block) -> Vec<Value> {
-        let bytes = plan.rounds * size.bytes();
+        let (place, bytes) = (plan.start(place), plan.rounds * size.bytes());
         let loaded = match bytes {
             4 | 8 => {
                 let kind = LoadKind { size: size_of(bytes), signed: false };
@@ -134,6 +180,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let (mut refused, mut restoring) = (vectors.undo, Vec::new());
         for (number, store) in plan.stores.iter().enumerate() {
             let stored = self.narrowed(plan, &values[store.value], 8 * store.size.bytes());
+            let stored = self.in_order(plan, store.place, store.size, &stored);
+            let start = plan.start(store.place);
             let len = (plan.rounds * store.size.bytes()).min(VECTOR);
             let in_place = |(load, _): &(&Load, _)| load.in_place_of == Some(number);
             let in_place = plan.loads.iter().zip(loaded).find(in_place).map(|(_, loaded)| loaded);
@@ -143,8 +191,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 None if plan.stores.len() == 1 => None,
                 None => Some(self.vectors_at(plan, store.place, store.size, refused)),
             };
-            for (at, &vector) in stored.iter().enumerate() {
-                let place = store.place.plus(at as i64 * i64::from(VECTOR));
+            // In the order of the rounds.
+            let mut order: Vec<_> = stored.into_iter().enumerate().collect();
+            if plan.step(store.place) < 0 {
+                order.reverse();
+            }
+            let last = order[order.len() - 1].0;
+            for (at, vector) in order {
+                let place = start.plus(at as i64 * i64::from(VECTOR));
                 self.guarded(refused, place, len, WRITABLE, |this, place| match len {
                     VECTOR => this.memory.store_vector(this.builder, vector, place),
                     _ => {
@@ -153,7 +207,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     }
                 });
                 self.builder.set_srcloc(Mark::Other.to_source_loc());
-                let is_last = number + 1 == plan.stores.len() && at + 1 == stored.len();
+                let is_last = number + 1 == plan.stores.len() && at == last;
                 if let Some(former) = former.as_ref().filter(|_| !is_last) {
                     refused = self.restore(place, len, former[at], refused);
                     restoring.push(refused);
@@ -165,7 +219,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         for (load, loaded) in plan.loads.iter().zip(loaded) {
             let Some(variable) = load.in_place_of.and_then(|store| vectors.in_place[store]) else { continue };
             let bits = 8 * load.kind.size.bytes();
-            let loaded = lanes::of_bytes(self.builder, loaded, (bits, false), (plan.rounds, bits));
+            let loaded = self.in_order(plan, load.place, load.kind.size, loaded);
+            let loaded = lanes::of_bytes(self.builder, &loaded, (bits, false), (plan.rounds, bits));
             let last = lanes::as_vector(self.builder, 8, loaded[loaded.len() - 1]);
             self.builder.def_var(variable, last);
         }
@@ -202,6 +257,11 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     fn narrowed(&mut self, plan: &Plan, values: &[Value], bits: u32) -> Vec<Value> {
         let mut values = values.to_vec();
         let mut wide = plan.bits;
+        if wide == 64 && bits < 64 {
+            wide = 32;
+            values =
+                values.chunks(2).map(|pair| lanes::low_halves(self.builder, pair[0], pair[pair.len() - 1])).collect();
+        }
         while wide > bits {
             wide /= 2;
             let low = lanes::constant(self.builder, 2 * wide, (1 << wide) - 1);

@@ -125,6 +125,22 @@ fn shifted(builder: &mut FunctionBuilder<'_>, first: Value, second: Value, from:
     as_vector(builder, bits, shifted)
 }
 
+/// The low halves of lanes of 64 bits of two vectors.
+pub(super) fn low_halves(builder: &mut FunctionBuilder<'_>, a: Value, b: Value) -> Value {
+    let [a, b] = [a, b].map(|value| as_vector(builder, 8, value));
+    let bytes: Vec<u8> = (0..VECTOR).map(|byte| (byte / 4 * 8 + byte % 4) as u8).collect();
+    let mask = builder.func.dfg.immediates.push(bytes.into());
+    let halves = builder.ins().shuffle(a, b, mask);
+    as_vector(builder, 32, halves)
+}
+
+/// Lanes shifted to the left and then, with their sign, to the right; no more than so far that only the sign is left.
+pub(super) fn shifted_up_and_down(builder: &mut FunctionBuilder<'_>, value: Value, left: u32, right: u32) -> Value {
+    let bits = builder.func.dfg.value_type(value).lane_bits();
+    let value = if left == 0 { value } else { shift(builder, BinaryOp::Shl, value, left) };
+    if right == 0 { value } else { shift(builder, BinaryOp::ShrS, value, right.min(bits - 1)) }
+}
+
 /// Lanes half as wide; `low` has the bits that are kept. A vector by itself is both halves.
 pub(super) fn narrowed(builder: &mut FunctionBuilder<'_>, values: &[Value], low: Value) -> Vec<Value> {
     let narrow = |pair: &[Value]| {
@@ -164,6 +180,9 @@ pub(super) fn binary(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, 
 
 /// What a shift by a constant makes in each lane.
 pub(super) fn shift(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Value, by: u32) -> Value {
+    if (op, by) == (BinaryOp::Shl, 1) {
+        return builder.ins().iadd(value, value);
+    }
     let by = builder.ins().iconst(I32, i64::from(by));
     match op {
         BinaryOp::Shl => builder.ins().ishl(value, by),
@@ -171,6 +190,26 @@ pub(super) fn shift(builder: &mut FunctionBuilder<'_>, op: BinaryOp, value: Valu
         BinaryOp::ShrS => builder.ins().sshr(value, by),
         op => unreachable!("{op:?} is no shift"),
     }
+}
+
+/// Half of the sum of two lanes and one, without a carry.
+pub(super) fn average(builder: &mut FunctionBuilder<'_>, a: Value, b: Value) -> Value {
+    if builder.func.dfg.value_type(a).lane_bits() <= 16 {
+        return builder.ins().avg_round(a, b);
+    }
+    let sum = builder.ins().iadd(a, b);
+    let one = splat_constant(builder, 32, 1);
+    let sum = builder.ins().iadd(sum, one);
+    shift(builder, BinaryOp::ShrU, sum, 1)
+}
+
+/// The lanes of so many bits of a vector, the last one first.
+pub(super) fn reversed(builder: &mut FunctionBuilder<'_>, bits: u32, value: Value) -> Value {
+    let lane = bits / 8;
+    let bytes: Vec<u8> = (0..VECTOR).map(|byte| (VECTOR - lane - byte / lane * lane + byte % lane) as u8).collect();
+    let mask = builder.func.dfg.immediates.push(bytes.into());
+    let value = as_vector(builder, 8, value);
+    builder.ins().shuffle(value, value, mask)
 }
 
 /// What a rotation by a constant makes in each lane.

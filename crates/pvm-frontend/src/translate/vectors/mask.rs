@@ -42,7 +42,7 @@ impl Mask {
             (BinaryOp::SetLtS, ..) => (IntCC::SignedLessThan, values[rhs].clone()),
             _ if signs_alike(lhs) && signs_alike(rhs) => (IntCC::SignedLessThan, values[rhs].clone()),
             // The host has that, and not the other one.
-            (_, _, Lane::Constant(value)) if value != 0 => {
+            (_, _, Lane::Constant(value)) if value != 0 && plan.bits < 64 => {
                 let last = lanes::constant(builder, plan.bits, value.wrapping_sub(1));
                 (IntCC::UnsignedLessThanOrEqual, vec![last; values[lhs].len()])
             }

@@ -4,8 +4,8 @@
 //! for i { sum += a[i] * b[i] }     for i { to[i] = (a[i] * x + b[i] * y) >> 8 }
 //! ```
 //!
-//! Each round loads what lies one element further on, computes, stores one element further on, or adds to a total what it has
-//! computed. [`Plan`] finds such loops, and how wide the lanes have to be. Where it is certain that the loop comes to the last of a
+//! Each round loads what lies one element further on (or back), computes, stores one element further on, or adds to a total what it has
+//! computed. What it keeps on the stack in the meantime is a value like any other. [`Plan`] finds such loops, and how wide the lanes have to be. Where it is certain that the loop comes to the last of a
 //! whole group of rounds, and there is gas for it, that is one pass through the vectors; what is left is done round by round.
 //!
 //! The state between groups is that of the guest, but for registers that each round writes anew, and totals. They are made on the way
@@ -14,6 +14,7 @@
 //! is undone, or happens once more; the interpreter begins at its first round. That takes that no round loads what an earlier one of the
 //! group has stored, which is found out before.
 
+mod accesses;
 mod apart;
 mod group;
 mod lanes;
@@ -26,6 +27,7 @@ mod settle;
 use super::{Current, Next, Translator, context_flags};
 use crate::blocks::{Block, BlockId};
 use crate::{Exit, Mark};
+use accesses::Slot;
 use apart::{Start, Stretch};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I8X16, I32, I64};
@@ -34,7 +36,7 @@ use cranelift_frontend::Variable;
 use lanes::{lane_type, vector_type};
 use pvm_clif::{Place, Rights};
 use pvm_gas::GasModel;
-use pvm_ops::{BinaryOp, GuestCode, Inst, Reg, Size};
+use pvm_ops::{BinaryOp, GuestCode, Inst, Reg};
 use pvm_vm::{Context, FaultDetection, READABLE, WRITABLE};
 use round::{Growing, Lane};
 
@@ -52,6 +54,8 @@ struct Vectors<'a> {
     insts: &'a [(u32, Inst)],
     /// What is the same in all rounds, by its number as a value.
     same: Vec<Option<Value>>,
+    /// What slots have that no round stores, by their numbers.
+    kept: Vec<Option<Value>>,
     /// How far what grows has come in each round of a group, by its number as a value.
     growth: Vec<Vec<Value>>,
     /// What the totals have been given, in a vector each.
@@ -68,7 +72,7 @@ struct Vectors<'a> {
 /// known of x86-64.
 fn host_suits() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("sse4.1");
+    return std::arch::is_x86_feature_detected!("sse4.2");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }
@@ -87,16 +91,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let [single, some, group, done, undo] = [(); 5].map(|()| self.builder.create_block());
         self.builder.set_cold_block(undo);
         self.builder.switch_to_block(self.bodies[self.position]);
-        let bound = self.bound(block, plan);
+        let kept = self.kept(block, plan);
+        let bound = self.bound(plan, &kept);
         self.turn_off_if_near(plan, bound, single);
         self.turn_off_if_overlapping(plan, |_| true, single);
         self.turn_off_if_coming_across(plan, bound, single);
         self.turn_off_if_unwritable(plan, single);
-        self.turn_off_if_large(plan, single);
+        self.turn_off_if_large(plan, &kept, single);
         self.turn_off_without_gas_for(plan, cost, single);
         let moves = plan.foreseen.moves();
         let first = self.read(moves);
-        let vectors = self.begin_vectors(insts, plan, undo);
+        let vectors = self.begin_vectors(insts, plan, kept, undo);
         self.builder.ins().jump(some, &[]);
 
         // Groups between which little need be compared.
@@ -217,26 +222,49 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// The bound, if the loop loads it.
-    fn bound(&mut self, block: &Block, plan: &Plan) -> Option<Value> {
-        let bound = plan.bound?;
-        let (number, base) = (self.next_access(), self.read(bound.place.of));
+    /// What the loop goes on up to, if that is not what it compares with.
+    fn bound(&mut self, plan: &Plan, kept: &[Option<Value>]) -> Option<Value> {
+        let bound = plan.bound.slot.and_then(|slot| kept[slot]);
+        if plan.bound.past == 0 {
+            return bound;
+        }
+        let [_, bound] = self.moves_and_bound(&plan.foreseen, bound);
+        Some(self.builder.ins().iadd_imm_s(bound, plan.bound.past))
+    }
+
+    /// What slots have that no round stores, by their numbers.
+    fn kept(&mut self, block: &Block, plan: &Plan) -> Vec<Option<Value>> {
+        let kept = plan.slots.iter().map(|slot| if slot.is_stored { None } else { Some(self.load_kept(block, *slot)) });
+        kept.collect()
+    }
+
+    fn load_kept(&mut self, block: &Block, slot: Slot) -> Value {
+        let number = self.next_access();
+        let (base, offset) = self.base_and_offset(slot.start);
         let refuse = |this: &mut Self| this.exit(this.exit_in_front(block), block.start);
         let place = match self.faults.checked.contains(&number) {
             true => {
-                let at = self.memory.address(self.builder, Some(base), bound.place.plus as i32);
-                let is_refused = self.memory.check(self.builder, at, bound.kind.size.bytes(), Rights(READABLE));
+                let at = self.memory.address(self.builder, Some(base), offset);
+                let is_refused = self.memory.check(self.builder, at, slot.bytes(), Rights(READABLE));
                 self.leave_if(is_refused, refuse);
                 Place::Checked(at, 0)
             }
             false => {
                 self.landing(number, base, refuse);
-                Place::Watched(base, bound.place.plus as i32)
+                Place::Watched(base, offset)
             }
         };
-        let value = self.memory.load(self.builder, bound.kind, place);
+        let value = self.memory.load(self.builder, slot.kind, place);
         self.builder.set_srcloc(Mark::Other.to_source_loc());
-        Some(value)
+        value
+    }
+
+    /// Where something begins, as accesses have it.
+    fn base_and_offset(&mut self, start: Start) -> (Value, i32) {
+        match start {
+            Start::Off(place) => (self.read(place.of), place.plus as i32),
+            Start::At(address) => (self.builder.ins().iconst(I64, 0), address as i32),
+        }
     }
 
     /// How the interpreter goes on in front of a block.
@@ -274,8 +302,12 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let way = self.distance(&plan.foreseen, sides);
             let is_long = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, way, LONG_WAY);
             // The last round may go on by a step more than up to the bound, and be compared with another one added.
-            let near = self.builder.ins().iadd_imm_s(way, 2 * plan.foreseen.step() + moving.len + staying.len - 1);
-            let [from, at] = [moving, staying].map(|side| self.start_of(side));
+            let way = self.builder.ins().iadd_imm_s(way, 2 * plan.foreseen.step().abs());
+            let near = self.builder.ins().iadd_imm_s(way, moving.len + staying.len - 1);
+            let [mut from, at] = [moving, staying].map(|side| self.start_of(side));
+            if plan.foreseen.step() < 0 {
+                from = self.builder.ins().isub(from, way);
+            }
             let distance = self.distance_below(at, from, staying.len - 1);
             let distance = self.builder.ins().uextend(I64, distance);
             let overlaps = self.builder.ins().icmp(IntCC::UnsignedLessThan, distance, near);
@@ -299,21 +331,29 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Goes elsewhere unless registers may be kept where rounds keep them.
     fn turn_off_if_unwritable(&mut self, plan: &Plan, elsewhere: ir::Block) {
-        for spill in &plan.spills {
+        for stretch in plan.kept.iter().filter(|kept| kept.is_stored).map(|kept| kept.stretch) {
             let context = self.context_here();
             let table = self.builder.ins().load(I64, context_flags(), context, Context::RIGHTS);
-            let at = self.memory.address(self.builder, None, spill.address as i32);
-            let is_refused = self.memory.check_by(self.builder, table, at, Size::B8.bytes(), Rights(WRITABLE));
+            let (base, offset) = self.base_and_offset(stretch.start);
+            let at = self.memory.address(self.builder, Some(base), offset);
+            let is_refused = self.memory.check_by(self.builder, table, at, stretch.len as u32, Rights(WRITABLE));
             self.turn_off_if_any(&[is_refused], elsewhere);
         }
     }
 
-    /// Goes elsewhere if a register that the loop does not write is larger than a lane, where that matters.
-    fn turn_off_if_large(&mut self, plan: &Plan, elsewhere: ir::Block) {
+    /// Goes elsewhere if what is the same in all rounds is larger than a lane, where that matters.
+    fn turn_off_if_large(&mut self, plan: &Plan, kept: &[Option<Value>], elsewhere: ir::Block) {
         let lanes = plan.lanes.iter().zip(&plan.is_wanted).filter(|(_, is_wanted)| plan.are_small && **is_wanted);
         for (&lane, _) in lanes {
-            let Lane::Register(reg) = lane else { continue };
-            let value = self.read(reg);
+            let value = match lane {
+                Lane::Register(reg) => self.read(reg),
+                Lane::Kept(slot) if 8 * plan.slots[slot].bytes() > plan.bits => kept[slot].expect("no round stores it"),
+                _ => continue,
+            };
+            // All of them fit.
+            if plan.bits == 64 {
+                continue;
+            }
             let low = self.builder.ins().ireduce(lane_type(plan.bits), value);
             let small = self.builder.ins().sextend(I64, low);
             let is_large = self.builder.ins().icmp(IntCC::NotEqual, value, small);
@@ -335,13 +375,23 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// Writes what comes before the first group.
-    fn begin_vectors<'p>(&mut self, insts: &'p [(u32, Inst)], plan: &'p Plan, undo: ir::Block) -> Vectors<'p> {
+    fn begin_vectors<'p>(
+        &mut self,
+        insts: &'p [(u32, Inst)],
+        plan: &'p Plan,
+        kept: Vec<Option<Value>>,
+        undo: ir::Block,
+    ) -> Vectors<'p> {
         let (mut same, mut before) = (vec![None; plan.lanes.len()], vec![None; plan.lanes.len()]);
         let mut growth = vec![Vec::new(); plan.lanes.len()];
         for (at, &lane) in plan.lanes.iter().enumerate().filter(|&(at, _)| plan.is_wanted[at]) {
             match lane {
                 Lane::Constant(value) => same[at] = Some(lanes::splat_constant(self.builder, plan.bits, value)),
                 Lane::Register(reg) => same[at] = Some(self.splat(plan, reg)),
+                Lane::Kept(slot) => {
+                    let value = kept[slot].expect("no round stores it");
+                    same[at] = Some(lanes::splat(self.builder, plan.bits, value));
+                }
                 Lane::Before(_, reg) => {
                     let value = self.splat(plan, reg);
                     before[at] = Some(self.declare_vector(vector_type(plan.bits), value));
@@ -355,6 +405,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     growth[at] = times.into_iter().map(|times| self.builder.ins().imul(by, times)).collect();
                 }
                 Lane::Load(_) | Lane::Stepped(..) | Lane::Binary(..) | Lane::Choice(..) => {}
+                Lane::Average(..) | Lane::Extended(..) | Lane::Bit(..) => {}
             }
         }
         let mut totals = Vec::new();
@@ -371,7 +422,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             })
         });
         let in_place = in_place.collect();
-        Vectors { plan, insts, same, before, growth, totals, in_place, undo }
+        Vectors { plan, insts, same, kept, before, growth, totals, in_place, undo }
     }
 
     /// A register in all lanes of a vector.

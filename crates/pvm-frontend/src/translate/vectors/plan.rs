@@ -1,10 +1,11 @@
 //! Which loops can be made in vectors, and how: what is decided before anything is written.
 
 use super::super::rounds::{Foreseen, Linear, Steps};
-use super::apart::{Apart, Start, Stretch};
+use super::accesses::{Access, Slot};
+use super::apart::{Apart, Kept, Start, Stretch};
 use super::lanes::vectors;
 use super::range::Range;
-use super::round::{Bound, Growing, Lane, Load, MOST_BEFORE, Round, Spill, Store, Total};
+use super::round::{Bound, Former, Growing, Lane, Load, MOST_BEFORE, Part, Round, Store, Total};
 use pvm_ops::{BinaryOp, Inst, Reg, Size, Width};
 use std::iter;
 
@@ -33,10 +34,15 @@ pub(in super::super) struct Plan {
     pub(super) ranges: Vec<Range>,
     pub(super) loads: Vec<Load>,
     pub(super) stores: Vec<Store>,
-    pub(super) spills: Vec<Spill>,
+    pub(super) slots: Vec<Slot>,
+    /// What each instruction accesses that does so.
+    pub(super) accesses: Vec<(usize, Access)>,
     pub(super) totals: Vec<Total>,
+    pub(super) parts: Vec<Part>,
+    pub(super) formers: Vec<Former>,
     pub(super) growing: Vec<Growing>,
-    pub(super) bound: Option<Bound>,
+    pub(super) bound: Bound,
+    pub(super) kept: Vec<Kept>,
     pub(super) apart: Vec<Apart>,
     pub(super) steps: Steps,
     pub(super) foreseen: Foreseen,
@@ -56,33 +62,33 @@ impl Plan {
             return None;
         }
         let mut round = Round::follow(body)?;
-        let foreseen = Foreseen::of_block(insts, start, &round.steps_to_bound())?;
-        if round.bound.is_some_and(|bound| !foreseen.is_bound_by(bound.reg)) {
-            return None;
-        }
-        // Nothing makes less of lanes of 64 bits, to store that.
-        let are_short = |size: Size| if size == Size::B8 { 64..=64 } else { 8..=32 };
-        let of_stores = |bits: &u32| round.stores.iter().all(|store| are_short(store.size).contains(bits));
+        let (foreseen, bound) = round.foreseen(last, start)?;
+        let kept = Kept::of(&round.slots)?;
         let (bits, Wanted { is_wanted, are_small, ranges }) =
-            WIDTHS.into_iter().filter(of_stores).find_map(|bits| Some((bits, round.wanted(bits)?)))?;
+            WIDTHS.into_iter().find_map(|bits| Some((bits, round.wanted(bits)?)))?;
         let most = round.at_once(bits, is_wanted.iter().filter(|&&is_wanted| is_wanted).count() as u32);
         // Fewer rounds may store nothing that they load. Vectors are full.
         let least = LEAST_ROUNDS.max(8 * VECTOR / bits);
         let mut halves = iter::successors(Some(most), |rounds| Some(rounds / 2)).take_while(|&rounds| rounds >= least);
-        let (rounds, apart) = halves.find_map(|rounds| Some((rounds, round.apart(rounds)?)))?;
+        let (rounds, apart) = halves
+            .find_map(|rounds| if round.is_whole_back(rounds) { Some((rounds, round.apart(rounds)?)) } else { None })?;
         let is_worth_it =
             round.lanes.iter().any(Lane::differs) && (!round.stores.is_empty() || !round.totals.is_empty());
-        let Round { steps, lanes, loads, stores, spills, totals, growing, bound, .. } = round;
+        let Round { steps, lanes, loads, stores, slots, accesses, totals, parts, formers, growing, .. } = round;
         is_worth_it.then_some(Plan {
             lanes,
             is_wanted,
             ranges,
             loads,
             stores,
-            spills,
+            slots,
+            accesses,
             totals,
+            parts,
+            formers,
             growing,
             bound,
+            kept,
             apart,
             steps,
             foreseen,
@@ -127,11 +133,15 @@ impl Plan {
             Start::At(_) => 0,
         });
         match steps {
-            _ if self.foreseen.step() <= 0 => None,
             [step, 0] if step == self.foreseen.step() => Some([one, other]),
             [0, step] if step == self.foreseen.step() => Some([other, one]),
             _ => None,
         }
+    }
+
+    /// Where in memory the elements of a group begin that the first round finds there.
+    pub(super) fn start(&self, place: Linear) -> Linear {
+        place.plus(self.step(place).min(0) * i64::from(self.rounds - 1))
     }
 
     /// By how much a place moves on in a round.
@@ -160,9 +170,15 @@ impl Round<'_> {
                 Lane::Load(load) => Range::of_load(self.loads[load].kind),
                 Lane::Constant(value) => Range::constant(value),
                 Lane::Register(_) => Range::all(bits),
+                Lane::Kept(slot) if self.slots[slot].bytes() * 8 > bits => Range::all(bits),
+                Lane::Kept(slot) => Range::of_load(self.slots[slot].kind),
                 Lane::Stepped(..) | Lane::Growing(..) | Lane::Before(..) => Range::WHOLE,
                 Lane::Binary(op, width, lhs, rhs) => Range::of(op, width, ranges[lhs], ranges[rhs])?,
                 Lane::Choice(_, zero, not_zero) => ranges[zero].or(ranges[not_zero]),
+                Lane::Average(a, b) => ranges[a].or(ranges[b]),
+                Lane::Extended(of, from) if ranges[of].fits(from) => ranges[of],
+                Lane::Extended(_, from) => Range::all(from),
+                Lane::Bit(..) => Range::all(1),
             });
         }
         Some(ranges)
@@ -177,18 +193,20 @@ impl Round<'_> {
             wanted[store.value] = stored.max(wanted[store.value]);
         }
         for total in &self.totals {
-            // Lanes of 64 bits are not compared.
+            // The host has no such instructions for lanes of 64 bits.
             let is_half = total.width == Width::W32 || matches!(total.op, BinaryOp::MinS | BinaryOp::MaxS);
             if bits == 64 && is_half {
                 return None;
             }
-            let mut of_total = if total.width == Width::W32 { 32 } else { WHOLE };
-            if of_total > bits && total.op == BinaryOp::Add && ranges[total.value].is_natural_in(bits) {
-                // Without a sign, its bits are the value.
-                are_small = true;
-                of_total = bits;
+            for &value in &total.values {
+                let mut of_total = if total.width == Width::W32 { 32 } else { WHOLE };
+                if of_total > bits && total.op == BinaryOp::Add && ranges[value].is_natural_in(bits) {
+                    // Without a sign, its bits are the value.
+                    are_small = true;
+                    of_total = bits;
+                }
+                wanted[value] = of_total.max(wanted[value]);
             }
-            wanted[total.value] = of_total.max(wanted[total.value]);
         }
         for at in (0..self.lanes.len()).rev() {
             if wanted[at] == 0 {
@@ -205,7 +223,7 @@ impl Round<'_> {
             let mut want = |value: usize, more: u32| wanted[value] = more.max(wanted[value]);
             match self.lanes[at] {
                 Lane::Load(load) if 8 * self.loads[load].kind.size.bytes() > bits => return None,
-                Lane::Load(_) | Lane::Constant(_) | Lane::Register(_) | Lane::Stepped(..) => {}
+                Lane::Load(_) | Lane::Constant(_) | Lane::Register(_) | Lane::Kept(_) | Lane::Stepped(..) => {}
                 // There are no products of bytes, which say how far it has come.
                 Lane::Growing(reg, _) if bits == 8 || self.growing_bits(reg) < bits => return None,
                 Lane::Growing(..) => {}
@@ -217,6 +235,14 @@ impl Round<'_> {
                     are_small = true;
                     want(lhs, bits);
                     want(rhs, bits);
+                }
+                // No more is wanted than a mask leaves.
+                Lane::Binary(BinaryOp::And, _, value, mask) | Lane::Binary(BinaryOp::And, _, mask, value)
+                    if matches!(self.lanes[mask], Lane::Constant(1..)) =>
+                {
+                    let Lane::Constant(ones) = self.lanes[mask] else { unreachable!("it is a constant") };
+                    want(value, these.min(i64::BITS - ones.leading_zeros()));
+                    want(mask, these);
                 }
                 Lane::Binary(op, width, lhs, rhs) => {
                     let of_operands = self.of_operands(bits, op, width, [lhs, rhs], these, ranges[lhs])?;
@@ -234,6 +260,16 @@ impl Round<'_> {
                     want(zero, these);
                     want(not_zero, these);
                 }
+                Lane::Extended(of, from) => want(of, these.min(from)),
+                Lane::Bit(_, bit) if bit >= bits => return None,
+                Lane::Bit(of, bit) => want(of, bit + 1),
+                Lane::Average(a, b) => {
+                    if bits == 64 || ![a, b].iter().all(|&value| ranges[value].is_natural_in(bits)) {
+                        return None;
+                    }
+                    want(a, bits);
+                    want(b, bits);
+                }
             }
         }
         Some(Wanted { is_wanted: wanted.into_iter().map(|bits| bits > 0).collect(), are_small, ranges })
@@ -250,6 +286,13 @@ impl Round<'_> {
             rounds /= 2;
         }
         rounds
+    }
+
+    /// Whether elements that go back, if there are any, are whole vectors in so many rounds.
+    fn is_whole_back(&self, rounds: u32) -> bool {
+        let places = self.loads.iter().map(|load| (load.place, load.kind.size));
+        let mut places = places.chain(self.stores.iter().map(|store| (store.place, store.size)));
+        places.all(|(place, size)| rounds * size.bytes() >= VECTOR || self.steps.of(place) > Some(0))
     }
 
     fn growing_bits(&self, reg: Reg) -> u32 {
@@ -280,7 +323,8 @@ impl Round<'_> {
             Add | Sub | And | AndInv | Or | OrInv | Xor | Xnor => Some(wanted),
             Mul if bits == 64 => self.are_halves(operands).then_some(wanted),
             Mul => matches!(bits, 16 | 32).then_some(wanted),
-            MinS | MaxS | MinU | MaxU | SetLtS | SetLtU => (width == Width::W64 && bits < 64).then_some(WHOLE),
+            MinS | MaxS | MinU | MaxU => (width == Width::W64 && bits < 64).then_some(WHOLE),
+            SetLtS | SetLtU => (width == Width::W64).then_some(WHOLE),
             RotL | RotR => {
                 let is_moved =
                     matches!(self.lanes[rhs], Lane::Constant(by) if !(by as u32).is_multiple_of(width.bits()));
@@ -289,7 +333,7 @@ impl Round<'_> {
             Shl | ShrU | ShrS => {
                 let Lane::Constant(by) = self.lanes[rhs] else { return None };
                 let by = by as u32 % width.bits();
-                if by >= bits || bits == 8 {
+                if by >= bits {
                     return None;
                 }
                 match op {
@@ -298,7 +342,8 @@ impl Round<'_> {
                     // What comes in from above is right, too.
                     _ if width.bits() == bits => (op == ShrU || bits < 64).then_some(bits),
                     ShrS => Some(WHOLE),
-                    _ => range.is_natural().then_some(WHOLE),
+                    // What comes in from above is the sign, up to there.
+                    _ => (range.is_natural() || wanted + by <= width.bits()).then_some(WHOLE),
                 }
             }
             _ => None,
@@ -418,7 +463,7 @@ mod tests {
         );
         let half = load(5, 1, 0, Size::B2, true);
         assert_eq!(shape(&[half, extended(UnaryOp::ZeroExtend16), total], 2), Some((16, 16)));
-        assert_eq!(shape(&[half, extended(UnaryOp::SignExtend8), total], 2), Some((32, 16)));
+        assert_eq!(shape(&[half, extended(UnaryOp::SignExtend8), total], 2), Some((16, 16)));
         assert_eq!(shape(&[half, extended(UnaryOp::CountOnes), total], 2), None);
         let opposite =
             Inst::Binary { op: Sub, width: Width::W64, dst: REGS[6], lhs: Operand::Imm(0), rhs: Operand::Reg(REGS[5]) };
@@ -524,12 +569,12 @@ mod tests {
         );
         let (next, other) = (load(5, 1, 0, Size::B4, true), op(BinaryOp::Xor, Width::W64, 8, 5, 9));
         let total = op(BinaryOp::Add, Width::W32, 7, 7, 8);
-        let plan = |body: &[Inst]| plan(body, [4; 2]).map(|plan| (plan.spills.len(), plan.apart.len()));
+        let plan = |body: &[Inst]| plan(body, [4; 2]).map(|plan| (plan.slots.len(), plan.apart.len()));
         assert_eq!(plan(&[next, spill, other, total, fill]), Some((1, 1)));
-        assert_eq!(plan(&[next, spill, other, total, fill, spill, other, fill]), Some((2, 1)));
-        assert_eq!(plan(&[next, other, spill, total, fill]), None, "it is changed before");
+        assert_eq!(plan(&[next, spill, other, total, fill, spill, other, fill]), Some((1, 1)));
+        assert_eq!(plan(&[next, other, spill, total, fill]), Some((1, 1)), "it is made anew in each round");
         assert_eq!(plan(&[next, spill, other, total]), None, "it stays changed");
-        assert_eq!(plan(&[next, spill, spill, other, total, fill, fill]), None);
+        assert_eq!(plan(&[fill, next, other, total, spill]), None, "it is what the round before has stored");
         let apart = plan_to(&[next, spill, other, total, fill], &[add(REGS[1], REGS[1], 4)], 3).unwrap();
         let alone = apart.moving_alone(&apart.apart[0]).map(|sides| sides.map(|side| side.start));
         assert_eq!(alone, Some([Start::Off(Linear::register(REGS[1])), Start::At(0x20000)]));
@@ -550,7 +595,100 @@ mod tests {
         let both = [next, spill, other, total, fill, further(spill), other, further(fill)];
         assert_eq!(plan(&both), Some((2, 2)));
         let within = [next, spill, other, further(spill), other, further(fill), total, fill];
-        assert_eq!(plan(&within), None, "it is changed when it is stored again");
+        assert_eq!(plan(&within), Some((2, 2)), "it is changed when it is stored again");
+    }
+
+    #[test]
+    fn values_may_be_kept_on_the_stack() {
+        let (next, stored) = (load(5, 1, 0, Size::B4, true), store(5, 2, 0, Size::B4));
+        let [kept, back] = [store(5, 4, 8, Size::B8), load(6, 4, 8, Size::B8, false)];
+        let plan = |body: &[Inst]| plan(body, [4; 2]);
+        let slots =
+            |body: &[Inst]| plan(body).map(|plan| plan.slots.iter().map(|slot| slot.is_stored).collect::<Vec<_>>());
+        let used = op(BinaryOp::Xor, Width::W64, 5, 5, 6);
+        assert_eq!(slots(&[next, kept, back, used, stored]), Some(vec![true]));
+        assert_eq!(slots(&[next, back, used, stored]), Some(vec![false]), "no round stores it");
+        assert_eq!(slots(&[back, next, kept, used, stored]), None, "it is what the round before has stored");
+        let near = load(6, 4, 4, Size::B8, false);
+        assert_eq!(slots(&[next, kept, near, used, stored]), None, "half of it");
+        let far = load(6, 4, 4104, Size::B8, false);
+        assert_eq!(slots(&[next, kept, far, used, stored]), None, "there may be anything in between");
+        let half = store(5, 4, 8, Size::B4);
+        assert_eq!(slots(&[next, half, stored]), None);
+        let both = plan(&[next, kept, load(7, 4, 16, Size::B8, false), back, used, stored]).unwrap();
+        assert_eq!((both.kept.len(), both.kept[0].stretch.len, both.kept[0].is_stored), (1, 16, true));
+    }
+
+    #[test]
+    fn registers_may_step_by_way_of_others() {
+        let (next, stored) = (load(1, 1, 0, Size::B4, true), store(1, 2, 0, Size::B4));
+        let moved = |dst: usize, src: usize| Inst::Unary {
+            op: UnaryOp::Move,
+            width: Width::W64,
+            dst: REGS[dst],
+            src: REGS[src],
+        };
+        let steps = |last: Inst| [last, add(REGS[2], REGS[2], 4)];
+        let of = |body: &[Inst], last: Inst| plan_to(body, &steps(last), 3);
+        let plan = of(&[moved(6, 1), next, stored], add(REGS[1], REGS[6], 4)).unwrap();
+        assert_eq!([1, 2, 6].map(|reg| plan.step_of(REGS[reg])), [4, 4, 0]);
+        let by_stack = [store(1, 4, 0, Size::B8), next, stored, load(1, 4, 0, Size::B8, false)];
+        let plan = of(&by_stack, add(REGS[1], REGS[1], 4)).unwrap();
+        assert_eq!(plan.step_of(REGS[1]), 4);
+        assert!(of(&[moved(6, 2), next, stored], add(REGS[1], REGS[6], 4)).is_none(), "it has another one's place");
+        // The branch compares what r1 was before the round.
+        let rhs = Operand::Reg(REGS[3]);
+        let body = [moved(6, 1), next, stored, add(REGS[1], REGS[6], 4), add(REGS[2], REGS[2], 4)];
+        let past = |cond: Cond| {
+            let branch = Inst::Branch { cond, lhs: REGS[6], rhs, target: Target::Block(START) };
+            let insts: Vec<_> = (START..).zip(body.into_iter().chain([branch])).collect();
+            Plan::new(&insts, START).map(|plan| plan.bound.past)
+        };
+        assert_eq!([Cond::Ne, Cond::LtU].map(past), [Some(4), None]);
+    }
+
+    #[test]
+    fn elements_may_go_back() {
+        let body = [load(5, 1, 0, Size::B4, true), store(5, 2, 0, Size::B4)];
+        let of = |steps| plan(&body, steps).map(|plan| (plan.apart[0].is_steady, plan.start(plan.loads[0].place).plus));
+        // The loop goes on while r1 is less.
+        assert_eq!(of([4, -4]), Some((false, 0)));
+        let steps = [add(REGS[1], REGS[1], -4), add(REGS[2], REGS[2], 4)];
+        let insts: Vec<_> = body.into_iter().chain(steps).collect();
+        let branch =
+            Inst::Branch { cond: Cond::Ne, lhs: REGS[1], rhs: Operand::Reg(REGS[3]), target: Target::Block(START) };
+        let back: Vec<_> = (START..).zip(insts.into_iter().chain([branch])).collect();
+        let back = Plan::new(&back, START).unwrap();
+        assert_eq!((back.rounds, back.start(back.loads[0].place).plus), (8, -28));
+        let [loaded, stored] = back.apart[0].sides;
+        assert_eq!(loaded.start, Start::Off(Linear::register(REGS[1]).plus(-28)));
+        assert_eq!((stored.start, stored.len), (Start::Off(Linear::register(REGS[2])), 32));
+    }
+
+    #[test]
+    fn bits_and_averages_take_no_wider_lanes() {
+        use BinaryOp::{Add, And, Mul, SetLtS, Shl, ShrS, ShrU};
+        let by = |op, dst: usize, lhs: usize, imm| Inst::Binary {
+            op,
+            width: Width::W64,
+            dst: REGS[dst],
+            lhs: Operand::Reg(REGS[lhs]),
+            rhs: Operand::Imm(imm),
+        };
+        let bytes = [load(5, 1, 0, Size::B1, false), load(6, 2, 0, Size::B1, false)];
+        let stored = store(5, 2, 0, Size::B1);
+        let with = |more: &[Inst]| shape(&[&bytes[..], more].concat(), 1);
+        let sum = op(Add, Width::W64, 5, 5, 6);
+        assert_eq!(with(&[sum, by(Add, 5, 5, 1), by(ShrU, 5, 5, 1), stored]), Some((8, 32)));
+        assert_eq!(with(&[sum, by(Add, 5, 5, 2), by(ShrU, 5, 5, 1), stored]), Some((16, 32)), "no average");
+        let bit = [by(Shl, 5, 5, 58), by(ShrS, 5, 5, 63), op(And, Width::W64, 5, 5, 6)];
+        assert_eq!(with(&[&bit[..], &[stored]].concat()), Some((8, 32)));
+        assert_eq!(with(&[by(Shl, 5, 5, 50), by(ShrS, 5, 5, 63), stored]), Some((16, 32)), "bit 13");
+        assert_eq!(with(&[by(ShrU, 5, 5, 3), by(And, 5, 5, 7), stored]), Some((8, 32)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), by(ShrU, 5, 5, 9), by(And, 5, 5, 7), stored]), Some((16, 32)));
+        let words = [load(5, 1, 0, Size::B4, true), load(6, 2, 0, Size::B4, true)];
+        let compared = [op(Add, Width::W64, 5, 5, 6), op(SetLtS, Width::W64, 5, 5, 4), store(5, 2, 0, Size::B4)];
+        assert_eq!(shape(&[&words[..], &compared].concat(), 4), Some((64, 8)), "33 bits");
     }
 
     #[test]
@@ -570,9 +708,10 @@ mod tests {
         let steps = [add(REGS[1], REGS[1], 4), add(REGS[2], REGS[2], 4)];
         let (next, stored) = (load(5, 1, 0, Size::B4, true), store(5, 2, 0, Size::B4));
         let bound = load(5, 4, 8, Size::B8, false);
-        let plan = |body: &[Inst], end| plan_to(body, &steps, end).map(|plan| (plan.bound.is_some(), plan.apart.len()));
+        let plan =
+            |body: &[Inst], end| plan_to(body, &steps, end).map(|plan| (plan.bound.slot.is_some(), plan.apart.len()));
         assert_eq!(plan(&[next, stored, bound], 5), Some((true, 2)));
-        assert_eq!(plan(&[next, stored, bound], 3), None, "it is not the bound");
+        assert_eq!(plan(&[next, stored, bound], 3), Some((false, 2)), "it is not the bound");
         assert_eq!(plan(&[bound, next, stored], 5), None, "it is written over");
         assert_eq!(plan(&[next, stored], 3), Some((false, 1)));
     }
@@ -581,9 +720,21 @@ mod tests {
     fn totals_are_for_nobody_else() {
         let (next, total) = (load(5, 1, 0, Size::B4, true), op(BinaryOp::Add, Width::W32, 7, 7, 5));
         assert!(plan(&[next, total], [4; 2]).is_some_and(|plan| plan.totals.len() == 1));
-        assert!(plan(&[next, total, total], [4; 2]).is_none());
+        let values = |body: &[Inst]| plan(body, [4; 2]).map(|plan| plan.totals[0].values.len());
+        assert_eq!(values(&[next, total, total]), Some(2));
+        assert_eq!(values(&[next, op(BinaryOp::Sub, Width::W32, 7, 7, 5)]), Some(1));
+        assert_eq!(values(&[next, op(BinaryOp::Sub, Width::W32, 7, 5, 7)]), None, "it is another one in each round");
+        assert_eq!(values(&[next, total, op(BinaryOp::Add, Width::W64, 7, 7, 5)]), None, "of other widths");
         assert!(plan(&[next, total, store(7, 2, 0, Size::B4)], [4; 2]).is_none());
-        assert!(plan(&[next, op(BinaryOp::Sub, Width::W32, 7, 7, 5)], [4; 2]).is_none());
+        let [first, second] =
+            [(8, 7, 5), (7, 8, 6)].map(|(dst, lhs, rhs)| op(BinaryOp::Xor, Width::W64, dst, lhs, rhs));
+        let more = load(6, 1, 64, Size::B4, true);
+        let by_another = plan(&[next, more, first, second], [4; 2]).unwrap();
+        let formers: Vec<_> = by_another.formers.iter().map(|former| (former.reg, former.values)).collect();
+        assert_eq!(formers, [(REGS[8], 1)], "r8 is left with the total but for one value");
+        assert!(plan(&[next, more, first], [4; 2]).is_none(), "r8 has it, not r7");
+        let [least, then] = [(8, 7, 5), (7, 8, 6)].map(|(dst, lhs, rhs)| op(BinaryOp::MinS, Width::W64, dst, lhs, rhs));
+        assert!(plan(&[next, more, least, then], [4; 2]).is_none(), "nobody knows what it was before");
         assert!(plan(&[next, op(BinaryOp::MaxS, Width::W64, 7, 5, 7)], [4; 2]).is_some());
         assert!(plan(&[next], [4; 2]).is_none(), "nothing comes of it");
         assert!(plan(&[total], [4; 2]).is_none(), "a register that nothing writes is the same in all rounds");

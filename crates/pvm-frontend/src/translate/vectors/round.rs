@@ -1,7 +1,8 @@
 //! What a round of a loop does, as far as vectors can do that.
 
-use super::super::rounds::{Linear, Steps};
-use pvm_ops::{Address, BinaryOp, Inst, LoadKind, Operand, Reg, Size, UnaryOp, Width};
+use super::super::rounds::{Foreseen, Linear, Steps};
+use super::accesses::{Access, Accesses, Slot};
+use pvm_ops::{BinaryOp, Cond, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 
 /// Of no more rounds before is it of interest what they have loaded.
 pub(super) const MOST_BEFORE: u32 = 3;
@@ -15,8 +16,10 @@ pub(super) enum Lane {
     Load(usize),
     /// The same in all rounds.
     Constant(i64),
-    /// A register that the loop does not write.
+    /// A register that each round leaves as it was.
     Register(Reg),
+    /// What the slot of this number has, which no round stores.
+    Kept(usize),
     /// A register that steps, and how far it has come in the round.
     Stepped(Reg, i64),
     /// A register that grows, and whether the round has added to it.
@@ -27,6 +30,12 @@ pub(super) enum Lane {
     Binary(BinaryOp, Width, usize, usize),
     /// Where the first is zero, the second, else the third.
     Choice(usize, usize, usize),
+    /// Half of the sum of two natural numbers and one.
+    Average(usize, usize),
+    /// The sign extension of so many of the lowest bits of a value.
+    Extended(usize, u32),
+    /// All ones where this bit of a value is set, else zero.
+    Bit(usize, u32),
 }
 
 impl Lane {
@@ -36,7 +45,7 @@ impl Lane {
     }
 }
 
-/// A load that each round makes one element further on.
+/// A load that each round makes one element further on, or further back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     /// Which instruction of the round makes it.
@@ -48,7 +57,7 @@ pub(super) struct Load {
     pub in_place_of: Option<usize>,
 }
 
-/// A store that each round makes one element further on.
+/// A store that each round makes one element further on, or further back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Store {
     /// Which instruction of the round makes it.
@@ -61,13 +70,36 @@ pub(super) struct Store {
 }
 
 /// A register to which each round adds something, or puts it together with that otherwise.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Total {
     pub reg: Reg,
     pub op: BinaryOp,
     pub width: Width,
-    /// The number of the value.
-    pub value: usize,
+    /// The numbers of the values.
+    pub values: Vec<usize>,
+}
+
+/// An instruction that puts something together with a total.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// Which instruction of the round it is.
+    pub index: usize,
+    /// The number of the total.
+    pub total: usize,
+    /// What is put together with it.
+    pub value: Operand,
+    /// Whether that is taken away from it.
+    pub is_taken: bool,
+}
+
+/// A register that has what a total is without the last of the round's values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Former {
+    pub reg: Reg,
+    /// The number of the total.
+    pub total: usize,
+    /// With how many of its values.
+    pub values: usize,
 }
 
 /// A register to which each round adds the same once: what another one has, or a constant in 32 bits. (Constants in 64 bits are steps.)
@@ -78,23 +110,24 @@ pub(super) struct Growing {
     pub width: Width,
 }
 
-/// A register that is kept at a fixed address while the round uses it for something else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spill {
-    pub reg: Reg,
-    pub address: u32,
-    /// Which instruction stores it.
-    stored: usize,
-    /// Which instruction loads it again.
-    pub loaded: usize,
+/// What a loop goes on up to, if that is not what it compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// The slot that it is loaded from, by its number.
+    pub slot: Option<usize>,
+    /// How far what moves is from what is compared, at the end of a round.
+    pub past: i64,
 }
 
-/// The bound, if each round loads it anew.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bound {
-    pub reg: Reg,
-    pub place: Linear,
-    pub kind: LoadKind,
+/// What a register or a slot has, as far as the round has been followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// What it had at first.
+    Untouched,
+    /// The value of this number.
+    Value(usize),
+    /// What the total of this number is with so many of its values.
+    Partial(usize, usize),
 }
 
 /// What instructions of a round do.
@@ -105,173 +138,222 @@ pub(super) struct Round<'a> {
     written: u32,
     pub loads: Vec<Load>,
     pub stores: Vec<Store>,
-    pub spills: Vec<Spill>,
-    pub bound: Option<Bound>,
-    /// The numbers of the values that registers hold.
-    values: [Option<usize>; 32],
+    pub slots: Vec<Slot>,
+    /// What each instruction accesses that does so.
+    pub accesses: Vec<(usize, Access)>,
+    registers: [Content; 32],
+    /// What slots have that the round has stored, by their numbers.
+    kept: Vec<Option<Content>>,
     pub lanes: Vec<Lane>,
     pub totals: Vec<Total>,
+    pub parts: Vec<Part>,
+    pub formers: Vec<Former>,
     pub growing: Vec<Growing>,
-    /// Those of the growing registers to which something has been added, as a set.
-    grown: u32,
-    /// How far the registers that step have come.
-    stepped: [i64; 32],
 }
 
 impl<'a> Round<'a> {
     /// Follows the instructions of a round, up to the branch. `None` if there is something in them that vectors cannot do.
     pub fn follow(body: &'a [(u32, Inst)]) -> Option<Round<'a>> {
         let written = body.iter().fold(0, |all, (_, inst)| all | inst.registers().writes);
-        let mut round = Round {
-            body,
-            steps: Steps::of_additions(body, Width::W64),
-            written,
-            loads: Vec::new(),
-            stores: Vec::new(),
-            spills: Vec::new(),
-            bound: None,
-            values: [None; 32],
-            lanes: Vec::new(),
-            totals: Vec::new(),
-            growing: Vec::new(),
-            grown: 0,
-            stepped: [0; 32],
-        };
-        round.growing = body.iter().filter_map(|&(_, inst)| round.growing_by(inst)).collect();
-        round.find_spills()?;
-        round.find_accesses()?;
-        // The numbers of what is loaded are those of the loads.
-        round.lanes = (0..round.loads.len()).map(Lane::Load).collect();
-        for spill in 0..round.spills.len() {
-            round.fill(spill);
-        }
-        for (index, &(_, inst)) in body.iter().enumerate() {
-            match inst {
-                Inst::Binary { op: BinaryOp::Add, dst, rhs: Operand::Imm(imm), .. } if round.is_stepped(dst) => {
-                    round.stepped[dst.index()] += i64::from(imm);
-                }
-                Inst::LoadImm { dst, value } => {
-                    round.values[dst.index()] = Some(round.lane(Lane::Constant(value as i64)));
-                }
-                Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } => {
-                    round.values[dst.index()] = Some(round.operand(Operand::Reg(src))?);
-                }
-                Inst::Unary { op, width: Width::W64, dst, src } => {
-                    let value = round.operand(Operand::Reg(src))?;
-                    round.values[dst.index()] = Some(round.extension(op, value)?);
-                }
-                Inst::Binary { dst, .. } if round.is_growing(dst) => round.grown |= dst.bit(),
-                Inst::Binary { op, width, dst, lhs, rhs } => match round.total(index, inst) {
-                    Some(total) => round.totals.push(total),
-                    None => {
-                        let (lhs, rhs) = (round.operand(lhs)?, round.operand(rhs)?);
-                        let lane = round.zero_extension(op, width, lhs, rhs).or_else(|| round.distance(op, lhs, rhs));
-                        let lane = lane.unwrap_or(Lane::Binary(op, width, lhs, rhs));
-                        round.values[dst.index()] = Some(round.lane(lane));
-                    }
-                },
-                Inst::CondMove { if_zero, dst, value, test } => {
-                    let [test, value, old] =
-                        [Operand::Reg(test), value, Operand::Reg(dst)].map(|operand| round.operand(operand));
-                    let (test, value, old) = (test?, value?, old?);
-                    let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
-                    round.values[dst.index()] = Some(round.lane(Lane::Choice(test, zero, not_zero)));
-                }
-                Inst::Load { dst, .. } => match round.spills.iter().position(|spill| spill.loaded == index) {
-                    Some(spill) => round.fill(spill),
-                    // Nobody but the branch reads the bound.
-                    None => round.values[dst.index()] = round.loads.iter().position(|load| load.index == index),
-                },
-                Inst::Store { value, .. } => {
-                    if let Some(store) = round.stores.iter().position(|store| store.index == index) {
-                        round.stores[store].value = round.operand(value)?;
-                    }
-                }
-                Inst::Nop => {}
-                _ => return None,
+        let Accesses { steps, each: accesses, slots } = Accesses::find(body)?;
+        let (mut loads, mut stores) = (Vec::new(), Vec::new());
+        for &(index, access) in &accesses {
+            match access {
+                Access::Load(place, kind) => loads.push(Load { index, place, kind, in_place_of: None }),
+                Access::Store(place, size) => stores.push(Store { index, place, size, value: 0 }),
+                Access::Slot(_) => {}
             }
         }
+        if stores.len() > MOST_STORES {
+            return None;
+        }
+        let mut round = Round {
+            body,
+            steps,
+            written,
+            // The numbers of what is loaded are those of the loads.
+            lanes: (0..loads.len()).map(Lane::Load).collect(),
+            loads,
+            stores,
+            registers: [Content::Untouched; 32],
+            kept: vec![None; slots.len()],
+            slots,
+            totals: Vec::new(),
+            parts: Vec::new(),
+            formers: Vec::new(),
+            growing: Vec::new(),
+            accesses: Vec::new(),
+        };
+        round.growing = body.iter().filter_map(|&(_, inst)| round.growing_by(inst)).collect();
+        let mut each = accesses.iter().peekable();
+        for (index, &(_, inst)) in body.iter().enumerate() {
+            let access = each.next_if(|(at, _)| *at == index).map(|&(_, access)| access);
+            round.instruction(index, inst, access)?;
+        }
+        round.accesses = accesses;
+        round.formers = round.find_formers()?;
         Some(round)
     }
 
-    /// A spilled register has what it had at first.
-    fn fill(&mut self, spill: usize) {
-        let reg = self.spills[spill].reg;
-        self.values[reg.index()] = Some(self.lane(Lane::Register(reg)));
-    }
-
-    /// Finds the registers that are spilled. `None` if something else is done at a fixed address.
-    fn find_spills(&mut self) -> Option<()> {
-        let is_fixed = |inst: &Inst| matches!(inst, Inst::Load { address, .. } | Inst::Store { address, .. } if address.base.is_none());
-        for (stored, &(_, inst)) in self.body.iter().enumerate().filter(|(_, (_, inst))| is_fixed(inst)) {
-            let Inst::Store { size: Size::B8, value: Operand::Reg(reg), address } = inst else { continue };
-            let is_same = |(_, inst): &(u32, Inst)| match inst {
-                Inst::Load { address: its, .. } | Inst::Store { address: its, .. } => *its == address,
-                _ => false,
-            };
-            let loaded = stored + 1 + self.body[stored + 1..].iter().position(is_same)?;
-            // It must have what it had at first.
-            if self.spills.iter().any(|spill| spill.reg == reg && spill.loaded > stored) {
-                return None;
+    fn instruction(&mut self, index: usize, inst: Inst, access: Option<Access>) -> Option<()> {
+        let (dst, content) = match inst {
+            Inst::LoadImm { dst, value } => (dst, Content::Value(self.lane(Lane::Constant(value as i64)))),
+            Inst::Unary { op: UnaryOp::Move, width: Width::W64, dst, src } => (dst, self.touched(src)?),
+            Inst::Unary { op, width: Width::W64, dst, src } => {
+                let value = self.operand(Operand::Reg(src))?;
+                (dst, Content::Value(self.extension(op, value)?))
             }
-            match self.body[loaded].1 {
-                Inst::Load { kind, dst, .. } if dst == reg && kind.size == Size::B8 => {
-                    self.spills.push(Spill { reg, address: address.offset as u32, stored, loaded });
-                }
-                _ => return None,
+            Inst::Binary { dst, .. } if self.is_growing(dst) => {
+                (dst, Content::Value(self.lane(Lane::Growing(dst, true))))
             }
-        }
-        let fixed = self.body.iter().filter(|(_, inst)| is_fixed(inst)).count();
-        let is_within = |at: usize, reg: Reg| {
-            self.spills.iter().any(|spill| spill.reg == reg && (spill.stored..=spill.loaded).contains(&at))
-        };
-        let are_kept = self.spills.iter().all(|&Spill { reg, .. }| {
-            let mut writes =
-                self.body.iter().enumerate().filter(|(_, (_, inst))| inst.registers().writes & reg.bit() != 0);
-            writes.all(|(at, _)| is_within(at, reg))
-        });
-        (fixed == 2 * self.spills.len() && are_kept).then_some(())
-    }
-
-    /// Finds the other loads and stores, and where they are made. `None` if there are others.
-    fn find_accesses(&mut self) -> Option<()> {
-        // By how much the registers that step have done so.
-        let mut stepped = [0; 32];
-        for (index, &(_, inst)) in self.body.iter().enumerate() {
-            let (Address { base, offset }, size) = match inst {
-                Inst::Load { kind, address, .. } => (address, kind.size),
-                Inst::Store { size, address, .. } => (address, size),
-                Inst::Binary { op: BinaryOp::Add, dst, rhs: Operand::Imm(imm), .. } if self.is_stepped(dst) => {
-                    stepped[dst.index()] += i64::from(imm);
-                    continue;
+            Inst::Binary { op, width, dst, lhs, rhs } => match self.partial(index, op, width, lhs, rhs) {
+                Some(partial) => (dst, partial),
+                None => {
+                    let (lhs, rhs) = (self.operand(lhs)?, self.operand(rhs)?);
+                    let lane = self.simplified(op, width, lhs, rhs).unwrap_or(Lane::Binary(op, width, lhs, rhs));
+                    (dst, Content::Value(self.lane(lane)))
                 }
-                _ => continue,
-            };
-            // All others are spills.
-            let Some(base) = base else { continue };
-            let place = Linear::register(base);
-            let step = self.steps.of(place)?;
-            let place = place.plus(i64::from(offset) + stepped[base.index()]);
-            let is_next = step == i64::from(size.bytes());
-            match inst {
-                Inst::Load { kind, .. } if is_next => {
-                    self.loads.push(Load { index, place, kind, in_place_of: None });
-                }
-                Inst::Load { kind, dst, .. } if step == 0 && size == Size::B8 && self.bound.is_none() => {
-                    let touches =
-                        |(_, inst): &(u32, Inst)| (inst.registers().reads | inst.registers().writes) & dst.bit() != 0;
-                    if self.body[index + 1..].iter().any(touches) {
-                        return None;
+            },
+            Inst::CondMove { if_zero, dst, value, test } => {
+                let [test, value, old] =
+                    [Operand::Reg(test), value, Operand::Reg(dst)].map(|operand| self.operand(operand));
+                let (test, value, old) = (test?, value?, old?);
+                let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
+                (dst, Content::Value(self.lane(Lane::Choice(test, zero, not_zero))))
+            }
+            Inst::Load { dst, .. } => match access? {
+                Access::Slot(slot) if self.slots[slot].is_stored => (dst, self.kept[slot]?),
+                Access::Slot(slot) => (dst, Content::Value(self.lane(Lane::Kept(slot)))),
+                _ => (dst, Content::Value(self.loads.iter().position(|load| load.index == index)?)),
+            },
+            Inst::Store { value, .. } => {
+                match (access?, value) {
+                    (Access::Slot(slot), Operand::Reg(reg)) => self.kept[slot] = Some(self.touched(reg)?),
+                    (Access::Slot(slot), value) => self.kept[slot] = Some(Content::Value(self.operand(value)?)),
+                    (_, value) => {
+                        let store = self.stores.iter().position(|store| store.index == index)?;
+                        self.stores[store].value = self.operand(value)?;
                     }
-                    self.bound = Some(Bound { reg: dst, place, kind });
                 }
-                Inst::Store { .. } if is_next && self.stores.len() < MOST_STORES => {
-                    self.stores.push(Store { index, place, size, value: 0 });
-                }
-                _ => return None,
+                return Some(());
+            }
+            Inst::Nop => return Some(()),
+            _ => return None,
+        };
+        self.registers[dst.index()] = content;
+        Some(())
+    }
+
+    /// What a register has. One that nobody has touched has a value, unless that is what the round before has computed.
+    fn content(&mut self, reg: Reg) -> Content {
+        match self.registers[reg.index()] {
+            Content::Untouched => self.at_first(reg).map_or(Content::Untouched, Content::Value),
+            content => content,
+        }
+    }
+
+    /// The same, if it is known or a part of a total.
+    fn touched(&mut self, reg: Reg) -> Option<Content> {
+        Some(self.content(reg)).filter(|&content| content != Content::Untouched)
+    }
+
+    /// What an operation puts together with what the round before has left in a register, or what this one has put together with
+    /// that; `None` if it does something else.
+    fn partial(&mut self, index: usize, op: BinaryOp, width: Width, lhs: Operand, rhs: Operand) -> Option<Content> {
+        use BinaryOp::{Add, And, MaxS, MinS, Or, Sub, Xor};
+        let is_partial = |this: &mut Self, operand| match operand {
+            Operand::Reg(reg) => matches!(this.content(reg), Content::Untouched | Content::Partial(..)),
+            Operand::Imm(_) => false,
+        };
+        let (reg, other) = match (lhs, rhs) {
+            (Operand::Reg(reg), other) if is_partial(self, lhs) => (reg, other),
+            (other, Operand::Reg(reg)) if op != Sub && is_partial(self, rhs) => (reg, other),
+            _ => return None,
+        };
+        let mut value = self.operand(other)?;
+        let is_taken = op == Sub;
+        let op = match (op, width) {
+            (Add, _) | (And | Or | Xor | MinS | MaxS, Width::W64) => op,
+            (Sub, _) => {
+                let zero = self.lane(Lane::Constant(0));
+                value = self.lane(Lane::Binary(Sub, width, zero, value));
+                Add
+            }
+            _ => return None,
+        };
+        let (number, so_far) = match self.content(reg) {
+            Content::Partial(number, so_far) => (number, so_far),
+            _ => {
+                self.totals.push(Total { reg, op, width, values: Vec::new() });
+                (self.totals.len() - 1, 0)
+            }
+        };
+        let total = &mut self.totals[number];
+        if (total.op, total.width, total.values.len()) != (op, width, so_far) {
+            return None;
+        }
+        total.values.push(value);
+        self.parts.push(Part { index, total: number, value: other, is_taken });
+        Some(Content::Partial(number, so_far + 1))
+    }
+
+    /// The registers that have what totals were in the midst of the round. `None` if that is not known of the last round; or if a total
+    /// is not in its register at the end, or kept in a slot.
+    fn find_formers(&self) -> Option<Vec<Former>> {
+        let mut formers = Vec::new();
+        for reg in Reg::ALL {
+            let Content::Partial(total, values) = self.registers[reg.index()] else { continue };
+            let Total { reg: its, op, values: ref all, .. } = self.totals[total];
+            match values == all.len() {
+                true if its == reg => {}
+                _ if its == reg || !matches!(op, BinaryOp::Add | BinaryOp::Xor) => return None,
+                _ => formers.push(Former { reg, total, values }),
             }
         }
-        Some(())
+        let is_in_place = |(number, total): (usize, &Total)| {
+            self.registers[total.reg.index()] == Content::Partial(number, total.values.len())
+        };
+        let is_kept = self.kept.iter().flatten().any(|content| matches!(content, Content::Partial(..)));
+        (!is_kept && self.totals.iter().enumerate().all(is_in_place)).then_some(formers)
+    }
+
+    /// When the loop goes on for certain, and up to what. The branch is the last instruction of the block at `start`.
+    pub fn foreseen(&mut self, branch: Inst, start: u32) -> Option<(Foreseen, Bound)> {
+        let Inst::Branch { cond, lhs, rhs, target } = branch else { return None };
+        let mut bound = None;
+        let mut linear = |this: &mut Self, reg: Reg| {
+            let value = this.operand(Operand::Reg(reg))?;
+            match this.lanes[value] {
+                Lane::Stepped(of, plus) => Some(Linear::register(of).plus(plus)),
+                Lane::Register(of) => Some(Linear::register(of)),
+                Lane::Kept(slot) if bound.is_none() => {
+                    bound = Some((reg, slot));
+                    Some(Linear::register(reg))
+                }
+                _ => None,
+            }
+        };
+        let lhs = linear(self, lhs)?;
+        let rhs = match rhs {
+            Operand::Reg(reg) => Ok(linear(self, reg)?),
+            Operand::Imm(imm) => Err(imm),
+        };
+        let steps = Steps::new(|reg| match bound {
+            Some((bound, _)) if bound == reg => Some(0),
+            _ => self.steps.of(Linear::register(reg)),
+        });
+        // What is compared may be what moves as it was before the last of its steps, of which the bound is as far away.
+        let behind = |side: Linear| Some((side, steps.of(side).filter(|&step| step != 0)?));
+        let (moves, step) = behind(lhs).or_else(|| behind(rhs.ok()?))?;
+        let past = step.wrapping_sub(moves.plus);
+        let goes_on = if target == Target::Block(start) { cond } else { cond.negated() };
+        if past != 0 && goes_on != Cond::Ne {
+            return None;
+        }
+        let moved = |side: Linear| if side == moves { side.plus(past) } else { side };
+        let foreseen = Foreseen::new(goes_on, moved(lhs), rhs.map(moved), &steps)?;
+        let is_bound = bound.is_none_or(|(reg, _)| foreseen.is_bound_by(reg));
+        is_bound.then_some((foreseen, Bound { slot: bound.map(|(_, slot)| slot), past }))
     }
 
     /// The register that grows by an instruction, if one does.
@@ -293,36 +375,78 @@ impl<'a> Round<'a> {
         self.growing.iter().any(|growing| growing.reg == reg)
     }
 
-    fn is_stepped(&self, reg: Reg) -> bool {
-        self.steps.of(Linear::register(reg)).is_some_and(|step| step != 0)
-    }
-
-    /// An extension of a value, as operations that vectors can do.
+    /// An extension of a value.
     fn extension(&mut self, op: UnaryOp, value: usize) -> Option<usize> {
-        let by = match op {
+        let lane = match op {
             UnaryOp::ZeroExtend16 => {
                 let mask = self.lane(Lane::Constant(0xffff));
-                return Some(self.lane(Lane::Binary(BinaryOp::And, Width::W64, value, mask)));
+                Lane::Binary(BinaryOp::And, Width::W64, value, mask)
             }
-            UnaryOp::SignExtend8 => 24,
-            UnaryOp::SignExtend16 => 16,
+            UnaryOp::SignExtend8 => Lane::Extended(value, 8),
+            UnaryOp::SignExtend16 => Lane::Extended(value, 16),
             _ => return None,
         };
-        let by = self.lane(Lane::Constant(by));
-        let left = self.lane(Lane::Binary(BinaryOp::Shl, Width::W32, value, by));
-        Some(self.lane(Lane::Binary(BinaryOp::ShrS, Width::W32, left, by)))
+        Some(self.lane(lane))
     }
 
-    /// What clears the upper bits of a value by two shifts, as an operation that vectors can do with no more than the lower ones.
-    fn zero_extension(&mut self, op: BinaryOp, width: Width, lhs: usize, rhs: usize) -> Option<Lane> {
-        let Lane::Binary(BinaryOp::Shl, Width::W64, of, left) = self.lanes[lhs] else { return None };
-        match self.lanes[rhs] {
-            Lane::Constant(by @ 1..64) if (op, width) == (BinaryOp::ShrU, Width::W64) && left == rhs => {
-                let mask = self.lane(Lane::Constant((u64::MAX >> by) as i64));
-                Some(Lane::Binary(BinaryOp::And, Width::W64, of, mask))
+    /// What an operation computes, as what vectors do more easily or with fewer bits, if there is such.
+    fn simplified(&mut self, op: BinaryOp, width: Width, lhs: usize, rhs: usize) -> Option<Lane> {
+        let step = match (self.lanes[lhs], self.lanes[rhs], op, width) {
+            (Lane::Stepped(reg, plus), Lane::Constant(imm), BinaryOp::Add, Width::W64) => {
+                Some(Lane::Stepped(reg, plus.wrapping_add(imm)))
+            }
+            _ => None,
+        };
+        step.or_else(|| self.field(op, width, lhs, rhs))
+            .or_else(|| self.average(op, lhs, rhs))
+            .or_else(|| self.distance(op, lhs, rhs))
+    }
+
+    /// What takes some of the bits of a value by two shifts, the first to the left.
+    fn field(&mut self, op: BinaryOp, width: Width, lhs: usize, rhs: usize) -> Option<Lane> {
+        let (Lane::Binary(BinaryOp::Shl, its, of, left), Lane::Constant(right)) = (self.lanes[lhs], self.lanes[rhs])
+        else {
+            return None;
+        };
+        let Lane::Constant(left) = self.lanes[left] else { return None };
+        let bits = i64::from(width.bits());
+        if its != width || !(1..bits).contains(&left) || !(1..bits).contains(&right) {
+            return None;
+        }
+        match op {
+            BinaryOp::ShrU if width == Width::W64 && right >= left => {
+                let mask = self.lane(Lane::Constant((u64::MAX >> left) as i64));
+                if left == right {
+                    return Some(Lane::Binary(BinaryOp::And, Width::W64, of, mask));
+                }
+                let masked = self.lane(Lane::Binary(BinaryOp::And, Width::W64, of, mask));
+                let by = self.lane(Lane::Constant(right - left));
+                Some(Lane::Binary(BinaryOp::ShrU, Width::W64, masked, by))
+            }
+            BinaryOp::ShrS if right == bits - 1 => Some(Lane::Bit(of, (right - left) as u32)),
+            BinaryOp::ShrS if right >= left => {
+                let extended = Lane::Extended(of, (bits - left) as u32);
+                if left == right {
+                    return Some(extended);
+                }
+                let [extended, by] = [extended, Lane::Constant(right - left)].map(|lane| self.lane(lane));
+                Some(Lane::Binary(BinaryOp::ShrS, Width::W64, extended, by))
             }
             _ => None,
         }
+    }
+
+    /// Half of the sum of two small elements and one.
+    fn average(&mut self, op: BinaryOp, lhs: usize, rhs: usize) -> Option<Lane> {
+        let is_one = |this: &Self, value: usize| this.lanes[value] == Lane::Constant(1);
+        let Lane::Binary(BinaryOp::Add, _, sum, one) = self.lanes[lhs] else { return None };
+        let Lane::Binary(BinaryOp::Add, _, a, b) = self.lanes[sum] else { return None };
+        let is_average = matches!(op, BinaryOp::ShrU | BinaryOp::ShrS) && is_one(self, rhs) && is_one(self, one);
+        let is_small = |value: usize| match self.lanes[value] {
+            Lane::Load(load) => self.loads[load].kind.size.bytes() <= 2 && !self.loads[load].kind.signed,
+            _ => false,
+        };
+        (is_average && is_small(a) && is_small(b)).then_some(Lane::Average(a, b))
     }
 
     /// How far two small elements are from each other, which is the greater of the difference and its opposite, by what takes no more bits
@@ -362,56 +486,39 @@ impl<'a> Round<'a> {
     fn operand(&mut self, operand: Operand) -> Option<usize> {
         match operand {
             Operand::Imm(imm) => Some(self.lane(Lane::Constant(i64::from(imm)))),
-            Operand::Reg(reg) if self.written & reg.bit() == 0 => Some(self.lane(Lane::Register(reg))),
-            Operand::Reg(reg) if self.is_stepped(reg) => Some(self.lane(Lane::Stepped(reg, self.stepped[reg.index()]))),
-            Operand::Reg(reg) if self.is_growing(reg) => {
-                Some(self.lane(Lane::Growing(reg, self.grown & reg.bit() != 0)))
-            }
-            Operand::Reg(reg) => self.values[reg.index()].or_else(|| self.before(reg, MOST_BEFORE)),
+            Operand::Reg(reg) => match self.content(reg) {
+                Content::Value(value) => Some(value),
+                _ => None,
+            },
+        }
+    }
+
+    /// What a register has where the round begins, unless that is what the round before has computed.
+    fn at_first(&mut self, reg: Reg) -> Option<usize> {
+        match self.steps.of(Linear::register(reg)) {
+            Some(0) => Some(self.lane(Lane::Register(reg))),
+            Some(_) => Some(self.lane(Lane::Stepped(reg, 0))),
+            None if self.is_growing(reg) => Some(self.lane(Lane::Growing(reg, false))),
+            None => self.before(reg, MOST_BEFORE),
         }
     }
 
     /// What a register has from the round before, if that is what a round has loaded, not so many rounds ago.
     fn before(&mut self, reg: Reg, rounds: u32) -> Option<usize> {
-        let value = self.kept(self.body, reg, rounds.checked_sub(1)?)?;
+        let value = self.left_by(self.body, reg, rounds.checked_sub(1)?)?;
         Some(self.lane(Lane::Before(value, reg)))
     }
 
     /// What a register has at the end of these instructions, if it was only loaded, and moved.
-    fn kept(&mut self, body: &[(u32, Inst)], reg: Reg, rounds: u32) -> Option<usize> {
+    fn left_by(&mut self, body: &[(u32, Inst)], reg: Reg, rounds: u32) -> Option<usize> {
         let last = body.iter().rposition(|(_, inst)| inst.registers().writes & reg.bit() != 0);
         match (last, last.map(|last| body[last].1)) {
             (Some(last), Some(Inst::Unary { op: UnaryOp::Move, width: Width::W64, src, .. })) => {
-                self.kept(&body[..last], src, rounds)
+                self.left_by(&body[..last], src, rounds)
             }
             (Some(last), _) => self.loads.iter().position(|load| load.index == last),
             (None, _) if self.written & reg.bit() == 0 => None,
             (None, _) => self.before(reg, rounds),
         }
-    }
-
-    /// What an instruction puts together with what the round before has left, if nobody else looks at that.
-    fn total(&mut self, index: usize, inst: Inst) -> Option<Total> {
-        use BinaryOp::{Add, And, MaxS, MinS, Or, Xor};
-        let Inst::Binary { op, width, dst, lhs, rhs } = inst else { return None };
-        let other = match (lhs, rhs) {
-            (Operand::Reg(lhs), other) | (other, Operand::Reg(lhs)) if lhs == dst => other,
-            _ => return None,
-        };
-        let touches = |inst: &Inst| (inst.registers().reads | inst.registers().writes) & dst.bit() != 0;
-        let is_alone = self.body.iter().enumerate().all(|(at, (_, inst))| at == index || !touches(inst));
-        let can_be = matches!((op, width), (Add, _) | (And | Or | Xor | MinS | MaxS, Width::W64));
-        if !is_alone || !can_be || other == Operand::Reg(dst) {
-            return None;
-        }
-        Some(Total { reg: dst, op, width, value: self.operand(other)? })
-    }
-
-    /// By how much registers change in a round, for what the branch compares: there the bound is the same in all rounds.
-    pub fn steps_to_bound(&self) -> Steps {
-        Steps::new(|reg| match self.bound {
-            Some(bound) if bound.reg == reg => Some(0),
-            _ => self.steps.of(Linear::register(reg)),
-        })
     }
 }

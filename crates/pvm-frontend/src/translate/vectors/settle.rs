@@ -3,9 +3,10 @@
 use super::super::Translator;
 use super::super::rounds::Linear;
 use super::Vectors;
+use super::accesses::Access;
 use super::lanes::{self, lane_type};
 use super::plan::{Plan, VECTOR};
-use super::round::{Growing, Load};
+use super::round::{Growing, Load, Part, Total};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -14,37 +15,39 @@ use pvm_ops::{BinaryOp, GuestCode, Inst, LoadKind, Operand, Reg, Size, Width};
 
 /// What the last round has made.
 struct LastRound {
-    /// By register, what it has computed.
+    /// By register.
     made: [Option<Value>; 32],
-    /// By register, how far it has come.
-    stepped: [i64; 32],
-    /// The growing registers to which something has been added, as a set.
-    grown: u32,
+    /// What it has stored in slots, by their numbers.
+    kept: Vec<Option<Value>>,
 }
 
 impl<C: GuestCode> Translator<'_, '_, C> {
-    /// Gives registers what the last round of the last group has left in them, which steps have gone past: what the round has made anew,
-    /// and totals.
+    /// Gives registers and slots what the last round of the last group has left in them, which steps have gone past: what the round has
+    /// made anew, and totals.
     pub(super) fn settle_rounds(&mut self, vectors: &Vectors<'_>) {
         let plan = vectors.plan;
-        let mut last = LastRound { made: [None; 32], stepped: [0; 32], grown: 0 };
-        let is_total = |reg: Reg| plan.totals.iter().any(|total| total.reg == reg);
+        let mut last = LastRound { made: [None; 32], kept: vectors.kept.clone() };
+        let mut given = vec![Vec::new(); plan.totals.len()];
+        let mut parts = plan.parts.iter().peekable();
+        let mut accesses = plan.accesses.iter().peekable();
         for (index, &(_, inst)) in vectors.insts.iter().enumerate() {
+            let slot = match accesses.next_if(|(at, _)| *at == index) {
+                Some(&(_, Access::Slot(slot))) => Some(slot),
+                _ => None,
+            };
             let (dst, value) = match inst {
                 Inst::LoadImm { dst, value } => (dst, self.constant(value as i64)),
                 Inst::Unary { op, dst, src, .. } => {
                     let src = self.made(plan, &last, Operand::Reg(src));
                     (dst, alu::unary(self.builder, op, src))
                 }
-                Inst::Binary { dst, rhs: Operand::Imm(imm), .. } if plan.step_of(dst) != 0 => {
-                    last.stepped[dst.index()] += i64::from(imm);
+                // As it is now.
+                Inst::Binary { dst, .. } if plan.growing(dst).is_some() => (dst, self.read(dst)),
+                Inst::Binary { .. } if parts.peek().is_some_and(|part| part.index == index) => {
+                    let Some(&Part { total, value, is_taken, .. }) = parts.next() else { continue };
+                    given[total].push((self.made(plan, &last, value), is_taken));
                     continue;
                 }
-                Inst::Binary { dst, .. } if plan.growing(dst).is_some() => {
-                    last.grown |= dst.bit();
-                    continue;
-                }
-                Inst::Binary { dst, .. } if is_total(dst) => continue,
                 Inst::Binary { op, width, dst, lhs, rhs } => {
                     let [lhs, rhs] = [lhs, rhs].map(|operand| self.made(plan, &last, operand));
                     (dst, self.binary_of(op, width, lhs, rhs))
@@ -55,60 +58,68 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
                     (dst, alu::choose(self.builder, test, not_zero, zero))
                 }
-                Inst::Load { dst, .. } if plan.spills.iter().any(|spill| spill.loaded == index) => {
-                    // As before the loop.
-                    last.made[dst.index()] = None;
-                    continue;
-                }
                 Inst::Load { dst, kind, .. } => match plan.loads.iter().find(|load| load.index == index) {
                     Some(Load { in_place_of: Some(store), .. }) => (dst, self.last_in_place(vectors, *store, kind)),
                     Some(load) => (dst, self.load_again(load.place.plus(-plan.step(load.place)), kind)),
                     None => {
-                        let bound = plan.bound.expect("nothing else is loaded");
-                        (dst, self.load_again(bound.place, kind))
+                        (dst, slot.and_then(|slot| last.kept[slot]).expect("the round has stored it, or none does"))
                     }
                 },
+                Inst::Store { value, .. } => {
+                    if let Some(slot) = slot {
+                        last.kept[slot] = Some(self.made(plan, &last, value));
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             last.made[dst.index()] = Some(value);
         }
         for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
-            let given = self.builder.use_var(variable);
-            let sum = lanes::reduced(self.builder, total.op, given);
+            let sum = self.builder.use_var(variable);
+            let sum = lanes::reduced(self.builder, total.op, sum);
             let before = self.read(total.reg);
             last.made[total.reg.index()] = Some(self.binary_of(total.op, total.width, before, sum));
         }
+        for former in &plan.formers {
+            let Total { reg, op, width, .. } = plan.totals[former.total];
+            let mut value = last.made[reg.index()].expect("it is a total");
+            for &(given, is_taken) in given[former.total][former.values..].iter().rev() {
+                let op = if op == BinaryOp::Add && !is_taken { BinaryOp::Sub } else { op };
+                value = self.binary_of(op, width, value, given);
+            }
+            last.made[former.reg.index()] = Some(value);
+        }
+        for (slot, value) in plan.slots.iter().zip(&last.kept).filter(|(slot, _)| slot.is_stored) {
+            let (base, offset) = self.base_and_offset(slot.start);
+            self.builder.set_srcloc(Mark::Proven.to_source_loc());
+            self.memory.store(self.builder, Size::B8, value.expect("it was stored"), Place::Watched(base, offset));
+            self.builder.set_srcloc(Mark::Other.to_source_loc());
+        }
         self.parking_now = u32::MAX;
-        for reg in Reg::ALL {
+        // What steps or grows has gone on.
+        let is_settled = |reg: Reg| plan.steps.of(Linear::register(reg)).is_some() || plan.growing(reg).is_some();
+        for reg in Reg::ALL.into_iter().filter(|&reg| !is_settled(reg)) {
             if let Some(value) = last.made[reg.index()] {
                 self.write(reg, value);
             }
-        }
-        // Where several are kept at the same address, the last one stays there.
-        for spill in &plan.spills {
-            let (value, base) = (self.read(spill.reg), self.builder.ins().iconst(I64, 0));
-            self.builder.set_srcloc(Mark::Proven.to_source_loc());
-            self.memory.store(self.builder, Size::B8, value, Place::Watched(base, spill.address as i32));
-            self.builder.set_srcloc(Mark::Other.to_source_loc());
         }
     }
 
     /// The value of an operand in the last round.
     fn made(&mut self, plan: &Plan, last: &LastRound, operand: Operand) -> Value {
         let Operand::Reg(reg) = operand else { return self.operand(operand) };
-        if plan.step_of(reg) != 0 {
-            return self.linear(Linear::register(reg).plus(last.stepped[reg.index()] - plan.step_of(reg)));
-        }
-        if let Some(Growing { by, width, .. }) = plan.growing(reg).filter(|_| last.grown & reg.bit() == 0) {
-            let (now, by) = (self.read(reg), self.operand(by));
-            return self.binary_of(BinaryOp::Sub, width, now, by);
-        }
-        match (last.made[reg.index()], plan.loaded_before(reg)) {
-            (Some(value), _) => value,
-            (None, Some((load, rounds))) => {
+        match (last.made[reg.index()], plan.growing(reg), plan.loaded_before(reg)) {
+            (Some(value), ..) => value,
+            (None, Some(Growing { by, width, .. }), _) => {
+                let (now, by) = (self.read(reg), self.operand(by));
+                self.binary_of(BinaryOp::Sub, width, now, by)
+            }
+            (None, None, Some((load, rounds))) => {
                 self.load_again(load.place.plus(-(rounds + 1) * plan.step(load.place)), load.kind)
             }
-            (None, None) => self.read(reg),
+            // What it had before the last round.
+            (None, None, None) => self.linear(Linear::register(reg).plus(-plan.step_of(reg))),
         }
     }
 

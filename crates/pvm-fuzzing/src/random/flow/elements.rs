@@ -22,6 +22,8 @@ struct Elements {
     carried: Vec<u8>,
     /// A register to which each round adds the same.
     growing: Option<u8>,
+    /// A register that has where the round reads, while the one for that has something else.
+    aside: Option<u8>,
     /// A register that no round writes, mostly of few bits.
     same: u8,
     /// Registers that step.
@@ -43,23 +45,31 @@ impl Flow<'_, '_> {
         let size = if one_in(rng, 6) { 3 } else { rng.usize(..3) };
         let (is_in_place, same) = (one_in(rng, 3), COUNTERS[(depth + 1) % COUNTERS.len()]);
         let stepped = [from, counter];
-        let growing = if one_in(rng, 4) { Some(rng.u8(VALUES)).filter(|reg| !carried.contains(reg)) } else { None };
+        let mut one_more = |of: u32, others: &[u8]| {
+            let reg = if one_in(rng, of) { Some(rng.u8(VALUES)) } else { None };
+            reg.filter(|reg| !carried.contains(reg) && !others.contains(reg))
+        };
+        let growing = one_more(4, &[]);
+        let aside = one_more(5, growing.as_slice());
         let made = carried.iter().copied().chain(growing).collect();
-        let mut elements = Elements { size, made, carried, growing, same, stepped, is_in_place };
-        let step = 1 << elements.size;
+        let mut elements = Elements { size, made, carried, growing, aside, same, stepped, is_in_place };
+        let rng = &mut *self.emitter.rng;
+        let step = 1_i32 << elements.size;
+        // Some go from the last element to the first one.
+        let [step, other_step, to_step] = [4, 3, 3].map(|of| if one_in(rng, of) { -step } else { step });
         let rounds = rng.i32(1..90);
         let mut at = [from, other].map(|_| {
             let at = address(rng, self.pages) as i32;
             // The loop goes on from page to page, of which the next one may only be read, or not at all.
             let is_across = one_in(rng, 4);
-            if is_across { (at | (PAGE_SIZE as i32 - 1)).wrapping_sub(rng.i32(0..rounds * step)) } else { at }
+            if is_across { (at | (PAGE_SIZE as i32 - 1)).wrapping_sub(rng.i32(0..rounds * step.abs())) } else { at }
         });
         // Mostly what is written is not what is read.
         let distance = if one_in(rng, 4) { rng.i32(-24..24) * rng.i32(1..5) } else { rng.i32(-3000..3000) };
         let [is_counted, stores, totals, is_loaded] = [2, 2, 2, 4].map(|of| one_in(rng, of));
         // What the loop keeps somewhere, or where it ends, may lie where it comes across it.
         let [spilled_at, bound_at] = [address(rng, self.pages) as i32, at[1]].map(|elsewhere| {
-            let along = at[0].wrapping_add(rng.i32(-24..rounds * step + 24));
+            let along = at[0].wrapping_add(rng.i32(-24..rounds * step.abs() + 24) * step.signum());
             match rng.u32(..4) {
                 0 => along,
                 1 => along.wrapping_add(distance),
@@ -93,16 +103,24 @@ impl Flow<'_, '_> {
         let head = self.emitter.label();
         self.emitter.place(head);
 
-        let mut steps = vec![(from, step), (counter, -1)];
+        let is_on_stack = elements.aside.is_none() && one_in(self.emitter.rng, 6);
+        let mut steps = vec![(counter, -1)];
+        match elements.aside {
+            Some(aside) => self.emitter.op(Opcode::MoveReg, Parts { b: from, d: aside, ..Parts::default() }),
+            None if is_on_stack => self.with_immediate(Opcode::StoreU64, from, 0, spilled_at),
+            None => steps.push((from, step)),
+        }
         let reads_other = !is_loaded && one_in(self.emitter.rng, 2);
         if reads_other {
-            steps.push((other, step));
+            steps.push((other, other_step));
         }
         if stores && !is_in_place {
-            steps.push((to, step));
+            steps.push((to, to_step));
         }
         self.emitter.rng.shuffle(&mut steps);
-        let pieces = self.emitter.rng.usize(2..12);
+        // With little in it, vectors do most of them.
+        let most = if one_in(self.emitter.rng, 2) { 4 } else { 12 };
+        let pieces = self.emitter.rng.usize(2..most);
         let grows_at = self.emitter.rng.usize(..pieces);
         for left in (0..pieces).rev() {
             if let Some(growing) = elements.growing.filter(|_| left == grows_at) {
@@ -113,6 +131,10 @@ impl Flow<'_, '_> {
                 0..2 => self.load_element(&mut elements, from),
                 2 if reads_other => self.load_element(&mut elements, other),
                 3 if one_in(self.emitter.rng, 4) => self.compute_with_spilled(&mut elements, spilled_at),
+                4 if one_in(self.emitter.rng, 4) => self.compute_with_kept(&mut elements, end),
+                5 if one_in(self.emitter.rng, 2) => {
+                    self.average(&mut elements, [from, if reads_other { other } else { from }])
+                }
                 _ => self.compute_with(&mut elements),
             }
             if one_in(self.emitter.rng, 2 * left as u32 + 2)
@@ -135,11 +157,16 @@ impl Flow<'_, '_> {
             }
         }
         if totals {
-            use Opcode::{Add32, Add64, And, Max, Min, Or, Sub64, Xor};
-            let opcode = [Add32, Add32, Add64, Add64, Xor, Or, And, Max, Min, Sub64][self.emitter.rng.usize(..10)];
+            self.add_to_total(&elements);
+        }
+        if let Some(aside) = elements.aside {
+            self.with_immediate(Opcode::AddImm64, from, aside, step);
+        } else if is_on_stack {
             let value = self.made_by(&elements);
-            let (a, b) = if one_in(self.emitter.rng, 2) { (TOTAL, value) } else { (value, TOTAL) };
-            self.emitter.op(opcode, Parts { a, b, d: TOTAL, ..Parts::default() });
+            self.emitter.op(Opcode::MoveReg, Parts { b: value, d: from, ..Parts::default() });
+            self.store_element(&elements, to);
+            self.with_immediate(Opcode::LoadU64, from, 0, spilled_at);
+            self.with_immediate(Opcode::AddImm64, from, from, step);
         }
         for (reg, step) in steps {
             let step = if one_in(self.emitter.rng, 60) { immediate(self.emitter.rng) } else { step };
@@ -149,7 +176,32 @@ impl Flow<'_, '_> {
             self.with_immediate(Opcode::LoadIndU64, bound, end, -16);
         }
         let end = if is_loaded { bound } else { end };
-        self.end_of_loop(head, is_counted.then_some(counter), [from, end]);
+        if let Some(a) = elements.aside.filter(|_| one_in(self.emitter.rng, 2)) {
+            return self.emitter.op(Opcode::BranchNe, Parts { a, b: end, target: Some(head), ..Parts::default() });
+        }
+        let sides = if step < 0 { [end, from] } else { [from, end] };
+        self.end_of_loop(head, is_counted.then_some(counter), sides);
+    }
+
+    /// A value of the round is put together with a total, or several are, by way of other registers.
+    fn add_to_total(&mut self, elements: &Elements) {
+        use Opcode::{Add32, Add64, And, Max, Min, Or, Sub32, Sub64, Xor};
+        let opcode = [Add32, Add32, Add64, Add64, Xor, Or, And, Max, Min, Sub64][self.emitter.rng.usize(..10)];
+        let more = if one_in(self.emitter.rng, 3) { self.emitter.rng.usize(1..4) } else { 0 };
+        let mut total = TOTAL;
+        for left in (0..=more).rev() {
+            let value = self.made_by(elements);
+            let to = if left == 0 || one_in(self.emitter.rng, 2) { TOTAL } else { self.free(elements) };
+            let opcode = match opcode {
+                Add32 if one_in(self.emitter.rng, 4) => Sub32,
+                Add64 if one_in(self.emitter.rng, 4) => Sub64,
+                opcode => opcode,
+            };
+            let is_first = matches!(opcode, Sub32 | Sub64) && !one_in(self.emitter.rng, 8);
+            let (a, b) = if is_first || one_in(self.emitter.rng, 2) { (total, value) } else { (value, total) };
+            self.emitter.op(opcode, Parts { a, b, d: to, ..Parts::default() });
+            total = to;
+        }
     }
 
     fn with_immediate(&mut self, opcode: Opcode, a: u8, b: u8, x: i32) {
@@ -171,7 +223,7 @@ impl Flow<'_, '_> {
     fn free(&mut self, elements: &Elements) -> u8 {
         loop {
             let reg = self.emitter.rng.u8(VALUES);
-            if !elements.carried.contains(&reg) && elements.growing != Some(reg) {
+            if !elements.carried.contains(&reg) && ![elements.growing, elements.aside].contains(&Some(reg)) {
                 return reg;
             }
         }
@@ -197,6 +249,43 @@ impl Flow<'_, '_> {
         elements.made.push(to);
     }
 
+    /// A value is kept in memory off a register that does not change, while another one is made in its register.
+    fn compute_with_kept(&mut self, elements: &mut Elements, base: u8) {
+        let value = self.made_by(elements);
+        let x = [8, 16, 24, 48, -16, 12][self.emitter.rng.usize(..6)];
+        self.with_immediate(Opcode::StoreIndU64, value, base, x);
+        self.compute_with(elements);
+        let to = self.free(elements);
+        let x = if one_in(self.emitter.rng, 8) { x + 8 } else { x };
+        self.with_immediate(Opcode::LoadIndU64, to, base, x);
+        elements.made.push(to);
+    }
+
+    /// Half of the sum of two elements, mostly, of which much is made.
+    fn average(&mut self, elements: &mut Elements, bases: [u8; 2]) {
+        let [a, b] = bases.map(|base| {
+            let to = self.free(elements);
+            self.load_element_to(elements, to, base);
+            to
+        });
+        let to = self.free(elements);
+        let one = if one_in(self.emitter.rng, 6) { self.emitter.rng.i32(0..3) } else { 1 };
+        self.emitter.op(Opcode::Add64, Parts { a, b, d: to, ..Parts::default() });
+        self.with_immediate(Opcode::AddImm64, to, to, one);
+        let opcode = [Opcode::ShloRImm64, Opcode::SharRImm64][self.emitter.rng.usize(..2)];
+        self.with_immediate(opcode, to, to, 1);
+        elements.made.extend([to; 4]);
+    }
+
+    /// A bit of an element, in all bits of a register.
+    fn bit(&mut self, elements: &mut Elements) {
+        let (value, to) = (self.made_by(elements), self.free(elements));
+        let by = 63 - self.emitter.rng.i32(0..8 << elements.size);
+        self.with_immediate(Opcode::ShloLImm64, to, value, by);
+        self.with_immediate(Opcode::SharRImm64, to, to, 63);
+        elements.made.extend([to; 4]);
+    }
+
     /// Adds to a register what another one has, or a constant.
     fn grow(&mut self, growing: u8, by: u8) {
         let rng = &mut *self.emitter.rng;
@@ -220,7 +309,7 @@ impl Flow<'_, '_> {
         use Opcode::{LoadIndI8, LoadIndI16, LoadIndI32, LoadIndU8, LoadIndU16, LoadIndU32, LoadIndU64};
         let loads = [[LoadIndU8, LoadIndI8], [LoadIndU16, LoadIndI16], [LoadIndU32, LoadIndI32], [LoadIndU64; 2]];
         let rng = &mut *self.emitter.rng;
-        let opcode = loads[elements.size][rng.usize(..2)];
+        let opcode = loads[elements.size][usize::from(one_in(rng, 3))];
         let x = match elements.is_in_place {
             true if one_in(rng, 4) => 300,
             true => 0,
@@ -268,7 +357,7 @@ impl Flow<'_, '_> {
             10 => {
                 // What the register has is kept, or not.
                 let to = self.made_by(elements);
-                let is_kept = elements.carried.contains(&to) || elements.growing == Some(to);
+                let is_kept = elements.carried.contains(&to) || [elements.growing, elements.aside].contains(&Some(to));
                 let to = if is_kept || !VALUES.contains(&to) { second } else { to };
                 let rng = &mut *self.emitter.rng;
                 match one_in(rng, 2) {
@@ -299,7 +388,7 @@ impl Flow<'_, '_> {
             // An extension by two shifts, mostly.
             9 if one_in(rng, 3) => {
                 let by = [32, 48, 56, rng.i32(0..64)][rng.usize(..4)];
-                let back = if one_in(rng, 8) { rng.i32(0..64) } else { by };
+                let back = [rng.i32(0..64), 63, by, by, by, by][rng.usize(..6)];
                 let opcode = [ShloRImm64, ShloRImm64, SharRImm64][rng.usize(..3)];
                 self.with_immediate(ShloLImm64, to, value, by);
                 self.with_immediate(opcode, to, to, back);
