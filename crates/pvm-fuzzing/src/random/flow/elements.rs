@@ -132,9 +132,8 @@ impl Flow<'_, '_> {
                 2 if reads_other => self.load_element(&mut elements, other),
                 3 if one_in(self.emitter.rng, 4) => self.compute_with_spilled(&mut elements, spilled_at),
                 4 if one_in(self.emitter.rng, 4) => self.compute_with_kept(&mut elements, end),
-                5 if one_in(self.emitter.rng, 2) => {
-                    self.average(&mut elements, [from, if reads_other { other } else { from }])
-                }
+                5 => self.average(&mut elements, [from, if reads_other { other } else { from }]),
+                6 if one_in(self.emitter.rng, 2) => self.bit(&mut elements),
                 _ => self.compute_with(&mut elements),
             }
             if one_in(self.emitter.rng, 2 * left as u32 + 2)
