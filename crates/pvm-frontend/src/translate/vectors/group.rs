@@ -120,6 +120,14 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 let by = plan.bits.saturating_sub(from);
                 values[of].iter().map(|&value| lanes::shifted_up_and_down(self.builder, value, by, by)).collect()
             }
+            Lane::High(a, b, are_signed) => {
+                let pairs = values[a].iter().zip(&values[b]);
+                pairs.map(|(&a, &b)| lanes::high_halves(self.builder, a, b, are_signed)).collect()
+            }
+            Lane::Scaled(of, factor, by) => {
+                let factor = lanes::constant(self.builder, plan.bits, factor.into());
+                values[of].iter().map(|&value| lanes::scaled(self.builder, value, factor, by)).collect()
+            }
             Lane::Bit(of, bit) if plan.bits == 8 => {
                 let bit = lanes::constant(self.builder, plan.bits, 1 << bit);
                 let is_set = |&value| {

@@ -127,8 +127,36 @@ fn shifted(builder: &mut FunctionBuilder<'_>, first: Value, second: Value, from:
 
 /// The low halves of lanes of 64 bits of two vectors.
 pub(super) fn low_halves(builder: &mut FunctionBuilder<'_>, a: Value, b: Value) -> Value {
-    let [a, b] = [a, b].map(|value| as_vector(builder, 8, value));
-    let bytes: Vec<u8> = (0..VECTOR).map(|byte| (byte / 4 * 8 + byte % 4) as u8).collect();
+    halves(builder, [a, b], 0)
+}
+
+/// The high halves of the products of lanes of 32 bits.
+pub(super) fn high_halves(builder: &mut FunctionBuilder<'_>, a: Value, b: Value, are_signed: bool) -> Value {
+    let products = products(builder, a, b, are_signed);
+    halves(builder, products, 4)
+}
+
+/// Lanes of 16 or 32 bits times others, without so many of the lowest bits; no product has more than 32 bits, and no result more than 16.
+pub(super) fn scaled(builder: &mut FunctionBuilder<'_>, value: Value, factor: Value, by: u32) -> Value {
+    if builder.func.dfg.value_type(value).lane_bits() == 32 {
+        let product = builder.ins().imul(value, factor);
+        return shift(builder, BinaryOp::ShrU, product, by);
+    }
+    let [low, high] =
+        products(builder, value, factor, false).map(|product| shift(builder, BinaryOp::ShrU, product, by));
+    builder.ins().unarrow(low, high)
+}
+
+/// The products of lanes, in lanes twice as wide.
+fn products(builder: &mut FunctionBuilder<'_>, a: Value, b: Value, are_signed: bool) -> [Value; 2] {
+    let [a, b] = [a, b].map(|value| widened(builder, value, are_signed));
+    [0, 1].map(|half| builder.ins().imul(a[half], b[half]))
+}
+
+/// Four bytes of lanes of 64 bits of two vectors, from this one on.
+fn halves(builder: &mut FunctionBuilder<'_>, vectors: [Value; 2], from: u32) -> Value {
+    let [a, b] = vectors.map(|value| as_vector(builder, 8, value));
+    let bytes: Vec<u8> = (0..VECTOR).map(|byte| (byte / 4 * 8 + byte % 4 + from) as u8).collect();
     let mask = builder.func.dfg.immediates.push(bytes.into());
     let halves = builder.ins().shuffle(a, b, mask);
     as_vector(builder, 32, halves)

@@ -25,7 +25,7 @@ mod round;
 mod settle;
 
 use super::{Current, Next, Translator, context_flags};
-use crate::blocks::{Block, BlockId};
+use crate::blocks::{Block, BlockId, instructions};
 use crate::{Exit, Mark};
 use accesses::Slot;
 use apart::{Start, Stretch};
@@ -81,7 +81,23 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// How a block that leads to itself is made in vectors, if it is.
     pub(super) fn plan_vectors(&self, block: &Block, insts: &[(u32, Inst)]) -> Option<Plan> {
         let is_possible = host_suits() && !self.is_narrow && self.faults.detection == FaultDetection::Signals;
-        if is_possible { Plan::new(insts, block.start) } else { None }
+        if is_possible { Plan::new(insts, block.start, &|reg| self.expected(reg, block.start)) } else { None }
+    }
+
+    /// What a register may have at a place, as an instruction of the region before it loads that.
+    fn expected(&self, reg: Reg, before: u32) -> Option<u64> {
+        let mut found = None;
+        for &id in &self.graph.blocks {
+            let block = self.blocks.get(id);
+            let loads = instructions(self.code, block).filter(|&(at, _)| at < before);
+            found = loads.fold(found, |found, (at, inst)| match inst {
+                Inst::LoadImm { dst, value } if dst == reg && found.is_none_or(|(last, _)| last < at) => {
+                    Some((at, value))
+                }
+                _ => found,
+            });
+        }
+        found.map(|(_, value)| value)
     }
 
     /// Writes the groups of rounds of the loop that the block at the present position is, which costs so much a round. Returns where
@@ -99,6 +115,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.turn_off_if_unwritable(plan, single);
         self.turn_off_if_large(plan, &kept, single);
         self.turn_off_without_gas_for(plan, cost, single);
+        self.turn_off_if_other(plan, single);
         let moves = plan.foreseen.moves();
         let first = self.read(moves);
         let vectors = self.begin_vectors(insts, plan, kept, undo);
@@ -341,6 +358,15 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
+    /// Goes elsewhere unless registers have what the plan is made for.
+    fn turn_off_if_other(&mut self, plan: &Plan, elsewhere: ir::Block) {
+        for &(reg, value) in &plan.required {
+            let (found, value) = (self.read(reg), self.constant(value as i64));
+            let is_other = self.builder.ins().icmp(IntCC::NotEqual, found, value);
+            self.turn_off_if_any(&[is_other], elsewhere);
+        }
+    }
+
     /// Goes elsewhere if what is the same in all rounds is larger than a lane, where that matters.
     fn turn_off_if_large(&mut self, plan: &Plan, kept: &[Option<Value>], elsewhere: ir::Block) {
         let lanes = plan.lanes.iter().zip(&plan.is_wanted).filter(|(_, is_wanted)| plan.are_small && **is_wanted);
@@ -405,7 +431,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     growth[at] = times.into_iter().map(|times| self.builder.ins().imul(by, times)).collect();
                 }
                 Lane::Load(_) | Lane::Stepped(..) | Lane::Binary(..) | Lane::Choice(..) => {}
-                Lane::Average(..) | Lane::Extended(..) | Lane::Bit(..) => {}
+                Lane::Average(..) | Lane::Extended(..) | Lane::Bit(..) | Lane::High(..) | Lane::Scaled(..) => {}
             }
         }
         let mut totals = Vec::new();

@@ -22,7 +22,7 @@ const MOST_ROUNDS: u32 = 16;
 /// How many bits lanes may have.
 const WIDTHS: [u32; 4] = [8, 16, 32, 64];
 /// As many bits are wanted of a value that must be what it is in the guest.
-const WHOLE: u32 = 64;
+pub(super) const WHOLE: u32 = 64;
 
 /// How a loop is made in vectors.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(in super::super) struct Plan {
     pub(super) slots: Vec<Slot>,
     /// What each instruction accesses that does so.
     pub(super) accesses: Vec<(usize, Access)>,
+    /// What registers must have before the loop.
+    pub(super) required: Vec<(Reg, u64)>,
     pub(super) totals: Vec<Total>,
     pub(super) parts: Vec<Part>,
     pub(super) formers: Vec<Former>,
@@ -55,13 +57,18 @@ pub(in super::super) struct Plan {
 }
 
 impl Plan {
-    /// How the block with these instructions, which leads to itself, is made in vectors, if it can be. It begins at `start`.
-    pub(in super::super) fn new(insts: &[(u32, Inst)], start: u32) -> Option<Plan> {
+    /// How the block with these instructions, which leads to itself, is made in vectors, if it can be. It begins at `start`. `expected` is
+    /// what registers may have there that the loop does not write.
+    pub(in super::super) fn new(
+        insts: &[(u32, Inst)],
+        start: u32,
+        expected: &dyn Fn(Reg) -> Option<u64>,
+    ) -> Option<Plan> {
         let (&(_, last), body) = insts.split_last()?;
         if insts.len() > MOST_INSTS || !matches!(last, Inst::Branch { .. }) {
             return None;
         }
-        let mut round = Round::follow(body)?;
+        let mut round = Round::follow(body, expected)?;
         let (foreseen, bound) = round.foreseen(last, start)?;
         let kept = Kept::of(&round.slots)?;
         let (bits, Wanted { is_wanted, are_small, ranges }) =
@@ -74,7 +81,8 @@ impl Plan {
             .find_map(|rounds| if round.is_whole_back(rounds) { Some((rounds, round.apart(rounds)?)) } else { None })?;
         let is_worth_it =
             round.lanes.iter().any(Lane::differs) && (!round.stores.is_empty() || !round.totals.is_empty());
-        let Round { steps, lanes, loads, stores, slots, accesses, totals, parts, formers, growing, .. } = round;
+        let Round { steps, lanes, loads, stores, slots, accesses, required, totals, parts, formers, growing, .. } =
+            round;
         is_worth_it.then_some(Plan {
             lanes,
             is_wanted,
@@ -83,6 +91,7 @@ impl Plan {
             stores,
             slots,
             accesses,
+            required,
             totals,
             parts,
             formers,
@@ -161,32 +170,38 @@ struct Wanted {
 }
 
 impl Round<'_> {
-    /// What the values can be, if registers that the loop does not write are no larger than lanes of so many bits. `None` if there are
-    /// operations that are not for vectors.
-    fn ranges(&self, bits: u32) -> Option<Vec<Range>> {
+    /// What the values can be, if registers that the loop does not write are no larger than lanes of so many bits.
+    fn ranges(&self, bits: u32) -> Vec<Range> {
         let mut ranges: Vec<Range> = Vec::new();
         for &lane in &self.lanes {
-            ranges.push(match lane {
-                Lane::Load(load) => Range::of_load(self.loads[load].kind),
-                Lane::Constant(value) => Range::constant(value),
-                Lane::Register(_) => Range::all(bits),
-                Lane::Kept(slot) if self.slots[slot].bytes() * 8 > bits => Range::all(bits),
-                Lane::Kept(slot) => Range::of_load(self.slots[slot].kind),
-                Lane::Stepped(..) | Lane::Growing(..) | Lane::Before(..) => Range::WHOLE,
-                Lane::Binary(op, width, lhs, rhs) => Range::of(op, width, ranges[lhs], ranges[rhs])?,
-                Lane::Choice(_, zero, not_zero) => ranges[zero].or(ranges[not_zero]),
-                Lane::Average(a, b) => ranges[a].or(ranges[b]),
-                Lane::Extended(of, from) if ranges[of].fits(from) => ranges[of],
-                Lane::Extended(_, from) => Range::all(from),
-                Lane::Bit(..) => Range::all(1),
-            });
+            ranges.push(self.range(lane, &ranges, bits));
         }
-        Some(ranges)
+        ranges
+    }
+
+    /// The same for one of them, from those of the ones before.
+    pub fn range(&self, lane: Lane, ranges: &[Range], bits: u32) -> Range {
+        match lane {
+            Lane::Load(load) => Range::of_load(self.loads[load].kind),
+            Lane::Constant(value) => Range::constant(value),
+            Lane::Register(_) => Range::all(bits),
+            Lane::Kept(slot) if self.slots[slot].bytes() * 8 > bits => Range::all(bits),
+            Lane::Kept(slot) => Range::of_load(self.slots[slot].kind),
+            Lane::Stepped(..) | Lane::Growing(..) | Lane::Before(..) => Range::WHOLE,
+            Lane::Binary(op, width, lhs, rhs) => Range::of(op, width, ranges[lhs], ranges[rhs]).unwrap_or(Range::WHOLE),
+            Lane::Choice(_, zero, not_zero) => ranges[zero].or(ranges[not_zero]),
+            Lane::Average(a, b) => ranges[a].or(ranges[b]),
+            Lane::Extended(of, from) if ranges[of].fits(from) => ranges[of],
+            Lane::Extended(_, from) => Range::all(from),
+            Lane::Bit(..) => Range::all(1),
+            Lane::High(..) => Range::all(32),
+            Lane::Scaled(of, factor, by) => ranges[of].scaled(factor, by),
+        }
     }
 
     /// What is wanted of the values; `None` if lanes of so many bits are not enough for that.
     fn wanted(&self, bits: u32) -> Option<Wanted> {
-        let ranges = self.ranges(bits)?;
+        let ranges = self.ranges(bits);
         let (mut wanted, mut are_small) = (vec![0; self.lanes.len()], false);
         for store in &self.stores {
             let stored = Some(8 * store.size.bytes()).filter(|&stored| stored <= bits)?;
@@ -261,6 +276,16 @@ impl Round<'_> {
                     want(not_zero, these);
                 }
                 Lane::Extended(of, from) => want(of, these.min(from)),
+                Lane::High(a, b, are_signed) => {
+                    if bits != 32 {
+                        return None;
+                    }
+                    let whole = if are_signed { WHOLE } else { bits };
+                    want(a, whole);
+                    want(b, whole);
+                }
+                Lane::Scaled(..) if !matches!(bits, 16 | 32) => return None,
+                Lane::Scaled(of, ..) => want(of, bits),
                 Lane::Bit(_, bit) if bit >= bits => return None,
                 Lane::Bit(of, bit) => want(of, bit + 1),
                 Lane::Average(a, b) => {
@@ -394,7 +419,7 @@ mod tests {
         let rhs = Operand::Reg(REGS[end]);
         let branch = Inst::Branch { cond: Cond::LtU, lhs: REGS[1], rhs, target: Target::Block(START) };
         let insts: Vec<_> = (START..).zip(body.iter().chain(steps).copied().chain([branch])).collect();
-        Plan::new(&insts, START)
+        Plan::new(&insts, START, &|_| None)
     }
 
     /// The bits of lanes, and the rounds of a group.
@@ -515,6 +540,47 @@ mod tests {
         assert_eq!(of(BinaryOp::Add), Some(false));
         assert_eq!(of(BinaryOp::MinS), Some(true));
         assert_eq!(of(BinaryOp::SetLtS), Some(true));
+    }
+
+    #[test]
+    fn divisions_by_constants_take_no_wider_lanes() {
+        use BinaryOp::{Add, Mul, MulHighUU, Shl, ShrS, ShrU};
+        let by = |op, imm| Inst::Binary {
+            op,
+            width: Width::W64,
+            dst: REGS[5],
+            lhs: Operand::Reg(REGS[5]),
+            rhs: Operand::Imm(imm),
+        };
+        let steps = [1, 2].map(|reg| add(REGS[reg], REGS[reg], 4));
+        let of = |body: &[Inst], factor: u64| {
+            let rhs = Operand::Reg(REGS[3]);
+            let branch = Inst::Branch { cond: Cond::LtU, lhs: REGS[1], rhs, target: Target::Block(START) };
+            let insts: Vec<_> = (START..).zip(body.iter().chain(&steps).copied().chain([branch])).collect();
+            let plan = Plan::new(&insts, START, &|reg| (reg == REGS[4]).then_some(factor))?;
+            Some((plan.bits, plan.required))
+        };
+        let required = |factor: u64| vec![(REGS[4], factor)];
+        let (word, signed) = (load(5, 1, 0, Size::B4, false), load(5, 1, 0, Size::B4, true));
+        let (product, high) = (op(Mul, Width::W64, 5, 5, 4), op(MulHighUU, Width::W64, 5, 5, 4));
+        let stored = store(5, 2, 0, Size::B4);
+        let tenth = 0xcccc_cccd;
+        assert_eq!(of(&[word, product, by(ShrU, 35), stored], tenth), Some((32, required(tenth))));
+        assert_eq!(of(&[signed, product, by(ShrS, 34), stored], 0x6666_6667), Some((32, required(0x6666_6667))));
+        assert_eq!(of(&[signed, product, by(ShrU, 35), stored], tenth), None, "one with a sign, one without");
+        assert_eq!(of(&[word, product, by(ShrU, 31), stored], tenth), None, "bits of the low half");
+        // A sum of three bytes by three.
+        let bytes = [load(5, 1, 0, Size::B4, false), by(BinaryOp::And, 0x3ff), by(Shl, 48), high, by(ShrU, 48), stored];
+        let third = u64::MAX / 3 + 1;
+        assert_eq!(of(&bytes, third), Some((32, required(third))), "words are loaded");
+        let many = [word, by(BinaryOp::And, 0x1ffff), by(Shl, 47), high, by(ShrU, 47), stored];
+        assert_eq!(of(&many, third), None, "more than 16 bits");
+        let of_bytes = |more: &[Inst]| {
+            let bytes = [load(5, 1, 0, Size::B1, false), load(6, 2, 0, Size::B1, false), op(Add, Width::W64, 5, 5, 6)];
+            shape(&[&bytes[..], more, &[store(5, 2, 0, Size::B1)]].concat(), 1)
+        };
+        assert_eq!(of_bytes(&[by(Mul, 0x5555_5556), by(ShrU, 32)]), Some((16, 32)));
+        assert_eq!(of_bytes(&[by(Mul, 100), by(ShrU, 8)]), Some((16, 32)), "17 bits");
     }
 
     #[test]
@@ -642,7 +708,7 @@ mod tests {
         let past = |cond: Cond| {
             let branch = Inst::Branch { cond, lhs: REGS[6], rhs, target: Target::Block(START) };
             let insts: Vec<_> = (START..).zip(body.into_iter().chain([branch])).collect();
-            Plan::new(&insts, START).map(|plan| plan.bound.past)
+            Plan::new(&insts, START, &|_| None).map(|plan| plan.bound.past)
         };
         assert_eq!([Cond::Ne, Cond::LtU].map(past), [Some(4), None]);
     }
@@ -658,7 +724,7 @@ mod tests {
         let branch =
             Inst::Branch { cond: Cond::Ne, lhs: REGS[1], rhs: Operand::Reg(REGS[3]), target: Target::Block(START) };
         let back: Vec<_> = (START..).zip(insts.into_iter().chain([branch])).collect();
-        let back = Plan::new(&back, START).unwrap();
+        let back = Plan::new(&back, START, &|_| None).unwrap();
         assert_eq!((back.rounds, back.start(back.loads[0].place).plus), (8, -28));
         let [loaded, stored] = back.apart[0].sides;
         assert_eq!(loaded.start, Start::Off(Linear::register(REGS[1]).plus(-28)));
@@ -724,7 +790,12 @@ mod tests {
         assert_eq!(values(&[next, total, total]), Some(2));
         assert_eq!(values(&[next, op(BinaryOp::Sub, Width::W32, 7, 7, 5)]), Some(1));
         assert_eq!(values(&[next, op(BinaryOp::Sub, Width::W32, 7, 5, 7)]), None, "it is another one in each round");
-        assert_eq!(values(&[next, total, op(BinaryOp::Add, Width::W64, 7, 7, 5)]), None, "of other widths");
+        let wide = op(BinaryOp::Add, Width::W64, 7, 7, 5);
+        assert_eq!(values(&[next, total, wide]), None, "of a half");
+        assert_eq!(values(&[next, wide, total]), Some(2), "half of it");
+        let elsewhere = op(BinaryOp::Add, Width::W64, 8, 7, 5);
+        let back = op(BinaryOp::Add, Width::W32, 7, 8, 5);
+        assert_eq!(values(&[next, elsewhere, back]), None, "nobody knows the other half");
         assert!(plan(&[next, total, store(7, 2, 0, Size::B4)], [4; 2]).is_none());
         let [first, second] =
             [(8, 7, 5), (7, 8, 6)].map(|(dst, lhs, rhs)| op(BinaryOp::Xor, Width::W64, dst, lhs, rhs));

@@ -55,6 +55,16 @@ impl Range {
         self.is_within(Range { first: 0, last: (1 << bits) - 1 })
     }
 
+    /// The greatest of them, if all are natural numbers of 16 bits.
+    pub fn most_of_16_bits(self) -> Option<u16> {
+        u16::try_from(self.last).ok().filter(|_| self.is_natural())
+    }
+
+    /// What natural numbers make, times a constant, without so many of the lowest bits.
+    pub fn scaled(self, factor: u16, by: u32) -> Range {
+        Range { first: 0, last: self.last * i128::from(factor) >> by }
+    }
+
     fn is_within(self, other: Range) -> bool {
         other.first <= self.first && self.last <= other.last
     }

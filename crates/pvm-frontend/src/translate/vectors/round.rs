@@ -2,6 +2,8 @@
 
 use super::super::rounds::{Foreseen, Linear, Steps};
 use super::accesses::{Access, Accesses, Slot};
+use super::plan::WHOLE;
+use super::range::Range;
 use pvm_ops::{BinaryOp, Cond, Inst, LoadKind, Operand, Reg, Size, Target, UnaryOp, Width};
 
 /// Of no more rounds before is it of interest what they have loaded.
@@ -36,6 +38,10 @@ pub(super) enum Lane {
     Extended(usize, u32),
     /// All ones where this bit of a value is set, else zero.
     Bit(usize, u32),
+    /// The sign extension of bits 32 to 63 of a product of two numbers of 32 bits, with signs or without.
+    High(usize, usize, bool),
+    /// A natural number of 16 bits, times a constant of 16 bits, without so many of the lowest bits.
+    Scaled(usize, u16, u32),
 }
 
 impl Lane {
@@ -75,6 +81,8 @@ pub(super) struct Total {
     pub reg: Reg,
     pub op: BinaryOp,
     pub width: Width,
+    /// Whether the width is that of its last operations only, behind others of 64 bits.
+    pub is_mixed: bool,
     /// The numbers of the values.
     pub values: Vec<usize>,
 }
@@ -134,6 +142,10 @@ enum Content {
 pub(super) struct Round<'a> {
     /// All of them but the branch.
     body: &'a [(u32, Inst)],
+    /// What registers may have before the loop.
+    expected: &'a dyn Fn(Reg) -> Option<u64>,
+    /// What of that the round is made for.
+    pub required: Vec<(Reg, u64)>,
     pub steps: Steps,
     written: u32,
     pub loads: Vec<Load>,
@@ -145,6 +157,8 @@ pub(super) struct Round<'a> {
     /// What slots have that the round has stored, by their numbers.
     kept: Vec<Option<Content>>,
     pub lanes: Vec<Lane>,
+    /// What values can be, whatever registers have.
+    ranges: Vec<Range>,
     pub totals: Vec<Total>,
     pub parts: Vec<Part>,
     pub formers: Vec<Former>,
@@ -153,7 +167,8 @@ pub(super) struct Round<'a> {
 
 impl<'a> Round<'a> {
     /// Follows the instructions of a round, up to the branch. `None` if there is something in them that vectors cannot do.
-    pub fn follow(body: &'a [(u32, Inst)]) -> Option<Round<'a>> {
+    /// `expected` is what registers may have before the loop.
+    pub fn follow(body: &'a [(u32, Inst)], expected: &'a dyn Fn(Reg) -> Option<u64>) -> Option<Round<'a>> {
         let written = body.iter().fold(0, |all, (_, inst)| all | inst.registers().writes);
         let Accesses { steps, each: accesses, slots } = Accesses::find(body)?;
         let (mut loads, mut stores) = (Vec::new(), Vec::new());
@@ -169,10 +184,12 @@ impl<'a> Round<'a> {
         }
         let mut round = Round {
             body,
+            expected,
+            required: Vec::new(),
             steps,
             written,
-            // The numbers of what is loaded are those of the loads.
-            lanes: (0..loads.len()).map(Lane::Load).collect(),
+            lanes: Vec::new(),
+            ranges: Vec::new(),
             loads,
             stores,
             registers: [Content::Untouched; 32],
@@ -184,6 +201,10 @@ impl<'a> Round<'a> {
             growing: Vec::new(),
             accesses: Vec::new(),
         };
+        // The numbers of what is loaded are those of the loads.
+        for load in 0..round.loads.len() {
+            round.lane(Lane::Load(load));
+        }
         round.growing = body.iter().filter_map(|&(_, inst)| round.growing_by(inst)).collect();
         let mut each = accesses.iter().peekable();
         for (index, &(_, inst)) in body.iter().enumerate() {
@@ -284,11 +305,15 @@ impl<'a> Round<'a> {
         let (number, so_far) = match self.content(reg) {
             Content::Partial(number, so_far) => (number, so_far),
             _ => {
-                self.totals.push(Total { reg, op, width, values: Vec::new() });
+                self.totals.push(Total { reg, op, width, is_mixed: false, values: Vec::new() });
                 (self.totals.len() - 1, 0)
             }
         };
         let total = &mut self.totals[number];
+        if total.width == Width::W64 && width == Width::W32 {
+            // Nothing is left of the upper halves.
+            (total.width, total.is_mixed) = (width, true);
+        }
         if (total.op, total.width, total.values.len()) != (op, width, so_far) {
             return None;
         }
@@ -303,10 +328,10 @@ impl<'a> Round<'a> {
         let mut formers = Vec::new();
         for reg in Reg::ALL {
             let Content::Partial(total, values) = self.registers[reg.index()] else { continue };
-            let Total { reg: its, op, values: ref all, .. } = self.totals[total];
+            let Total { reg: its, op, is_mixed, values: ref all, .. } = self.totals[total];
             match values == all.len() {
                 true if its == reg => {}
-                _ if its == reg || !matches!(op, BinaryOp::Add | BinaryOp::Xor) => return None,
+                _ if its == reg || is_mixed || !matches!(op, BinaryOp::Add | BinaryOp::Xor) => return None,
                 _ => formers.push(Former { reg, total, values }),
             }
         }
@@ -399,6 +424,8 @@ impl<'a> Round<'a> {
         };
         step.or_else(|| self.field(op, width, lhs, rhs))
             .or_else(|| self.average(op, lhs, rhs))
+            .or_else(|| self.scaled(op, width, lhs, rhs))
+            .or_else(|| self.high(op, width, lhs, rhs))
             .or_else(|| self.distance(op, lhs, rhs))
     }
 
@@ -449,6 +476,100 @@ impl<'a> Round<'a> {
         (is_average && is_small(a) && is_small(b)).then_some(Lane::Average(a, b))
     }
 
+    /// The constant that a value is, or is expected to be.
+    fn constant(&self, value: usize) -> Option<u64> {
+        match self.lanes[value] {
+            Lane::Constant(value) => Some(value as u64),
+            Lane::Register(reg) => (self.expected)(reg),
+            _ => None,
+        }
+    }
+
+    /// Has a value be what is expected.
+    fn require(&mut self, value: usize, constant: u64) {
+        match self.lanes[value] {
+            Lane::Register(reg) if !self.required.contains(&(reg, constant)) => self.required.push((reg, constant)),
+            _ => {}
+        }
+    }
+
+    /// A small number times a constant, without the lowest bits: how compilers divide by constants. A smaller constant does, if the number
+    /// is small.
+    fn scaled(&mut self, op: BinaryOp, width: Width, lhs: usize, rhs: usize) -> Option<Lane> {
+        let (Lane::Binary(BinaryOp::Mul | BinaryOp::MulHighUU, Width::W64, a, b), Lane::Constant(by @ 1..64)) =
+            (self.lanes[lhs], self.lanes[rhs])
+        else {
+            return None;
+        };
+        if op != BinaryOp::ShrU || width != Width::W64 {
+            return None;
+        }
+        // The number may have been shifted to where its product has its upper half above.
+        let (of, left) = match self.lanes[a] {
+            Lane::Binary(BinaryOp::Shl, Width::W64, of, left) => match self.lanes[left] {
+                Lane::Constant(left @ 0..64) => (of, left as u32),
+                _ => return None,
+            },
+            _ => (a, 0),
+        };
+        let most = u128::from(self.ranges[of].most_of_16_bits()?);
+        let is_high = matches!(self.lanes[lhs], Lane::Binary(BinaryOp::MulHighUU, ..));
+        let by = by as u32 + if is_high { u64::BITS } else { 0 };
+        let constant = self.constant(b)?;
+        let factor = u128::from(constant);
+        let is_whole = (most << left) >> u64::BITS == 0 && (is_high || ((most << left) * factor) >> u64::BITS == 0);
+        // Lanes of 16 bits can do that by themselves.
+        let is_small = most * factor <= u16::MAX.into();
+        let by = by.checked_sub(left)?;
+        if !is_whole || is_small || by == 0 {
+            return None;
+        }
+        let scaled = (16..32).rev().find_map(|less: u32| {
+            let smaller = if less < by { (factor >> (by - less)) + 1 } else { factor << (less - by) };
+            let smaller = u16::try_from(smaller).ok()?;
+            let is_same = |value: u128| (value * u128::from(smaller)) >> less == (value * factor) >> by;
+            (0..=most).all(is_same).then_some(Lane::Scaled(of, smaller, less))
+        });
+        scaled.inspect(|_| self.require(b, constant))
+    }
+
+    /// The high half of a product of 32 bits by 32 bits, or the upper bits of that.
+    fn high(&mut self, op: BinaryOp, width: Width, lhs: usize, rhs: usize) -> Option<Lane> {
+        let (Lane::Binary(BinaryOp::Mul, Width::W64, a, b), Lane::Constant(by @ 32..64), Width::W64) =
+            (self.lanes[lhs], self.lanes[rhs], width)
+        else {
+            return None;
+        };
+        // A factor that is the same in all rounds is a constant, mostly.
+        let factors = [a, b];
+        let constants = factors.map(|value| self.constant(value));
+        let [a, b] = [0, 1].map(|side| match constants[side] {
+            Some(constant) => self.lane(Lane::Constant(constant as i64)),
+            None => factors[side],
+        });
+        let are = |is: fn(Range) -> bool| is(self.ranges[a]) && is(self.ranges[b]);
+        let (are_signed, are_natural) = (are(|range| range.fits(32)), are(|range| range.is_natural_in(32)));
+        if !are_signed && !are_natural || !matches!(op, BinaryOp::ShrU | BinaryOp::ShrS) {
+            return None;
+        }
+        for (value, constant) in factors.into_iter().zip(constants) {
+            constant.into_iter().for_each(|constant| self.require(value, constant));
+        }
+        let half = Lane::High(a, b, are_signed);
+        let more = Lane::Constant(by - 32);
+        match op {
+            BinaryOp::ShrS if by == 32 => Some(half),
+            BinaryOp::ShrU if by == 32 => {
+                let [half, low] = [half, Lane::Constant(u32::MAX.into())].map(|lane| self.lane(lane));
+                Some(Lane::Binary(BinaryOp::And, Width::W64, half, low))
+            }
+            _ => {
+                let [half, more] = [half, more].map(|lane| self.lane(lane));
+                Some(Lane::Binary(op, Width::W32, half, more))
+            }
+        }
+    }
+
     /// How far two small elements are from each other, which is the greater of the difference and its opposite, by what takes no more bits
     /// than they have.
     fn distance(&mut self, op: BinaryOp, lhs: usize, rhs: usize) -> Option<Lane> {
@@ -477,6 +598,7 @@ impl<'a> Round<'a> {
     /// The number of a value.
     fn lane(&mut self, lane: Lane) -> usize {
         self.lanes.iter().position(|&one| one == lane).unwrap_or_else(|| {
+            self.ranges.push(self.range(lane, &self.ranges, WHOLE));
             self.lanes.push(lane);
             self.lanes.len() - 1
         })

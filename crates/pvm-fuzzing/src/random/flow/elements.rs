@@ -89,8 +89,15 @@ impl Flow<'_, '_> {
             let rng = &mut *self.emitter.rng;
             let x = if one_in(rng, 3) { immediate(rng) } else { rng.i32(-300..300) };
             self.with_immediate(Opcode::LoadImm, elements.same, 0, x);
-            if one_in(self.emitter.rng, 8) {
-                self.with_immediate(Opcode::MulImm64, elements.same, elements.same, i32::MAX);
+            match self.emitter.rng.u32(..8) {
+                0 => self.with_immediate(Opcode::MulImm64, elements.same, elements.same, i32::MAX),
+                1 => {
+                    // What compilers multiply by to divide.
+                    let d = self.emitter.rng.u64(2..1000);
+                    let wide = [u64::MAX / d + 1, (1 << 35) / d + 1, (1 << 32) / d + 1][self.emitter.rng.usize(..3)];
+                    self.emitter.op(Opcode::LoadImm64, Parts { a: elements.same, wide, ..Parts::default() });
+                }
+                _ => {}
             }
         }
         let bound = 11;
@@ -134,6 +141,7 @@ impl Flow<'_, '_> {
                 4 if one_in(self.emitter.rng, 4) => self.compute_with_kept(&mut elements, end),
                 5 => self.average(&mut elements, [from, if reads_other { other } else { from }]),
                 6 if one_in(self.emitter.rng, 2) => self.bit(&mut elements),
+                7 if one_in(self.emitter.rng, 2) => self.divide(&mut elements),
                 _ => self.compute_with(&mut elements),
             }
             if one_in(self.emitter.rng, 2 * left as u32 + 2)
@@ -282,6 +290,28 @@ impl Flow<'_, '_> {
         let by = 63 - self.emitter.rng.i32(0..8 << elements.size);
         self.with_immediate(Opcode::ShloLImm64, to, value, by);
         self.with_immediate(Opcode::SharRImm64, to, to, 63);
+        elements.made.extend([to; 4]);
+    }
+
+    /// An element is multiplied by what is the same in all rounds, and the lowest bits are left out, as in divisions by constants.
+    fn divide(&mut self, elements: &mut Elements) {
+        let (value, to, factor) = (self.made_by(elements), self.free(elements), elements.same);
+        let rng = &mut *self.emitter.rng;
+        let by = if one_in(rng, 4) { rng.i32(0..64) } else { rng.i32(32..40) };
+        match rng.u32(..3) {
+            0 => {
+                let divisor = [3, 7, 9, 10, 100, 251][rng.usize(..6)];
+                self.with_immediate(Opcode::MulImm64, to, value, 1 + (i32::MAX / divisor));
+            }
+            1 => self.emitter.op(Opcode::Mul64, Parts { a: value, b: factor, d: to, ..Parts::default() }),
+            _ => {
+                let left = [48, 32, 56, 0][rng.usize(..4)];
+                self.with_immediate(Opcode::ShloLImm64, to, value, left);
+                self.emitter.op(Opcode::MulUpperUU, Parts { a: to, b: factor, d: to, ..Parts::default() });
+            }
+        }
+        let opcode = [Opcode::ShloRImm64, Opcode::ShloRImm64, Opcode::SharRImm64][self.emitter.rng.usize(..3)];
+        self.with_immediate(opcode, to, to, by);
         elements.made.extend([to; 4]);
     }
 
