@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 91] = [
+const LOOPS: [&str; 92] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -124,6 +124,7 @@ const LOOPS: [&str; 91] = [
     "load_ind_u8 r7, [r1]\n load_ind_u8 r8, [r2]\n add_64 r7, r7, r8\n shlo_l_imm_64 r7, r7, 48\n mul_upper_u_u r7, r7, r0\n shlo_r_imm_64 r7, r7, 12\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
     "load_ind_u16 r7, [r1]\n mul_imm_64 r7, r7, 0x1999999a\n shlo_r_imm_64 r7, r7, 32\n add_64 r6, r6, r7\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
     "load_ind_i32 r7, [r1]\n mul_32 r7, r7, r5\n mul_imm_64 r8, r7, 0x66666667\n shar_r_imm_64 r11, r8, 34\n shlo_r_imm_64 r8, r8, 63\n add_32 r8, r8, r11\n mul_imm_64 r8, r8, 10\n add_64 r6, r6, r7\n sub_32 r6, r6, r8\n add_imm_64 r1, r1, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u16 r7, [r1]\n mul_64 r7, r7, r12\n shlo_r_imm_64 r7, r7, 32\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
     // With two ways out to one place, which is in another loop.
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_eq_imm r7, 3, out\n branch_eq_imm r7, 9, out\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round\n out: add_imm_64 r6, r6, 1\n branch_lt_u_imm r6, 5, out",
 ];
@@ -165,11 +166,10 @@ fn run(module: &Module, from: u64, to: u64, len: u64, gas: u64) -> End {
 }
 
 fn modules(body: &str, model: GasModel) -> [Module; 3] {
-    // The end is in memory, too.
-    let before = format!(
-        "load_imm_64 r0, 0xcccccccd\n load_imm r10, {:#x}\n store_ind_u64 r3, [r10]\n load_imm r7, 1\n fallthrough",
-        FIRST + LEN - 16
-    );
+    // The end is in memory, too. r12 is not what was loaded last.
+    let divisors = "load_imm_64 r0, 0xcccccccd\n load_imm r12, 0x1999999a\n add_imm_64 r12, r12, 0x10000000";
+    let end = format!("load_imm r10, {:#x}\n store_ind_u64 r3, [r10]", FIRST + LEN - 16);
+    let before = format!("{divisors}\n {end}\n load_imm r7, 1\n fallthrough");
     let program = format!(".format raw\n {before}\n round: {body}\n add_imm_64 r9, r9, 1\n trap");
     let code = assemble(&program).unwrap();
     engines()
