@@ -524,13 +524,15 @@ impl<'a> Round<'a> {
         if !is_whole || is_small || by == 0 {
             return None;
         }
-        let scaled = (16..32).rev().find_map(|less: u32| {
-            let smaller = if less < by { (factor >> (by - less)) + 1 } else { factor << (less - by) };
-            let smaller = u16::try_from(smaller).ok()?;
-            let is_same = |value: u128| (value * u128::from(smaller)) >> less == (value * factor) >> by;
-            (0..=most).all(is_same).then_some(Lane::Scaled(of, smaller, less))
-        });
-        scaled.inspect(|_| self.require(b, constant))
+        // The more bits the smaller constant has, the more exact it is.
+        let smaller = |less: u32| if less < by { (factor >> (by - less)) + 1 } else { factor << (less - by) };
+        let (less, smaller) = (16..32).rev().find_map(|less| Some((less, u16::try_from(smaller(less)).ok()?)))?;
+        let is_same = |value: u128| (value * u128::from(smaller)) >> less == (value * factor) >> by;
+        if !(0..=most).all(is_same) {
+            return None;
+        }
+        self.require(b, constant);
+        Some(Lane::Scaled(of, smaller, less))
     }
 
     /// The high half of a product of 32 bits by 32 bits, or the upper bits of that.
