@@ -17,12 +17,14 @@
 mod accesses;
 mod apart;
 mod group;
+mod idioms;
 mod lanes;
 mod mask;
 mod plan;
 mod range;
 mod round;
 mod settle;
+mod wanted;
 
 use super::{Current, Next, Translator, context_flags};
 use crate::blocks::{Block, BlockId, instructions};

@@ -62,7 +62,7 @@ impl Range {
 
     /// What natural numbers make, times a constant, without so many of the lowest bits.
     pub fn scaled(self, factor: u16, by: u32) -> Range {
-        Range { first: 0, last: self.last * i128::from(factor) >> by }
+        Range { first: 0, last: (self.last * i128::from(factor)) >> by }
     }
 
     fn is_within(self, other: Range) -> bool {
