@@ -241,7 +241,10 @@ impl Compiler {
                     }
                 }
                 Extracted::Missing(more) if more.is_subset(&checked) => detection = FaultDetection::Checks,
-                Extracted::Missing(more) => checked.extend(more),
+                Extracted::Missing(more) => {
+                    tracing::debug!(accesses = more.len(), "accesses of a region have no landing");
+                    checked.extend(more);
+                }
             }
         }
     }

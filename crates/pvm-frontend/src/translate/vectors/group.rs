@@ -9,7 +9,7 @@ use super::plan::{Plan, VECTOR};
 use super::round::{Lane, Load};
 use crate::Mark;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8X16, I64};
+use cranelift_codegen::ir::types::{I8X16, I64, I64X2};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
 use pvm_clif::{NEAR_TRIPWIRE, Place, Rights};
 use pvm_ops::{BinaryOp, GuestCode, LoadKind, Size};
@@ -161,6 +161,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Loads what all rounds of a group load or store, the first one there, as it lies in memory.
     fn vectors_at(&mut self, plan: &Plan, place: Linear, size: Size, undo: ir::Block) -> Vec<Value> {
         let (place, bytes) = (plan.start(place), plan.rounds * size.bytes());
+        // No instruction that computes lanes takes the load into itself: no branch to a landing would be known to be in front of it.
+        let ty = if size == Size::B1 { I64X2 } else { I8X16 };
         let loaded = match bytes {
             4 | 8 => {
                 let kind = LoadKind { size: size_of(bytes), signed: false };
@@ -172,7 +174,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 .map(|at| {
                     let place = place.plus(i64::from(at * VECTOR));
                     self.guarded(undo, place, VECTOR, READABLE, |this, place| {
-                        this.memory.load_vector(this.builder, I8X16, place)
+                        this.memory.load_vector(this.builder, ty, place)
                     })
                 })
                 .collect(),
