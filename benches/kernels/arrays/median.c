@@ -7,9 +7,10 @@
 static uint8_t picture[SIZE * SIZE], filtered[SIZE * SIZE];
 
 static inline void sort(uint8_t *a, uint8_t *b) {
-    uint8_t least = *a < *b ? *a : *b, most = *a < *b ? *b : *a;
-    *a = least;
-    *b = most;
+    if (*a <= *b) return;
+    uint8_t greater = *a;
+    *a = *b;
+    *b = greater;
 }
 
 static NOINLINE void filter(void) {
