@@ -113,8 +113,8 @@ fn add(all: &mut Vec<Stretch>, stretch: Stretch) {
 }
 
 impl Round<'_> {
-    /// What must be apart in a group of so many rounds; `None` if it is not.
-    pub fn apart(&mut self, rounds: u32) -> Option<Vec<Apart>> {
+    /// What must be apart in a group of so many rounds, if slots are there; `None` if it is not.
+    pub fn apart(&mut self, rounds: u32, kept: &[Kept]) -> Option<Vec<Apart>> {
         let (stores, steps) = (self.stores.clone(), self.steps);
         for load in &mut self.loads {
             let is_in_place =
@@ -125,7 +125,6 @@ impl Round<'_> {
         let stretch = |place: Linear, bytes: u32| Stretch::of_elements(place, step(place), bytes, rounds);
         let loaded = |load: &Load| stretch(load.place, load.kind.size.bytes());
         let stored: Vec<_> = stores.iter().map(|store| stretch(store.place, store.size.bytes())).collect();
-        let kept = Kept::of(&self.slots)?;
         let mut pairs: Vec<[Stretch; 2]> = Vec::new();
         for (number, store) in stores.iter().enumerate() {
             // What later rounds store over is loaded before that, and nothing is to be done anew if it is one vector that is stored.
@@ -145,8 +144,8 @@ impl Round<'_> {
                     return None;
                 }
             }
-            let kept = kept.iter().map(|kept| &kept.stretch);
-            let others = others.iter().chain(&stored[number + 1..]).chain(kept);
+            let slots = kept.iter().map(|kept| &kept.stretch);
+            let others = others.iter().chain(&stored[number + 1..]).chain(slots);
             pairs.extend(others.map(|&other| [other, stored[number]]));
         }
         let mut others: Vec<Stretch> = Vec::new();

@@ -5,7 +5,7 @@ use super::accesses::{Access, Slot};
 use super::apart::{Apart, Kept, Start, Stretch};
 use super::lanes::vectors;
 use super::range::Range;
-use super::round::{Bound, Former, Growing, Lane, Load, MOST_BEFORE, Part, Round, Store, Total};
+use super::round::{Bound, Contribution, Former, Growing, Lane, Load, MOST_BEFORE, Round, Store, Total};
 use super::wanted::Wanted;
 use pvm_ops::{BinaryOp, Inst, Reg};
 use std::iter;
@@ -41,7 +41,7 @@ pub(in super::super) struct Plan {
     /// What registers must have before the loop.
     pub(super) required: Vec<(Reg, u64)>,
     pub(super) totals: Vec<Total>,
-    pub(super) parts: Vec<Part>,
+    pub(super) contributions: Vec<Contribution>,
     pub(super) formers: Vec<Former>,
     pub(super) growing: Vec<Growing>,
     pub(super) bound: Bound,
@@ -79,12 +79,25 @@ impl Plan {
         // Fewer rounds may store nothing that they load. Vectors are full.
         let least = LEAST_ROUNDS.max(8 * VECTOR / bits);
         let mut halves = iter::successors(Some(most), |rounds| Some(rounds / 2)).take_while(|&rounds| rounds >= least);
-        let (rounds, apart) = halves
-            .find_map(|rounds| if round.is_whole_back(rounds) { Some((rounds, round.apart(rounds)?)) } else { None })?;
+        let (rounds, apart) = halves.find_map(|rounds| {
+            if round.is_whole_back(rounds) { Some((rounds, round.apart(rounds, &kept)?)) } else { None }
+        })?;
         let is_worth_it =
             round.lanes.iter().any(Lane::differs) && (!round.stores.is_empty() || !round.totals.is_empty());
-        let Round { steps, lanes, loads, stores, slots, accesses, required, totals, parts, formers, growing, .. } =
-            round;
+        let Round {
+            steps,
+            lanes,
+            loads,
+            stores,
+            slots,
+            accesses,
+            required,
+            totals,
+            contributions,
+            formers,
+            growing,
+            ..
+        } = round;
         is_worth_it.then_some(Plan {
             lanes,
             is_wanted,
@@ -95,7 +108,7 @@ impl Plan {
             accesses,
             required,
             totals,
-            parts,
+            contributions,
             formers,
             growing,
             bound,
@@ -207,6 +220,11 @@ mod tests {
         Inst::Binary { op, width, dst: REGS[dst], lhs, rhs }
     }
 
+    /// What an operation of 64 bits makes of r5 and a constant, in its place.
+    fn by(op: BinaryOp, imm: i32) -> Inst {
+        Inst::Binary { op, width: Width::W64, dst: REGS[5], lhs: Operand::Reg(REGS[5]), rhs: Operand::Imm(imm) }
+    }
+
     /// The plan of a loop that steps r1 and r2 by so much, up to r3.
     fn plan(body: &[Inst], steps: [i32; 2]) -> Option<Plan> {
         let steps = [(1, steps[0]), (2, steps[1])].map(|(reg, step)| add(REGS[reg], REGS[reg], step));
@@ -233,18 +251,11 @@ mod tests {
         let stored = store(5, 2, 0, Size::B1);
         assert_eq!(with(&[op(Xor, Width::W64, 5, 5, 6), stored]), Some((8, 32)));
         assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), stored]), Some((16, 32)), "there are no products of bytes");
-        let shifted = |by| Inst::Binary {
-            op: ShrU,
-            width: Width::W64,
-            dst: REGS[5],
-            lhs: Operand::Reg(REGS[5]),
-            rhs: Operand::Imm(by),
-        };
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(8), stored]), Some((16, 32)));
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(9), stored]), Some((32, 16)), "the ninth bit on");
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), shifted(25), stored]), None, "bits above 32");
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), by(ShrU, 8), stored]), Some((16, 32)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), by(ShrU, 9), stored]), Some((32, 16)), "the ninth bit on");
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 4), by(ShrU, 25), stored]), None, "bits above 32");
         assert_eq!(
-            with(&[op(Mul, Width::W64, 5, 5, 6), shifted(15), stored]),
+            with(&[op(Mul, Width::W64, 5, 5, 6), by(ShrU, 15), stored]),
             Some((32, 16)),
             "there is nothing above"
         );
@@ -268,22 +279,11 @@ mod tests {
     #[test]
     fn extensions_and_distances_take_no_wider_lanes() {
         use BinaryOp::{Add, MaxS, Shl, ShrU, Sub};
-        let shifted = |op, by| Inst::Binary {
-            op,
-            width: Width::W64,
-            dst: REGS[5],
-            lhs: Operand::Reg(REGS[5]),
-            rhs: Operand::Imm(by),
-        };
         let extended = |op| Inst::Unary { op, width: Width::W64, dst: REGS[5], src: REGS[5] };
         let word = load(5, 1, 0, Size::B4, true);
         let total = op(Add, Width::W64, 7, 7, 5);
-        assert_eq!(shape(&[word, shifted(Shl, 32), shifted(ShrU, 32), total], 4), Some((32, 16)));
-        assert_eq!(
-            shape(&[word, shifted(Shl, 32), shifted(ShrU, 31), total], 4),
-            Some((64, 8)),
-            "that is no extension"
-        );
+        assert_eq!(shape(&[word, by(Shl, 32), by(ShrU, 32), total], 4), Some((32, 16)));
+        assert_eq!(shape(&[word, by(Shl, 32), by(ShrU, 31), total], 4), Some((64, 8)), "that is no extension");
         let half = load(5, 1, 0, Size::B2, true);
         assert_eq!(shape(&[half, extended(UnaryOp::ZeroExtend16), total], 2), Some((16, 16)));
         assert_eq!(shape(&[half, extended(UnaryOp::SignExtend8), total], 2), Some((16, 16)));
@@ -343,13 +343,6 @@ mod tests {
     #[test]
     fn divisions_by_constants_take_no_wider_lanes() {
         use BinaryOp::{Add, Mul, MulHighUU, Shl, ShrS, ShrU};
-        let by = |op, imm| Inst::Binary {
-            op,
-            width: Width::W64,
-            dst: REGS[5],
-            lhs: Operand::Reg(REGS[5]),
-            rhs: Operand::Imm(imm),
-        };
         let steps = [1, 2].map(|reg| add(REGS[reg], REGS[reg], 4));
         let of = |body: &[Inst], factor: u64| {
             let rhs = Operand::Reg(REGS[3]);
@@ -532,24 +525,17 @@ mod tests {
     #[test]
     fn bits_and_averages_take_no_wider_lanes() {
         use BinaryOp::{Add, And, Mul, SetLtS, Shl, ShrS, ShrU};
-        let by = |op, dst: usize, lhs: usize, imm| Inst::Binary {
-            op,
-            width: Width::W64,
-            dst: REGS[dst],
-            lhs: Operand::Reg(REGS[lhs]),
-            rhs: Operand::Imm(imm),
-        };
         let bytes = [load(5, 1, 0, Size::B1, false), load(6, 2, 0, Size::B1, false)];
         let stored = store(5, 2, 0, Size::B1);
         let with = |more: &[Inst]| shape(&[&bytes[..], more].concat(), 1);
         let sum = op(Add, Width::W64, 5, 5, 6);
-        assert_eq!(with(&[sum, by(Add, 5, 5, 1), by(ShrU, 5, 5, 1), stored]), Some((8, 32)));
-        assert_eq!(with(&[sum, by(Add, 5, 5, 2), by(ShrU, 5, 5, 1), stored]), Some((16, 32)), "no average");
-        let bit = [by(Shl, 5, 5, 58), by(ShrS, 5, 5, 63), op(And, Width::W64, 5, 5, 6)];
+        assert_eq!(with(&[sum, by(Add, 1), by(ShrU, 1), stored]), Some((8, 32)));
+        assert_eq!(with(&[sum, by(Add, 2), by(ShrU, 1), stored]), Some((16, 32)), "no average");
+        let bit = [by(Shl, 58), by(ShrS, 63), op(And, Width::W64, 5, 5, 6)];
         assert_eq!(with(&[&bit[..], &[stored]].concat()), Some((8, 32)));
-        assert_eq!(with(&[by(Shl, 5, 5, 50), by(ShrS, 5, 5, 63), stored]), Some((16, 32)), "bit 13");
-        assert_eq!(with(&[by(ShrU, 5, 5, 3), by(And, 5, 5, 7), stored]), Some((8, 32)));
-        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), by(ShrU, 5, 5, 9), by(And, 5, 5, 7), stored]), Some((16, 32)));
+        assert_eq!(with(&[by(Shl, 50), by(ShrS, 63), stored]), Some((16, 32)), "bit 13");
+        assert_eq!(with(&[by(ShrU, 3), by(And, 7), stored]), Some((8, 32)));
+        assert_eq!(with(&[op(Mul, Width::W64, 5, 5, 6), by(ShrU, 9), by(And, 7), stored]), Some((16, 32)));
         let words = [load(5, 1, 0, Size::B4, true), load(6, 2, 0, Size::B4, true)];
         let compared = [op(Add, Width::W64, 5, 5, 6), op(SetLtS, Width::W64, 5, 5, 4), store(5, 2, 0, Size::B4)];
         assert_eq!(shape(&[&words[..], &compared].concat(), 4), Some((64, 8)), "33 bits");

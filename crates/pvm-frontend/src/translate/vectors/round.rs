@@ -89,7 +89,7 @@ pub(super) struct Total {
 
 /// An instruction that puts something together with a total.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+pub(super) struct Contribution {
     /// Which instruction of the round it is.
     pub index: usize,
     /// The number of the total.
@@ -160,7 +160,7 @@ pub(super) struct Round<'a> {
     /// What values can be, whatever registers have.
     pub ranges: Vec<Range>,
     pub totals: Vec<Total>,
-    pub parts: Vec<Part>,
+    pub contributions: Vec<Contribution>,
     pub formers: Vec<Former>,
     pub growing: Vec<Growing>,
 }
@@ -196,7 +196,7 @@ impl<'a> Round<'a> {
             kept: vec![None; slots.len()],
             slots,
             totals: Vec::new(),
-            parts: Vec::new(),
+            contributions: Vec::new(),
             formers: Vec::new(),
             growing: Vec::new(),
             accesses: Vec::new(),
@@ -318,7 +318,7 @@ impl<'a> Round<'a> {
             return None;
         }
         total.values.push(value);
-        self.parts.push(Part { index, total: number, value: other, is_taken });
+        self.contributions.push(Contribution { index, total: number, value: other, is_taken });
         Some(Content::Partial(number, so_far + 1))
     }
 

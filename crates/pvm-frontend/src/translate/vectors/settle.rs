@@ -6,7 +6,7 @@ use super::Vectors;
 use super::accesses::Access;
 use super::lanes::{self, lane_type};
 use super::plan::{Plan, VECTOR};
-use super::round::{Growing, Load, Part, Total};
+use super::round::{Contribution, Growing, Load, Total};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -28,7 +28,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let plan = vectors.plan;
         let mut last = LastRound { made: [None; 32], kept: vectors.kept.clone() };
         let mut given = vec![Vec::new(); plan.totals.len()];
-        let mut parts = plan.parts.iter().peekable();
+        let mut contributions = plan.contributions.iter().peekable();
         let mut accesses = plan.accesses.iter().peekable();
         for (index, &(_, inst)) in vectors.insts.iter().enumerate() {
             let slot = match accesses.next_if(|(at, _)| *at == index) {
@@ -43,8 +43,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                 }
                 // As it is now.
                 Inst::Binary { dst, .. } if plan.growing(dst).is_some() => (dst, self.read(dst)),
-                Inst::Binary { .. } if parts.peek().is_some_and(|part| part.index == index) => {
-                    let Some(&Part { total, value, is_taken, .. }) = parts.next() else { continue };
+                Inst::Binary { .. } if contributions.peek().is_some_and(|contribution| contribution.index == index) => {
+                    let Some(&Contribution { total, value, is_taken, .. }) = contributions.next() else { continue };
                     given[total].push((self.made(plan, &last, value), is_taken));
                     continue;
                 }
