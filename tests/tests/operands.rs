@@ -359,6 +359,46 @@ fn corrections_agree() {
     }
 }
 
+/// Sums and differences whose carry or borrow is added or subtracted, to and from what was there and what is made for it, and what exits
+/// see of all that: a store that is refused, before or behind.
+#[test]
+fn carries_agree() {
+    use pvm_ops::Reg::{R2, R3, R4, R5};
+    let engines = engines();
+    let of_three = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let refused = Instruction { opcode: Opcode::StoreIndU8, operands: Operands::RegRegImm { a: A, b: A, x: 0x100 } };
+    let cleared = Instruction { opcode: Opcode::LoadImm, operands: Operands::RegImm { a: R3, x: 7 } };
+    let above = [None, Some((A, B)), Some((B, R2)), Some((R3, A))];
+    for (op, compared) in [
+        (Opcode::Add64, (R2, A)),
+        (Opcode::Add64, (R2, B)),
+        (Opcode::Add64, (A, R2)),
+        (Opcode::Sub64, (A, B)),
+        (Opcode::Sub64, (R2, A)),
+    ] {
+        let low = of_three(op, R2, A, B);
+        let flag = of_three(Opcode::SetLtU, R3, compared.0, compared.1);
+        for (to, a, b) in
+            [(R4, R4, R3), (R4, R3, R4), (R3, R4, R3), (R3, R3, R4), (R5, R4, R3), (R2, R4, R3), (A, B, R3)]
+        {
+            for above in above.iter().map(|above| above.map(|(a, b)| of_three(op, R4, a, b))) {
+                for behind in 0..4 {
+                    let mut program = vec![low, flag];
+                    program.extend(above);
+                    program.push(of_three(op, to, a, b));
+                    match behind {
+                        0 => {}
+                        1 => program.push(refused),
+                        2 => program.extend([refused, cleared]),
+                        _ => program.insert(2, refused),
+                    }
+                    agree(&engines, &program);
+                }
+            }
+        }
+    }
+}
+
 /// Runs the instructions with all pairs of values in two registers.
 fn agree(engines: &Engines, program: &[Instruction]) {
     let mut builder = BlobBuilder::new(Profile::V0_7);

@@ -144,7 +144,8 @@ fn low_bits(builder: &mut FunctionBuilder<'_>, bits: Type, ty: Type, value: Valu
     builder.ins().uextend(ty, low)
 }
 
-pub(crate) fn set(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value, ty: Type) -> Value {
+/// Whether a comparison holds, as zero or one of this type.
+pub fn set(builder: &mut FunctionBuilder<'_>, cc: IntCC, a: Value, b: Value, ty: Type) -> Value {
     let flag = builder.ins().icmp(cc, a, b);
     builder.ins().uextend(ty, flag)
 }

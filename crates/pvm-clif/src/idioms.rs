@@ -7,7 +7,7 @@ use crate::alu::{binary, set};
 use crate::constant;
 use crate::extend::extension_of;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
-use cranelift_codegen::ir::types::{I8, I16, I32, I64};
+use cranelift_codegen::ir::types::{I8, I16, I32, I64, I128};
 use cranelift_codegen::ir::{DataFlowGraph, InstBuilder, InstructionData, Opcode, Value};
 use cranelift_frontend::FunctionBuilder;
 use pvm_ops::BinaryOp;
@@ -43,13 +43,9 @@ pub fn joined(builder: &mut FunctionBuilder<'_>, op: BinaryOp, a: Value, b: Valu
 /// shift to the left. By none at all both leave the value as it is, as a rotation does.
 fn rotated(builder: &FunctionBuilder<'_>, left: Value, right: Value) -> Option<(Value, Value)> {
     let dfg = &builder.func.dfg;
-    let operands = |value: Value, wanted: Opcode| match dfg.insts[dfg.value_def(value).inst()?] {
-        InstructionData::Binary { opcode, args } if opcode == wanted => Some(args),
-        _ => None,
-    };
-    let [value, by] = operands(left, Opcode::Ishl)?;
-    let [same, rest] = operands(right, Opcode::Ushr)?;
-    let [all, taken] = operands(low_part(dfg, rest), Opcode::Isub)?;
+    let [value, by] = operands(dfg, Opcode::Ishl, left)?;
+    let [same, rest] = operands(dfg, Opcode::Ushr, right)?;
+    let [all, taken] = operands(dfg, Opcode::Isub, low_part(dfg, rest))?;
     let is_rest = constant(builder, all)? % i64::from(dfg.value_type(value).bits()) == 0
         && low_part(dfg, taken) == low_part(dfg, by)
         && is_same(dfg, value, same);
@@ -149,6 +145,67 @@ pub(crate) fn comparison(dfg: &DataFlowGraph, value: Value) -> Option<Value> {
         InstructionData::Unary { opcode: Opcode::Uextend, arg } => {
             matches!(dfg.insts[dfg.value_def(arg).inst()?], InstructionData::IntCompare { .. }).then_some(arg)
         }
+        _ => None,
+    }
+}
+
+/// A sum or difference of 64 bits that carries or borrows where a comparison holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Carry {
+    op: BinaryOp,
+    /// Of a sum, the carry is whether it is less than the second of these.
+    pub operands: [Value; 2],
+}
+
+impl Carry {
+    /// What carries or borrows if a value, zero-extended, is what that comparison says: guests without flags compare a sum with what
+    /// was added, and what they subtract from with what they subtract.
+    pub fn of(builder: &FunctionBuilder<'_>, op: BinaryOp, value: Value) -> Option<Carry> {
+        let dfg = &builder.func.dfg;
+        let InstructionData::IntCompare { cond: IntCC::UnsignedLessThan, args: [a, b], .. } =
+            dfg.insts[dfg.value_def(comparison(dfg, value)?).inst()?]
+        else {
+            return None;
+        };
+        let operands = match op {
+            BinaryOp::Add => match operands(dfg, Opcode::Iadd, a)? {
+                [other, added] | [added, other] if added == b => [other, added],
+                _ => return None,
+            },
+            BinaryOp::Sub => [a, b],
+            _ => return None,
+        };
+        (dfg.value_type(a) == I64).then_some(Carry { op, operands })
+    }
+
+    /// Whether a value is the sum or difference.
+    pub fn is_low(&self, builder: &FunctionBuilder<'_>, value: Value) -> bool {
+        let found = operands(&builder.func.dfg, self.opcode(), value);
+        found.is_some_and(|[a, b]| [a, b] == self.operands || self.op == BinaryOp::Add && [b, a] == self.operands)
+    }
+
+    /// The sum or difference, and what becomes of another one of values above it: hosts have instructions that make the two together.
+    /// `high` is that other one, or made only for this, as `is_made_here` says.
+    pub fn together(&self, builder: &mut FunctionBuilder<'_>, high: Value, is_made_here: bool) -> (Value, Value) {
+        let highs = operands(&builder.func.dfg, self.opcode(), high).filter(|_| is_made_here);
+        let [low, other] = self.operands;
+        let [first, second] = match highs {
+            Some([first, second]) => [builder.ins().iconcat(low, first), builder.ins().iconcat(other, second)],
+            None => [builder.ins().iconcat(low, high), builder.ins().uextend(I128, other)],
+        };
+        let both = binary(builder, self.op, first, second);
+        builder.ins().isplit(both)
+    }
+
+    fn opcode(&self) -> Opcode {
+        if self.op == BinaryOp::Add { Opcode::Iadd } else { Opcode::Isub }
+    }
+}
+
+/// What an instruction makes a value of.
+fn operands(dfg: &DataFlowGraph, wanted: Opcode, value: Value) -> Option<[Value; 2]> {
+    match dfg.insts[dfg.value_def(value).inst()?] {
+        InstructionData::Binary { opcode, args } if opcode == wanted => Some(args),
         _ => None,
     }
 }

@@ -242,7 +242,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             None => {
                 let part = self.address_part(current, index);
                 let is_in_place = lhs == Operand::Reg(dst) && part.is_none();
-                let value = self.product_half(current, index).unwrap_or_else(|| {
+                let special = self.product_half(current, index).or_else(|| self.carried(current, index));
+                let value = special.unwrap_or_else(|| {
                     let (lhs, rhs) = (self.operand(lhs), self.operand(rhs));
                     self.bytes_of_word(current, op, lhs, rhs)
                         .or_else(|| idioms::joined(self.builder, op, lhs, rhs))

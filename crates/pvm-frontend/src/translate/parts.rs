@@ -9,6 +9,7 @@ use super::{Current, Next, Translator};
 use crate::groups;
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{InstBuilder, Value};
+use pvm_clif::idioms::Carry;
 use pvm_clif::{alu, extend, idioms};
 use pvm_ops::{BinaryOp, GuestCode, Inst, Operand, Reg, Width};
 
@@ -66,12 +67,13 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         is_for_addresses(current, index, dst, Width::W64).then_some(Part::Scaled { index: index_value, by })
     }
 
-    /// What the result of a comparison is, if only choices and exits before them want it.
+    /// What the result of a comparison is, if only choices, sums that it carries to, and exits before them want it.
     pub(super) fn flag_part(&self, current: &Current, index: usize, value: Value) -> Option<Part> {
         let Inst::Binary { op: BinaryOp::SetLtU | BinaryOp::SetLtS, dst, .. } = current.insts[index].1 else {
             return None;
         };
-        is_for_choices(current, index, dst).then_some(Part::Flag(value))
+        let carries = |op| Carry::of(self.builder, op, value).is_some();
+        is_for_choices(current, index, dst, carries).then_some(Part::Flag(value))
     }
 
     /// What the result of a 32-bit shift is a part of, if it is half of a rotation.
@@ -170,9 +172,9 @@ fn is_for_addresses(current: &Current, index: usize, reg: Reg, width: Width) -> 
     false
 }
 
-/// Whether what an instruction writes to a register decides between values only, and is written over soon, by the next round if not in this
-/// one.
-fn is_for_choices(current: &Current, index: usize, reg: Reg) -> bool {
+/// Whether what an instruction writes to a register decides between values only, or is a carry or borrow of operations that take it, and is
+/// written over soon, by the next round if not in this one.
+fn is_for_choices(current: &Current, index: usize, reg: Reg, carries: impl Fn(BinaryOp) -> bool) -> bool {
     let behind = &current.insts[index + 1..];
     let next_round: &[_] = if current.next == Next::Anywhere { &[] } else { &current.insts[..=index] };
     for (_, inst) in behind.iter().chain(next_round).take(NEAR) {
@@ -180,6 +182,7 @@ fn is_for_choices(current: &Current, index: usize, reg: Reg) -> bool {
         if sets.reads & reg.bit() != 0 {
             match *inst {
                 Inst::CondMove { dst, value, test, .. } if test == reg && dst != reg && value != Operand::Reg(reg) => {}
+                Inst::Binary { op, width: Width::W64, rhs: Operand::Reg(_), .. } if carries(op) => {}
                 _ => return false,
             }
         }

@@ -67,6 +67,7 @@ impl Emitter<'_> {
                 54..57 => self.loads_apart(pages),
                 57..60 => self.small_values(),
                 60..62 => self.rotation(),
+                62..65 => self.carries(pages),
                 _ => self.plain(),
             };
             left = left.saturating_sub(used);
@@ -443,6 +444,48 @@ impl Emitter<'_> {
         let join = if one_in(self.rng, 5) { Opcode::Xor } else { Opcode::Or };
         self.op(join, Parts { a: right, b: left, d: left, ..Parts::default() });
         4
+    }
+
+    /// Sums or differences of several words, each with the carry or borrow of the one below.
+    fn carries(&mut self, pages: &[Page]) -> usize {
+        let mut used = 0;
+        let between = |this: &mut Self, used: &mut usize| {
+            *used += match this.rng.u32(..12) {
+                0 => this.plain(),
+                1 => this.accesses(pages, 1),
+                _ => 0,
+            };
+        };
+        for _ in 0..self.rng.usize(1..4) {
+            let [low, flag, above] = std::array::from_fn(|_| self.destination());
+            let (first, second) = (self.source(), self.source());
+            let is_sum = !one_in(self.rng, 3);
+            let opcode = if is_sum { Opcode::Add64 } else { Opcode::Sub64 };
+            let three = |this: &mut Self, opcode, a, b, d| this.op(opcode, Parts { a, b, d, ..Parts::default() });
+            if is_sum || one_in(self.rng, 2) {
+                three(self, opcode, first, second, low);
+                between(self, &mut used);
+            }
+            let (a, b) = match self.rng.u32(..8) {
+                0 => (self.source(), self.source()),
+                _ if !is_sum => (first, second),
+                1..4 => (low, first),
+                _ => (low, second),
+            };
+            three(self, Opcode::SetLtU, a, b, flag);
+            between(self, &mut used);
+            if one_in(self.rng, 2) {
+                let (a, b) = (self.source(), self.source());
+                three(self, opcode, a, b, above);
+                between(self, &mut used);
+            }
+            let to = [above, flag, self.destination()][self.rng.usize(..3)];
+            let (a, b) = if one_in(self.rng, 3) { (flag, above) } else { (above, flag) };
+            three(self, opcode, a, b, to);
+            between(self, &mut used);
+            used += 4;
+        }
+        used
     }
 
     /// Constants added one after the other.
