@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 92] = [
+const LOOPS: [&str; 102] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -125,6 +125,17 @@ const LOOPS: [&str; 92] = [
     "load_ind_u16 r7, [r1]\n mul_imm_64 r7, r7, 0x1999999a\n shlo_r_imm_64 r7, r7, 32\n add_64 r6, r6, r7\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
     "load_ind_i32 r7, [r1]\n mul_32 r7, r7, r5\n mul_imm_64 r8, r7, 0x66666667\n shar_r_imm_64 r11, r8, 34\n shlo_r_imm_64 r8, r8, 63\n add_32 r8, r8, r11\n mul_imm_64 r8, r8, 10\n add_64 r6, r6, r7\n sub_32 r6, r6, r8\n add_imm_64 r1, r1, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
     "load_ind_u16 r7, [r1]\n mul_64 r7, r7, r12\n shlo_r_imm_64 r7, r7, 32\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    // Several elements further on: one of them, all of them in another order, in place, spread and packed; made for what is expected.
+    "load_ind_i32 r7, [r1]\n add_64 r6, r6, r7\n add_imm_64 r1, r1, 8\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_i16 r7, [r2]\n load_ind_i16 r8, [r2 - 2]\n store_ind_u16 r7, [r2 - 2]\n store_ind_u16 r8, [r2]\n add_imm_64 r2, r2, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u8 r7, [r1]\n load_ind_u8 r8, [r1 + 1]\n load_ind_u8 r11, [r1 + 2]\n mul_imm_64 r7, r7, 77\n mul_imm_64 r8, r8, 150\n mul_imm_64 r11, r11, 29\n add_64 r7, r7, r8\n add_64 r7, r7, r11\n shlo_r_imm_64 r7, r7, 8\n store_ind_u8 r7, [r2]\n add_imm_64 r1, r1, 3\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
+    "load_ind_u8 r7, [r1]\n xor r8, r7, r5\n store_ind_u8 r7, [r2 + 1]\n store_ind_u8 r8, [r2]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 3\n add_imm_64 r4, r4, -1\n branch_gt_s_imm r4, 0, round",
+    "load_ind_u32 r7, [r1 + 4]\n load_ind_u32 r8, [r1]\n add_64 r11, r7, r8\n sub_64 r12, r8, r7\n store_ind_u32 r12, [r2 + 4]\n store_ind_u32 r11, [r2]\n add_imm_64 r1, r1, 8\n add_imm_64 r2, r2, 8\n add_imm_64 r4, r4, -8\n branch_gt_s_imm r4, 7, round",
+    "load_ind_u64 r7, [r1 + 16]\n load_ind_u64 r8, [r2]\n xor r7, r7, r8\n store_ind_u64 r7, [r2]\n add_imm_64 r1, r1, 24\n add_imm_64 r2, r2, 8\n add_imm_64 r4, r4, -24\n branch_gt_s_imm r4, 23, round",
+    "load_ind_u8 r7, [r2 + 3]\n load_ind_u8 r8, [r2]\n store_ind_u8 r8, [r2 + 3]\n load_ind_u8 r8, [r2 + 1]\n store_ind_u8 r7, [r2]\n store_ind_u8 r8, [r2 + 2]\n store_ind_u8 r5, [r2 + 1]\n add_64 r6, r6, r7\n add_imm_64 r2, r2, 4\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_u16 r7, [r1]\n load_ind_u16 r8, [r1 + 2]\n store_ind_u16 r8, [r2]\n store_ind_u16 r7, [r2 + 2]\n store_ind_u16 r7, [r2 + 4]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 6\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
+    "load_ind_i8 r7, [r1]\n load_ind_i8 r8, [r1 + 1]\n mul_64 r7, r7, r10\n mul_64 r8, r8, r10\n min r7, r7, r8\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_i8 r7, [r1]\n load_ind_i8 r8, [r1 + 1]\n mul_64 r7, r7, r12\n mul_64 r8, r8, r12\n min r7, r7, r8\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
     // With two ways out to one place, which is in another loop.
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n branch_eq_imm r7, 3, out\n branch_eq_imm r7, 9, out\n add_imm_64 r4, r4, -1\n branch_ne_imm r4, 0, round\n out: add_imm_64 r6, r6, 1\n branch_lt_u_imm r6, 5, out",
 ];

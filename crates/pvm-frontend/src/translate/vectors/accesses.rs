@@ -4,6 +4,9 @@ use super::super::rounds::{Linear, Steps};
 use super::apart::Start;
 use pvm_ops::{Address, BinaryOp, Inst, LoadKind, Operand, Reg, Size, UnaryOp, Width};
 
+/// Elements are no further from each other, in elements.
+const MOST_STRIDE: i64 = 4;
+
 /// A place that stays where it is, where compilers keep what they have no register for: on the stack, or at a fixed address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
@@ -16,9 +19,9 @@ pub(super) struct Slot {
 /// What a load or a store of a round accesses.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Access {
-    /// Each round the next element, the first one there.
-    Load(Linear, LoadKind),
-    Store(Linear, Size),
+    /// Each round the next element, the first one there; it lies so many elements further on.
+    Load(Linear, LoadKind, u32),
+    Store(Linear, Size, u32),
     /// The slot of this number.
     Slot(usize),
 }
@@ -143,9 +146,14 @@ fn access(slots: &mut Vec<Slot>, inst: Inst, start: Start, steps: &Steps) -> Opt
         return (kind.size == Size::B8 || !is_stored).then_some(Access::Slot(number));
     }
     let Start::Off(place) = start else { return None };
-    match is_stored {
-        _ if step.abs() != i64::from(kind.size.bytes()) => None,
-        true => Some(Access::Store(place, kind.size)),
-        false => Some(Access::Load(place, kind)),
+    let bytes = i64::from(kind.size.bytes());
+    let stride = step.abs() / bytes;
+    let is_near = if step > 0 { 1..=MOST_STRIDE } else { 1..=1 };
+    if step % bytes != 0 || !is_near.contains(&stride) {
+        return None;
     }
+    Some(match is_stored {
+        true => Access::Store(place, kind.size, stride as u32),
+        false => Access::Load(place, kind, stride as u32),
+    })
 }

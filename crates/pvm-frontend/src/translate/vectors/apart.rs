@@ -3,7 +3,7 @@
 use super::super::rounds::Linear;
 use super::accesses::Slot;
 use super::plan::VECTOR;
-use super::round::{Lane, Load, Round, Store};
+use super::round::{Lane, Load, Member, Round, Store, Strand};
 use pvm_ops::PAGE_SIZE;
 
 /// What a group loads off one register lies within so many bytes.
@@ -77,10 +77,10 @@ impl Kept {
 }
 
 impl Stretch {
-    /// Of elements of so many bytes in so many rounds, the first one there, with so many to the next one.
-    fn of_elements(place: Linear, step: i64, bytes: u32, rounds: u32) -> Stretch {
+    /// Of what so many rounds find or store, if each moves on by so much.
+    fn of(strand: Strand, step: i64, rounds: u32) -> Stretch {
         let back = if step < 0 { i64::from(rounds - 1) * step } else { 0 };
-        Stretch { start: Start::Off(place.plus(back)), len: i64::from(rounds * bytes) }
+        Stretch { start: Start::Off(strand.place.plus(back)), len: i64::from(strand.bytes(rounds)) }
     }
 
     /// Whether it is known how far they are from each other, and one stretch for both is not looked at twice.
@@ -117,21 +117,25 @@ impl Round<'_> {
     pub fn apart(&mut self, rounds: u32, kept: &[Kept]) -> Option<Vec<Apart>> {
         let (stores, steps) = (self.stores.clone(), self.steps);
         for load in &mut self.loads {
-            let is_in_place =
-                |store: &Store| load.place == store.place && load.kind.size == store.size && load.index < store.index;
+            let is_there = |(place, member): (Linear, Member)| place == load.place && load.index < member.index;
+            let strand = self.strands[load.strand];
+            let is_in_place = |store: &Store| {
+                (strand.size, strand.stride) == (store.size, store.strand().stride) && store.places().any(is_there)
+            };
             load.in_place_of = stores.iter().position(is_in_place);
         }
         let step = |place: Linear| steps.of(place).unwrap_or(0);
-        let stretch = |place: Linear, bytes: u32| Stretch::of_elements(place, step(place), bytes, rounds);
-        let loaded = |load: &Load| stretch(load.place, load.kind.size.bytes());
-        let stored: Vec<_> = stores.iter().map(|store| stretch(store.place, store.size.bytes())).collect();
+        let stretch = |strand: Strand| Stretch::of(strand, step(strand.place), rounds);
+        let loaded = |load: &Load| stretch(Strand { place: load.place, count: 1, ..self.strands[load.strand] });
+        let stored: Vec<_> = stores.iter().map(|store| stretch(store.strand())).collect();
         let mut pairs: Vec<[Stretch; 2]> = Vec::new();
         for (number, store) in stores.iter().enumerate() {
             // What later rounds store over is loaded before that, and nothing is to be done anew if it is one vector that is stored.
-            let is_alone = stores.len() == 1 && rounds * store.size.bytes() <= VECTOR;
+            let is_alone = stores.len() == 1 && store.strand().bytes(rounds) <= VECTOR;
             let is_ahead = |load: &Load| {
                 let distance = (load.place.plus - store.place.plus) * step(store.place).signum();
                 is_alone
+                    && self.strands[load.strand].stride == 1
                     && load.place.of == store.place.of
                     && (i64::from(store.size.bytes())..MOST_APART).contains(&distance)
             };

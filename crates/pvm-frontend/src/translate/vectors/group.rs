@@ -6,7 +6,7 @@ use super::Vectors;
 use super::lanes;
 use super::mask::Mask;
 use super::plan::{Plan, VECTOR};
-use super::round::{Lane, Load};
+use super::round::{Lane, Load, Member, Store, Strand};
 use crate::Mark;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8X16, I64, I64X2};
@@ -20,15 +20,23 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Writes a group of rounds, but for what steps.
     pub(super) fn group(&mut self, vectors: &Vectors<'_>) {
         let &Vectors { plan, undo, .. } = vectors;
-        let load = |load: &Load| self.vectors_at(plan, load.place, load.kind.size, undo);
-        let loaded: Vec<_> = plan.loads.iter().map(load).collect();
+        let strands: Vec<_> = plan.strands.iter().map(|&strand| self.vectors_of(plan, strand, undo)).collect();
+        let loaded: Vec<_> = plan.loads.iter().map(|load| self.elements(plan, load, &strands[load.strand])).collect();
         let mut values: Vec<Vec<Value>> = Vec::new();
         for (at, &lane) in plan.lanes.iter().enumerate() {
             let value =
                 if plan.is_wanted[at] { self.value_of(vectors, at, lane, &values, &loaded) } else { Vec::new() };
             values.push(value);
         }
-        self.store_all(vectors, &values, &loaded);
+        self.store_all(vectors, &values, &strands);
+        // Only now: where a store is refused, it is what the group before has loaded.
+        for ((load, loaded), variable) in plan.loads.iter().zip(&loaded).zip(&vectors.in_place) {
+            let Some(variable) = *variable else { continue };
+            let bits = 8 * load.kind.size.bytes();
+            let loaded = lanes::of_bytes(self.builder, loaded, (bits, false), (plan.rounds, bits));
+            let last = lanes::as_vector(self.builder, 8, loaded[loaded.len() - 1]);
+            self.builder.def_var(variable, last);
+        }
         for (total, &variable) in plan.totals.iter().zip(&vectors.totals) {
             let mut now = self.builder.use_var(variable);
             for &value in &total.values {
@@ -54,8 +62,7 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Lane::Load(load) => {
                 let kind = plan.loads[load].kind;
                 let bytes = (8 * kind.size.bytes(), kind.signed);
-                let loaded = self.in_order(plan, plan.loads[load].place, kind.size, &loaded[load]);
-                lanes::of_bytes(self.builder, &loaded, bytes, (plan.rounds, plan.bits))
+                lanes::of_bytes(self.builder, &loaded[load], bytes, (plan.rounds, plan.bits))
             }
             Lane::Constant(_) | Lane::Register(_) | Lane::Kept(_) => {
                 let value = vectors.same[at].expect("what is the same was made before");
@@ -158,11 +165,43 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         }
     }
 
-    /// Loads what all rounds of a group load or store, the first one there, as it lies in memory.
-    fn vectors_at(&mut self, plan: &Plan, place: Linear, size: Size, undo: ir::Block) -> Vec<Value> {
-        let (place, bytes) = (plan.start(place), plan.rounds * size.bytes());
+    /// What a load has found, round after round, in the vectors of its strand.
+    fn elements(&mut self, plan: &Plan, load: &Load, vectors: &[Value]) -> Vec<Value> {
+        let strand = &plan.strands[load.strand];
+        match strand.stride {
+            1 => self.in_order(plan, load.place, load.kind.size, vectors),
+            _ => {
+                let lane = strand.size.bytes();
+                let from = |byte| load.element * lane + byte;
+                lanes::gathered(self.builder, vectors, strand, plan.rounds, lane, from)
+            }
+        }
+    }
+
+    /// What a store stores, if that is what one strand has, in another order.
+    fn moved(&mut self, plan: &Plan, store: &Store, strands: &[Vec<Value>]) -> Option<Vec<Value>> {
+        let load = |member: &Member| match plan.lanes[member.value] {
+            Lane::Load(load) => Some(plan.loads[load]),
+            _ => None,
+        };
+        let loads: Vec<Load> = store.members.iter().map(load).collect::<Option<_>>()?;
+        let number = loads[0].strand;
+        let (strand, lane) = (&plan.strands[number], store.size.bytes());
+        let is_one = loads.iter().all(|load| load.strand == number) && strand.size == store.size;
+        let is_whole = strand.bytes(plan.rounds) >= VECTOR && plan.step(strand.place) > 0;
+        if loads.len() == 1 || !is_one || !is_whole {
+            return None;
+        }
+        let from = |byte: u32| loads[(byte / lane) as usize].element * lane + byte % lane;
+        let bytes = loads.len() as u32 * lane;
+        Some(lanes::gathered(self.builder, &strands[number], strand, plan.rounds, bytes, from))
+    }
+
+    /// Loads what all rounds of a group load or store, as it lies in memory.
+    fn vectors_of(&mut self, plan: &Plan, strand: Strand, undo: ir::Block) -> Vec<Value> {
+        let (place, bytes) = (plan.start(strand.place), strand.bytes(plan.rounds));
         // No instruction that computes lanes takes the load into itself: no branch to a landing would be known to be in front of it.
-        let ty = if size == Size::B1 { I64X2 } else { I8X16 };
+        let ty = if strand.size == Size::B1 { I64X2 } else { I8X16 };
         let loaded = match bytes {
             4 | 8 => {
                 let kind = LoadKind { size: size_of(bytes), signed: false };
@@ -170,9 +209,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     .guarded(undo, place, bytes, READABLE, |this, place| this.memory.load(this.builder, kind, place));
                 vec![value]
             }
-            _ => (0..bytes / VECTOR)
-                .map(|at| {
-                    let place = place.plus(i64::from(at * VECTOR));
+            _ => lanes::starts(bytes)
+                .map(|start| {
+                    let place = place.plus(start.into());
                     self.guarded(undo, place, VECTOR, READABLE, |this, place| {
                         this.memory.load_vector(this.builder, ty, place)
                     })
@@ -185,21 +224,29 @@ impl<C: GuestCode> Translator<'_, '_, C> {
 
     /// Stores what all rounds of a group store. If a vector is refused, those before it are undone: the group then begins anew, round by
     /// round.
-    fn store_all(&mut self, vectors: &Vectors<'_>, values: &[Vec<Value>], loaded: &[Vec<Value>]) {
+    fn store_all(&mut self, vectors: &Vectors<'_>, values: &[Vec<Value>], strands: &[Vec<Value>]) {
         let plan = vectors.plan;
         let (mut refused, mut restoring) = (vectors.undo, Vec::new());
         for (number, store) in plan.stores.iter().enumerate() {
-            let stored = self.narrowed(plan, &values[store.value], 8 * store.size.bytes());
-            let stored = self.in_order(plan, store.place, store.size, &stored);
+            let (size, strand) = (store.size, store.strand());
+            let stored = self.moved(plan, store, strands).unwrap_or_else(|| {
+                let members = store.members.iter();
+                let members = members.map(|member| self.narrowed(plan, &values[member.value], 8 * size.bytes()));
+                let members: Vec<_> = members.collect();
+                match &members[..] {
+                    [alone] => self.in_order(plan, store.place, size, alone),
+                    _ => lanes::scattered(self.builder, &members, size.bytes()),
+                }
+            });
             let start = plan.start(store.place);
-            let len = (plan.rounds * store.size.bytes()).min(VECTOR);
-            let in_place = |(load, _): &(&Load, _)| load.in_place_of == Some(number);
-            let in_place = plan.loads.iter().zip(loaded).find(in_place).map(|(_, loaded)| loaded);
-            let former = match in_place {
-                Some(loaded) => Some(loaded.clone()),
-                // What comes before a vector that is refused is of earlier rounds, which store the same once more.
-                None if plan.stores.len() == 1 => None,
-                None => Some(self.vectors_at(plan, store.place, store.size, refused)),
+            let len = strand.bytes(plan.rounds).min(VECTOR);
+            let is_in_place = plan.loads.iter().any(|load| load.in_place_of == Some(number));
+            let is_in_order = store.members.is_sorted_by_key(|member| member.index);
+            let former = match plan.strands.iter().position(|&loaded| loaded == strand) {
+                Some(loaded) => Some(strands[loaded].clone()),
+                // What comes before a vector that is refused is of earlier stores, which store the same once more.
+                None if plan.stores.len() == 1 && !is_in_place && is_in_order => None,
+                None => Some(self.vectors_of(plan, strand, refused)),
             };
             // In the order of the rounds.
             let mut order: Vec<_> = stored.into_iter().enumerate().collect();
@@ -225,15 +272,6 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             }
         }
         restoring.into_iter().for_each(|block| self.builder.seal_block(block));
-        // Only here: where a store is refused, it is what the group before has loaded.
-        for (load, loaded) in plan.loads.iter().zip(loaded) {
-            let Some(variable) = load.in_place_of.and_then(|store| vectors.in_place[store]) else { continue };
-            let bits = 8 * load.kind.size.bytes();
-            let loaded = self.in_order(plan, load.place, load.kind.size, loaded);
-            let loaded = lanes::of_bytes(self.builder, &loaded, (bits, false), (plan.rounds, bits));
-            let last = lanes::as_vector(self.builder, 8, loaded[loaded.len() - 1]);
-            self.builder.def_var(variable, last);
-        }
     }
 
     /// The first four or eight bytes of a vector.

@@ -77,7 +77,7 @@ impl Round<'_> {
     }
 
     /// Has a value be what is expected.
-    fn require(&mut self, value: usize, constant: u64) {
+    pub(super) fn require(&mut self, value: usize, constant: u64) {
         match self.lanes[value] {
             Lane::Register(reg) if !self.required.contains(&(reg, constant)) => self.required.push((reg, constant)),
             _ => {}

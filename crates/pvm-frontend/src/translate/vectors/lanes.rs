@@ -2,6 +2,7 @@
 
 use super::plan::VECTOR;
 use super::range::Range;
+use super::round::Strand;
 use cranelift_codegen::ir::types::{I8, I8X16, I16, I16X8, I32, I32X4, I64, I64X2};
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::FunctionBuilder;
@@ -118,10 +119,7 @@ pub(super) fn shifted_in(builder: &mut FunctionBuilder<'_>, before: Value, these
 /// A vector from a byte of the first on, the rest of the second.
 fn shifted(builder: &mut FunctionBuilder<'_>, first: Value, second: Value, from: u32) -> Value {
     let bits = builder.func.dfg.value_type(first).lane_bits();
-    let [first, second] = [first, second].map(|value| as_vector(builder, 8, value));
-    let bytes: Vec<u8> = (from..from + VECTOR).map(|byte| byte as u8).collect();
-    let mask = builder.func.dfg.immediates.push(bytes.into());
-    let shifted = builder.ins().shuffle(first, second, mask);
+    let shifted = shuffled(builder, first, second, |byte| from + byte);
     as_vector(builder, bits, shifted)
 }
 
@@ -154,11 +152,8 @@ fn products(builder: &mut FunctionBuilder<'_>, a: Value, b: Value, are_signed: b
 }
 
 /// Four bytes of lanes of 64 bits of two vectors, from this one on.
-fn halves(builder: &mut FunctionBuilder<'_>, vectors: [Value; 2], from: u32) -> Value {
-    let [a, b] = vectors.map(|value| as_vector(builder, 8, value));
-    let bytes: Vec<u8> = (0..VECTOR).map(|byte| (byte / 4 * 8 + byte % 4 + from) as u8).collect();
-    let mask = builder.func.dfg.immediates.push(bytes.into());
-    let halves = builder.ins().shuffle(a, b, mask);
+fn halves(builder: &mut FunctionBuilder<'_>, [a, b]: [Value; 2], from: u32) -> Value {
+    let halves = shuffled(builder, a, b, |byte| byte / 4 * 8 + byte % 4 + from);
     as_vector(builder, 32, halves)
 }
 
@@ -234,10 +229,77 @@ pub(super) fn average(builder: &mut FunctionBuilder<'_>, a: Value, b: Value) -> 
 /// The lanes of so many bits of a vector, the last one first.
 pub(super) fn reversed(builder: &mut FunctionBuilder<'_>, bits: u32, value: Value) -> Value {
     let lane = bits / 8;
-    let bytes: Vec<u8> = (0..VECTOR).map(|byte| (VECTOR - lane - byte / lane * lane + byte % lane) as u8).collect();
+    shuffled(builder, value, value, |byte| VECTOR - lane - byte / lane * lane + byte % lane)
+}
+
+/// Where vectors begin that have so many bytes, one at least: one behind the other, but for the last one, which ends with them.
+pub(super) fn starts(bytes: u32) -> impl Iterator<Item = u32> {
+    (0..bytes.div_ceil(VECTOR)).map(move |vector| (vector * VECTOR).min(bytes - VECTOR))
+}
+
+/// Vectors of which each byte is one of those of the vectors of a strand: each round has so many bytes, and of each of these the function
+/// says which one of the round's it is, from the first element on.
+pub(super) fn gathered(
+    builder: &mut FunctionBuilder<'_>,
+    vectors: &[Value],
+    strand: &Strand,
+    rounds: u32,
+    bytes: u32,
+    from: impl Fn(u32) -> u32,
+) -> Vec<Value> {
+    let starts: Vec<_> = starts(strand.bytes(rounds)).collect();
+    let of = |byte: u32| {
+        let at = byte / bytes * strand.stride * strand.size.bytes() + from(byte % bytes);
+        let vector = (at / VECTOR) as usize;
+        (vector, at - starts[vector])
+    };
+    let firsts = (0..rounds * bytes).step_by(VECTOR as usize);
+    firsts.map(|first| picked(builder, vectors, |byte| of(first + byte))).collect()
+}
+
+/// The elements of several values, those of each round side by side.
+pub(super) fn scattered(builder: &mut FunctionBuilder<'_>, values: &[Vec<Value>], lane: u32) -> Vec<Value> {
+    let stride = values.len() as u32;
+    let mut all = Vec::new();
+    for at in 0..values[0].len() {
+        let members: Vec<_> = values.iter().map(|member| member[at]).collect();
+        for part in 0..stride {
+            all.push(picked(builder, &members, |byte| {
+                let element = (part * VECTOR + byte) / lane;
+                ((element % stride) as usize, element / stride * lane + byte % lane)
+            }));
+        }
+    }
+    all
+}
+
+/// A vector of which each byte is one of those of several others: of which one, and which.
+fn picked(builder: &mut FunctionBuilder<'_>, vectors: &[Value], from: impl Fn(u32) -> (usize, u32)) -> Value {
+    let mut numbers: Vec<usize> = (0..VECTOR).map(|byte| from(byte).0).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let first = vectors[numbers[0]];
+    if numbers.len() == 1 {
+        return shuffled(builder, first, first, |to| from(to).1);
+    }
+    let mut made = first;
+    for &number in &numbers[1..] {
+        made = shuffled(builder, made, vectors[number], |to| match from(to) {
+            (of, byte) if of == number => VECTOR + byte,
+            (of, byte) if of == numbers[0] && number == numbers[1] => byte,
+            // That is where it belongs.
+            _ => to,
+        });
+    }
+    made
+}
+
+/// A vector of bytes of two others: which of them, as if they were one behind the other.
+fn shuffled(builder: &mut FunctionBuilder<'_>, first: Value, second: Value, from: impl Fn(u32) -> u32) -> Value {
+    let [first, second] = [first, second].map(|value| as_vector(builder, 8, value));
+    let bytes: Vec<u8> = (0..VECTOR).map(|byte| from(byte) as u8).collect();
     let mask = builder.func.dfg.immediates.push(bytes.into());
-    let value = as_vector(builder, 8, value);
-    builder.ins().shuffle(value, value, mask)
+    builder.ins().shuffle(first, second, mask)
 }
 
 /// What a rotation by a constant makes in each lane.

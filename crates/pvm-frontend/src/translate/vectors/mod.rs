@@ -443,9 +443,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             let nothing = lanes::splat_constant(self.builder, bits, lanes::neutral(total.op, bits));
             totals.push(self.declare_vector(vector_type(bits), nothing));
         }
-        let has_in_place = |number| plan.loads.iter().any(|load| load.in_place_of == Some(number));
-        let in_place = (0..plan.stores.len()).map(|number| {
-            has_in_place(number).then(|| {
+        let in_place = plan.loads.iter().map(|load| {
+            load.in_place_of.map(|_| {
                 let nothing = lanes::splat_constant(self.builder, 8, 0);
                 self.declare_vector(I8X16, nothing)
             })

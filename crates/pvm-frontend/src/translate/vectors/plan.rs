@@ -5,7 +5,7 @@ use super::accesses::{Access, Slot};
 use super::apart::{Apart, Kept, Start, Stretch};
 use super::lanes::vectors;
 use super::range::Range;
-use super::round::{Bound, Contribution, Former, Growing, Lane, Load, MOST_BEFORE, Round, Store, Total};
+use super::round::{Bound, Contribution, Former, Growing, Lane, Load, MOST_BEFORE, Round, Store, Strand, Total};
 use super::wanted::Wanted;
 use pvm_ops::{BinaryOp, Inst, Reg};
 use std::iter;
@@ -33,6 +33,7 @@ pub(in super::super) struct Plan {
     pub(super) is_wanted: Vec<bool>,
     /// What they can be.
     pub(super) ranges: Vec<Range>,
+    pub(super) strands: Vec<Strand>,
     pub(super) loads: Vec<Load>,
     pub(super) stores: Vec<Store>,
     pub(super) slots: Vec<Slot>,
@@ -66,11 +67,22 @@ impl Plan {
         start: u32,
         expected: &dyn Fn(Reg) -> Option<u64>,
     ) -> Option<Plan> {
+        let plan = |is_for_expected| Plan::made_for(insts, start, expected, is_for_expected);
+        plan(false).or_else(|| plan(true))
+    }
+
+    /// The same, for all that is expected or for what shortens something.
+    fn made_for(
+        insts: &[(u32, Inst)],
+        start: u32,
+        expected: &dyn Fn(Reg) -> Option<u64>,
+        is_for_expected: bool,
+    ) -> Option<Plan> {
         let (&(_, last), body) = insts.split_last()?;
         if insts.len() > MOST_INSTS || !matches!(last, Inst::Branch { .. }) {
             return None;
         }
-        let mut round = Round::follow(body, expected)?;
+        let mut round = Round::follow(body, expected, is_for_expected)?;
         let (foreseen, bound) = round.foreseen(last, start)?;
         let kept = Kept::of(&round.slots)?;
         let (bits, Wanted { is_wanted, are_small, ranges }) =
@@ -80,13 +92,14 @@ impl Plan {
         let least = LEAST_ROUNDS.max(8 * VECTOR / bits);
         let mut halves = iter::successors(Some(most), |rounds| Some(rounds / 2)).take_while(|&rounds| rounds >= least);
         let (rounds, apart) = halves.find_map(|rounds| {
-            if round.is_whole_back(rounds) { Some((rounds, round.apart(rounds, &kept)?)) } else { None }
+            if round.are_whole(rounds) { Some((rounds, round.apart(rounds, &kept)?)) } else { None }
         })?;
         let is_worth_it =
             round.lanes.iter().any(Lane::differs) && (!round.stores.is_empty() || !round.totals.is_empty());
         let Round {
             steps,
             lanes,
+            strands,
             loads,
             stores,
             slots,
@@ -102,6 +115,7 @@ impl Plan {
             lanes,
             is_wanted,
             ranges,
+            strands,
             loads,
             stores,
             slots,
@@ -176,23 +190,24 @@ impl Plan {
 
 impl Round<'_> {
     /// How many rounds are made at once in lanes of so many bits, if as many values are wanted: what is stored is two vectors, and values
-    /// are up to four, but there are sixteen registers.
+    /// are up to four, as there are sixteen registers, but no fewer than take whole vectors.
     fn at_once(&self, bits: u32, values: u32) -> u32 {
         let two_vectors = |bytes| 2 * VECTOR / bytes;
         let of_stores = self.stores.iter().map(|store| two_vectors(store.size.bytes())).min();
         let mut rounds = of_stores.unwrap_or(MOST_ROUNDS.max(two_vectors(bits / 8)));
         let are_many = |rounds| vectors(rounds, bits) > 4 || values * vectors(rounds, bits) as u32 > MOST_VECTORS;
-        while rounds > LEAST_ROUNDS && vectors(rounds, bits) > 1 && are_many(rounds) {
+        while rounds > LEAST_ROUNDS && vectors(rounds, bits) > 1 && are_many(rounds) && self.are_whole(rounds / 2) {
             rounds /= 2;
         }
         rounds
     }
 
-    /// Whether elements that go back, if there are any, are whole vectors in so many rounds.
-    fn is_whole_back(&self, rounds: u32) -> bool {
-        let places = self.loads.iter().map(|load| (load.place, load.kind.size));
-        let mut places = places.chain(self.stores.iter().map(|store| (store.place, store.size)));
-        places.all(|(place, size)| rounds * size.bytes() >= VECTOR || self.steps.of(place) > Some(0))
+    /// Whether elements that go back, or do not lie side by side, are whole vectors in so many rounds, if there are such.
+    fn are_whole(&self, rounds: u32) -> bool {
+        let mut strands = self.strands.iter().copied().chain(self.stores.iter().map(Store::strand));
+        strands.all(|Strand { place, size, .. }| {
+            rounds * size.bytes() >= VECTOR || self.steps.of(place) == Some(size.bytes().into())
+        })
     }
 }
 
@@ -520,6 +535,55 @@ mod tests {
         let [loaded, stored] = back.apart[0].sides;
         assert_eq!(loaded.start, Start::Off(Linear::register(REGS[1]).plus(-28)));
         assert_eq!((stored.start, stored.len), (Start::Off(Linear::register(REGS[2])), 32));
+    }
+
+    #[test]
+    fn elements_may_lie_several_apart() {
+        let of = |body: &[Inst], steps| {
+            let plan = plan(body, steps)?;
+            let strands: Vec<_> = plan.strands.iter().map(|strand| (strand.stride, strand.count)).collect();
+            let elements: Vec<_> = plan.loads.iter().map(|load| (load.strand, load.element)).collect();
+            Some((strands, elements, plan.stores.iter().map(|store| store.members.len()).collect::<Vec<_>>()))
+        };
+        let [first, second] = [(5, 0), (6, 4)].map(|(dst, offset)| load(dst, 1, offset, Size::B4, true));
+        let stored = store(5, 2, 0, Size::B4);
+        assert_eq!(of(&[first, stored], [8, 4]), Some((vec![(2, 1)], vec![(0, 0)], vec![1])));
+        assert_eq!(of(&[second, first, stored], [8, 4]), Some((vec![(2, 2)], vec![(0, 1), (0, 0)], vec![1])));
+        let ahead = load(6, 1, 8, Size::B4, true);
+        assert_eq!(of(&[first, ahead, stored], [8, 4]).unwrap().0, [(2, 1), (2, 1)], "of the next round");
+        assert_eq!(of(&[first, stored], [20, 4]), None, "five elements");
+        assert_eq!(of(&[first, stored], [6, 4]), None, "one and a half");
+        assert_eq!(of(&[first, stored], [-8, 4]), None, "backwards");
+        assert_eq!(of(&[first, stored], [4, 8]), None, "every other one is stored");
+        let both = [store(6, 2, 4, Size::B4), stored];
+        assert_eq!(of(&[&[first, second][..], &both].concat(), [8, 8]).map(|all| all.2), Some(vec![2]));
+        let near = [store(6, 2, 2, Size::B4), stored];
+        assert_eq!(of(&[&[first][..], &near].concat(), [4, 8]), None, "they have bytes in common");
+        // In place, and what has been stored already.
+        let [here, there] = [(5, 0), (6, 4)].map(|(dst, offset)| load(dst, 2, offset, Size::B4, true));
+        assert_eq!(of(&[there, both[0], both[1]], [4, 8]).map(|all| all.0), Some(vec![(2, 1)]));
+        assert_eq!(of(&[both[0], there, here, both[1]], [4, 8]), None);
+        let bytes = [load(5, 1, 0, Size::B1, false), load(6, 1, 1, Size::B1, false)];
+        let product = op(BinaryOp::Mul, Width::W64, 5, 5, 6);
+        let halves = [product, store(5, 2, 0, Size::B2)];
+        assert_eq!(shape(&[&bytes[..], &halves].concat(), 2), Some((16, 16)));
+    }
+
+    #[test]
+    fn what_is_expected_may_make_lanes_narrower() {
+        let steps = [1, 2].map(|reg| add(REGS[reg], REGS[reg], 1));
+        let (byte, product) = (load(5, 1, 0, Size::B1, false), op(BinaryOp::Mul, Width::W64, 5, 5, 4));
+        let body = [byte, product, op(BinaryOp::MinS, Width::W64, 5, 5, 6), store(5, 2, 0, Size::B1)];
+        let branch =
+            Inst::Branch { cond: Cond::LtU, lhs: REGS[1], rhs: Operand::Reg(REGS[3]), target: Target::Block(START) };
+        let insts: Vec<_> = (START..).zip(body.into_iter().chain(steps).chain([branch])).collect();
+        let of = |factor| {
+            let plan = Plan::new(&insts, START, &|reg| (reg == REGS[4]).then_some(factor));
+            plan.map(|plan| (plan.bits, plan.required))
+        };
+        assert_eq!(of(298), Some((32, vec![(REGS[4], 298)])));
+        assert_eq!(of(1 << 40), None);
+        assert!(Plan::new(&insts, START, &|_| None).is_none(), "the product may have any size");
     }
 
     #[test]

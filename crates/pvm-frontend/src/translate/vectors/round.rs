@@ -59,20 +59,122 @@ pub(super) struct Load {
     /// Where the first round makes it.
     pub place: Linear,
     pub kind: LoadKind,
+    /// The number of the strand that it is of, and which of its elements it loads.
+    pub strand: usize,
+    pub element: u32,
     /// The number of the store behind it that goes to the same place, if one does.
     pub in_place_of: Option<usize>,
 }
 
-/// A store that each round makes one element further on, or further back.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Store {
-    /// Which instruction of the round makes it.
-    pub index: usize,
-    /// Where the first round makes it.
+/// Elements that each round loads, so many further on, or further back, than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Strand {
+    /// Where the first round finds the first of them.
     pub place: Linear,
     pub size: Size,
+    /// How far a round moves on, in elements.
+    pub stride: u32,
+    /// How many elements there are from the first to the last one.
+    pub count: u32,
+}
+
+impl Strand {
+    /// Those of a round, and its loads.
+    fn all(accesses: &[(usize, Access)]) -> (Vec<Strand>, Vec<Load>) {
+        let each = accesses.iter().filter_map(|&(index, access)| match access {
+            Access::Load(place, kind, stride) => {
+                Some((index, Strand { place, size: kind.size, stride, count: 1 }, kind))
+            }
+            _ => None,
+        });
+        let each: Vec<_> = each.collect();
+        let mut parts: Vec<Strand> = each.iter().map(|&(_, part, _)| part).collect();
+        parts.sort_by_key(|part| part.place.plus);
+        let mut strands: Vec<Strand> = Vec::new();
+        for part in parts {
+            match strands.iter_mut().find_map(|strand| Some((strand.element(part)?, strand))) {
+                Some((element, strand)) => strand.count = element + 1,
+                None => strands.push(part),
+            }
+        }
+        let load = |(index, part, kind): (usize, Strand, LoadKind)| {
+            let found = strands.iter().enumerate().find_map(|(number, strand)| Some((number, strand.element(part)?)));
+            let (strand, element) = found.expect("each is part of one");
+            Load { index, place: part.place, kind, strand, element, in_place_of: None }
+        };
+        let loads = each.into_iter().map(load).collect();
+        (strands, loads)
+    }
+
+    /// Which of the elements of a round another one begins with, if they lie side by side.
+    fn element(&self, part: Strand) -> Option<u32> {
+        let (distance, bytes) = (part.place.plus - self.place.plus, i64::from(self.size.bytes()));
+        let is_alike = (self.place.of, self.size, self.stride) == (part.place.of, part.size, part.stride);
+        let is_within = (0..i64::from(self.stride) * bytes).contains(&distance);
+        (is_alike && is_within && distance % bytes == 0).then_some((distance / bytes) as u32)
+    }
+
+    /// How many bytes so many rounds find.
+    pub fn bytes(&self, rounds: u32) -> u32 {
+        ((rounds - 1) * self.stride + self.count) * self.size.bytes()
+    }
+}
+
+/// Stores to elements side by side, which each round makes behind those of the one before, or in front of them; mostly one.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    /// Where the first round makes the first of them.
+    pub place: Linear,
+    pub size: Size,
+    /// In the order of the elements.
+    pub members: Vec<Member>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// Which instruction of the round makes it.
+    pub index: usize,
     /// The number of the value.
     pub value: usize,
+}
+
+impl Store {
+    /// The elements that it stores to.
+    pub fn strand(&self) -> Strand {
+        let count = self.members.len() as u32;
+        Strand { place: self.place, size: self.size, stride: count, count }
+    }
+
+    /// Where the first round makes each of them.
+    pub fn places(&self) -> impl Iterator<Item = (Linear, Member)> {
+        let bytes = i64::from(self.size.bytes());
+        self.members.iter().enumerate().map(move |(at, &member)| (self.place.plus(at as i64 * bytes), member))
+    }
+
+    /// Those of a round. `None` if some elements in between are not stored.
+    fn all(accesses: &[(usize, Access)]) -> Option<Vec<Store>> {
+        let mut each: Vec<(Linear, Size, u32, usize)> = Vec::new();
+        for &(index, access) in accesses {
+            if let Access::Store(place, size, stride) = access {
+                each.push((place, size, stride, index));
+            }
+        }
+        let mut all: Vec<Store> = Vec::new();
+        while let Some(&(first, size, stride, _)) = each.iter().min_by_key(|(place, ..)| place.plus) {
+            let mut members = Vec::new();
+            for at in 0..i64::from(stride) {
+                let place = first.plus(at * i64::from(size.bytes()));
+                let found = each.iter().position(|&(its, of, apart, _)| (its, of, apart) == (place, size, stride))?;
+                let (.., index) = each.remove(found);
+                members.push(Member { index, value: 0 });
+            }
+            all.push(Store { place: first, size, members });
+        }
+        // In the order in which the round makes them.
+        all.sort_by_key(|store| store.members.iter().map(|member| member.index).min());
+        Some(all)
+    }
 }
 
 /// A register to which each round adds something, or puts it together with that otherwise.
@@ -144,10 +246,13 @@ pub(super) struct Round<'a> {
     body: &'a [(u32, Inst)],
     /// What registers may have before the loop.
     pub expected: &'a dyn Fn(Reg) -> Option<u64>,
+    /// Whether the round is made for all of that.
+    is_for_expected: bool,
     /// What of that the round is made for.
     pub required: Vec<(Reg, u64)>,
     pub steps: Steps,
     written: u32,
+    pub strands: Vec<Strand>,
     pub loads: Vec<Load>,
     pub stores: Vec<Store>,
     pub slots: Vec<Slot>,
@@ -167,29 +272,29 @@ pub(super) struct Round<'a> {
 
 impl<'a> Round<'a> {
     /// Follows the instructions of a round, up to the branch. `None` if there is something in them that vectors cannot do.
-    /// `expected` is what registers may have before the loop.
-    pub fn follow(body: &'a [(u32, Inst)], expected: &'a dyn Fn(Reg) -> Option<u64>) -> Option<Round<'a>> {
+    /// `expected` is what registers may have before the loop; it may be made for all of that.
+    pub fn follow(
+        body: &'a [(u32, Inst)],
+        expected: &'a dyn Fn(Reg) -> Option<u64>,
+        is_for_expected: bool,
+    ) -> Option<Round<'a>> {
         let written = body.iter().fold(0, |all, (_, inst)| all | inst.registers().writes);
         let Accesses { steps, each: accesses, slots } = Accesses::find(body)?;
-        let (mut loads, mut stores) = (Vec::new(), Vec::new());
-        for &(index, access) in &accesses {
-            match access {
-                Access::Load(place, kind) => loads.push(Load { index, place, kind, in_place_of: None }),
-                Access::Store(place, size) => stores.push(Store { index, place, size, value: 0 }),
-                Access::Slot(_) => {}
-            }
-        }
+        let stores = Store::all(&accesses)?;
+        let (strands, loads) = Strand::all(&accesses);
         if stores.len() > MOST_STORES {
             return None;
         }
         let mut round = Round {
             body,
             expected,
+            is_for_expected,
             required: Vec::new(),
             steps,
             written,
             lanes: Vec::new(),
             ranges: Vec::new(),
+            strands,
             loads,
             stores,
             registers: [Content::Untouched; 32],
@@ -252,8 +357,9 @@ impl<'a> Round<'a> {
                     (Access::Slot(slot), Operand::Reg(reg)) => self.kept[slot] = Some(self.touched(reg)?),
                     (Access::Slot(slot), value) => self.kept[slot] = Some(Content::Value(self.operand(value)?)),
                     (_, value) => {
-                        let store = self.stores.iter().position(|store| store.index == index)?;
-                        self.stores[store].value = self.operand(value)?;
+                        let value = self.operand(value)?;
+                        let mut members = self.stores.iter_mut().flat_map(|store| &mut store.members);
+                        members.find(|member| member.index == index)?.value = value;
                     }
                 }
                 return Some(());
@@ -347,6 +453,9 @@ impl<'a> Round<'a> {
         let Inst::Branch { cond, lhs, rhs, target } = branch else { return None };
         let mut bound = None;
         let mut linear = |this: &mut Self, reg: Reg| {
+            if this.steps.of(Linear::register(reg)) == Some(0) {
+                return Some(Linear::register(reg));
+            }
             let value = this.operand(Operand::Reg(reg))?;
             match this.lanes[value] {
                 Lane::Stepped(of, plus) => Some(Linear::register(of).plus(plus)),
@@ -437,7 +546,12 @@ impl<'a> Round<'a> {
     /// What a register has where the round begins, unless that is what the round before has computed.
     fn at_first(&mut self, reg: Reg) -> Option<usize> {
         match self.steps.of(Linear::register(reg)) {
-            Some(0) => Some(self.lane(Lane::Register(reg))),
+            Some(0) => {
+                let value = self.lane(Lane::Register(reg));
+                let Some(constant) = (self.expected)(reg).filter(|_| self.is_for_expected) else { return Some(value) };
+                self.require(value, constant);
+                Some(self.lane(Lane::Constant(constant as i64)))
+            }
             Some(_) => Some(self.lane(Lane::Stepped(reg, 0))),
             None if self.is_growing(reg) => Some(self.lane(Lane::Growing(reg, false))),
             None => self.before(reg, MOST_BEFORE),

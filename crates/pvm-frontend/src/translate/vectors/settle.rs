@@ -6,7 +6,7 @@ use super::Vectors;
 use super::accesses::Access;
 use super::lanes::{self, lane_type};
 use super::plan::{Plan, VECTOR};
-use super::round::{Contribution, Growing, Load, Total};
+use super::round::{Contribution, Growing, Total};
 use crate::Mark;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -58,13 +58,17 @@ impl<C: GuestCode> Translator<'_, '_, C> {
                     let (zero, not_zero) = if if_zero { (value, old) } else { (old, value) };
                     (dst, alu::choose(self.builder, test, not_zero, zero))
                 }
-                Inst::Load { dst, kind, .. } => match plan.loads.iter().find(|load| load.index == index) {
-                    Some(Load { in_place_of: Some(store), .. }) => (dst, self.last_in_place(vectors, *store, kind)),
-                    Some(load) => (dst, self.load_again(load.place.plus(-plan.step(load.place)), kind)),
-                    None => {
-                        (dst, slot.and_then(|slot| last.kept[slot]).expect("the round has stored it, or none does"))
+                Inst::Load { dst, kind, .. } => {
+                    match plan.loads.iter().enumerate().find(|(_, load)| load.index == index) {
+                        Some((number, load)) if load.in_place_of.is_some() => {
+                            (dst, self.last_in_place(vectors, number, kind))
+                        }
+                        Some((_, load)) => (dst, self.load_again(load.place.plus(-plan.step(load.place)), kind)),
+                        None => {
+                            (dst, slot.and_then(|slot| last.kept[slot]).expect("the round has stored it, or none does"))
+                        }
                     }
-                },
+                }
                 Inst::Store { value, .. } => {
                     if let Some(slot) = slot {
                         last.kept[slot] = Some(self.made(plan, &last, value));
@@ -145,8 +149,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     }
 
     /// What the last round has loaded from where it has stored then.
-    fn last_in_place(&mut self, vectors: &Vectors<'_>, store: usize, kind: LoadKind) -> Value {
-        let last = self.builder.use_var(vectors.in_place[store].expect("it was declared"));
+    fn last_in_place(&mut self, vectors: &Vectors<'_>, load: usize, kind: LoadKind) -> Value {
+        let last = self.builder.use_var(vectors.in_place[load].expect("it was declared"));
         let bits = 8 * kind.size.bytes();
         let last = lanes::as_vector(self.builder, bits, last);
         let lanes = 8 * VECTOR / bits;

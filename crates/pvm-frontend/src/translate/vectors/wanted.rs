@@ -51,7 +51,9 @@ impl Round<'_> {
         let (mut wanted, mut are_small) = (vec![0; self.lanes.len()], false);
         for store in &self.stores {
             let stored = Some(8 * store.size.bytes()).filter(|&stored| stored <= bits)?;
-            wanted[store.value] = stored.max(wanted[store.value]);
+            for member in &store.members {
+                wanted[member.value] = stored.max(wanted[member.value]);
+            }
         }
         for total in &self.totals {
             // The host has no such instructions for lanes of 64 bits.

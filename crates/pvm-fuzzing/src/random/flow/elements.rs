@@ -28,8 +28,16 @@ struct Elements {
     same: u8,
     /// Registers that step.
     stepped: [u8; 2],
+    /// How many elements a round moves on by, off each register.
+    strides: [(u8, i32); 3],
     /// Whether elements that are read are written over.
     is_in_place: bool,
+}
+
+impl Elements {
+    fn stride(&self, base: u8) -> i32 {
+        self.strides.iter().find(|(reg, _)| *reg == base).map_or(1, |&(_, stride)| stride)
+    }
 }
 
 impl Flow<'_, '_> {
@@ -52,11 +60,14 @@ impl Flow<'_, '_> {
         let growing = one_more(4, &[]);
         let aside = one_more(5, growing.as_slice());
         let made = carried.iter().copied().chain(growing).collect();
-        let mut elements = Elements { size, made, carried, growing, aside, same, stepped, is_in_place };
         let rng = &mut *self.emitter.rng;
-        let step = 1_i32 << elements.size;
+        let strides = [from, other, to].map(|base| (base, if one_in(rng, 4) { rng.i32(2..6) } else { 1 }));
+        let mut elements = Elements { size, made, carried, growing, aside, same, stepped, strides, is_in_place };
         // Some go from the last element to the first one.
-        let [step, other_step, to_step] = [4, 3, 3].map(|of| if one_in(rng, of) { -step } else { step });
+        let [step, other_step, to_step] = [(from, 4), (other, 3), (to, 3)].map(|(base, of)| {
+            let step = elements.stride(base) << size;
+            if one_in(rng, of) { -step } else { step }
+        });
         let rounds = rng.i32(1..90);
         let mut at = [from, other].map(|_| {
             let at = address(rng, self.pages) as i32;
@@ -239,9 +250,19 @@ impl Flow<'_, '_> {
     fn store_element(&mut self, elements: &Elements, base: u8) {
         use Opcode::{StoreIndU8, StoreIndU16, StoreIndU32, StoreIndU64};
         let store = [StoreIndU8, StoreIndU16, StoreIndU32, StoreIndU64][elements.size];
-        let value = self.made_by(elements);
-        let x = if one_in(self.emitter.rng, 6) { self.emitter.rng.i32(-2..3) << elements.size } else { 0 };
-        self.with_immediate(store, value, base, x);
+        let first = if one_in(self.emitter.rng, 6) { self.emitter.rng.i32(-2..3) } else { 0 };
+        let mut all: Vec<i32> = (first..first + elements.stride(base)).collect();
+        if one_in(self.emitter.rng, 2) {
+            self.emitter.rng.shuffle(&mut all);
+        }
+        // Mostly all of those that the round moves on by.
+        if all.len() > 1 && one_in(self.emitter.rng, 10) {
+            all.pop();
+        }
+        for element in all {
+            let value = self.made_by(elements);
+            self.with_immediate(store, value, base, element << elements.size);
+        }
     }
 
     /// Something is made in a register that is kept at an address meanwhile.
@@ -341,7 +362,7 @@ impl Flow<'_, '_> {
         let opcode = loads[elements.size][usize::from(one_in(rng, 3))];
         let x = match elements.is_in_place {
             true if one_in(rng, 4) => 300,
-            true => 0,
+            true => rng.i32(0..elements.stride(base)) << elements.size,
             false => rng.i32(-8..9) << elements.size,
         };
         let x = if one_in(rng, 30) { x + 1 } else { x };
