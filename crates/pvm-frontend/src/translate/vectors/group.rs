@@ -78,7 +78,8 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             Lane::Growing(reg, _) => {
                 let now = self.read(reg);
                 let now = lanes::splat(self.builder, plan.bits, now);
-                vectors.growth[at].iter().map(|&growth| self.builder.ins().iadd(now, growth)).collect()
+                let growth = vectors.growth[at].iter().take(lanes::vectors(plan.rounds, plan.bits));
+                growth.map(|&growth| self.builder.ins().iadd(now, growth)).collect()
             }
             Lane::Before(of, _) => {
                 let these = &values[of];

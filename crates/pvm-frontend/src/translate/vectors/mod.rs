@@ -52,6 +52,7 @@ const LONG_WAY: i64 = 1 << 31;
 const MOST_GROUPS: i64 = 1 << 10;
 
 /// A loop while it is written.
+#[derive(Clone)]
 struct Vectors<'a> {
     plan: &'a Plan,
     insts: &'a [(u32, Inst)],
@@ -112,7 +113,10 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         self.builder.switch_to_block(self.bodies[self.position]);
         let kept = self.kept(block, plan);
         let bound = self.bound(plan, &kept);
-        self.turn_off_if_near(plan, bound, single);
+        // What is left behind the last group is one of half as many rounds, if there are as many.
+        let half = plan.half().map(|half| (half, self.builder.create_block()));
+        let least = half.as_ref().map_or(plan, |(half, _)| half);
+        self.turn_off_if_near(least, bound, single);
         self.turn_off_if_overlapping(plan, |_| true, single);
         self.turn_off_if_coming_across(plan, bound, single);
         self.turn_off_if_unwritable(plan, single);
@@ -122,6 +126,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
         let moves = plan.foreseen.moves();
         let first = self.read(moves);
         let vectors = self.begin_vectors(insts, plan, kept, undo);
+        if let Some((_, rest)) = half {
+            self.turn_off_if_near(plan, bound, rest);
+        }
         self.builder.ins().jump(some, &[]);
 
         // Groups between which little need be compared.
@@ -148,12 +155,24 @@ impl<C: GuestCode> Translator<'_, '_, C> {
             self.builder.switch_to_block(all);
         }
         self.builder.seal_block(group);
-        self.builder.seal_block(undo);
-        self.turn_off_if_near(plan, bound, done);
+        self.turn_off_if_near(least, bound, done);
         self.turn_off_if_overlapping(plan, |is_steady| !is_steady, done);
-        self.turn_off_without_gas_for(plan, cost, done);
+        if let Some((_, rest)) = half {
+            self.turn_off_if_near(plan, bound, rest);
+        }
+        self.turn_off_without_gas_for(plan, cost, half.as_ref().map_or(done, |(_, rest)| *rest));
         self.builder.ins().jump(some, &[]);
         self.builder.seal_block(some);
+        if let Some((half, rest)) = &half {
+            self.builder.seal_block(*rest);
+            self.builder.switch_to_block(*rest);
+            self.known = Default::default();
+            self.turn_off_without_gas_for(half, cost, done);
+            self.group(&Vectors { plan: half, ..vectors.clone() });
+            self.step_by_group(half, cost, block.len);
+            self.builder.ins().jump(done, &[]);
+        }
+        self.builder.seal_block(undo);
         self.builder.seal_block(done);
 
         let [settle, leave] = [(); 2].map(|()| self.builder.create_block());

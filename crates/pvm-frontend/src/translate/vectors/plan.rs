@@ -18,6 +18,8 @@ const MOST_INSTS: usize = 128;
 const MOST_VECTORS: u32 = 64;
 /// No group has fewer rounds: the last one finds all in the group that it wants of those before.
 const LEAST_ROUNDS: u32 = MOST_BEFORE + 1;
+/// What is left behind the last group is made at once if it is as much: less takes as long as looking whether it is there.
+const LEAST_LEFT: u32 = 8;
 /// A group that stores nothing has no more, unless its values are bytes.
 const MOST_ROUNDS: u32 = 16;
 /// How many bits lanes may have.
@@ -26,7 +28,7 @@ const WIDTHS: [u32; 4] = [8, 16, 32, 64];
 pub(super) const WHOLE: u32 = 64;
 
 /// How a loop is made in vectors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in super::super) struct Plan {
     pub(super) lanes: Vec<Lane>,
     /// What somebody wants of them: nothing of what is written over in the same round.
@@ -136,6 +138,15 @@ impl Plan {
         })
     }
 
+    /// The same for half as many rounds, for what is left behind the last group, if these take whole vectors.
+    pub(super) fn half(&self) -> Option<Plan> {
+        let rounds = self.rounds / 2;
+        let is_whole = |load: &Load| load.in_place_of.is_none() || rounds * load.kind.size.bytes() >= VECTOR;
+        let are_whole = are_whole(&self.strands, &self.stores, &self.steps, rounds) && self.loads.iter().all(is_whole);
+        let are_enough = rounds >= LEAST_LEFT.max(8 * VECTOR / self.bits);
+        (are_enough && are_whole).then(|| Plan { rounds, ..self.clone() })
+    }
+
     /// The load from which a register is read before it is written, and how many rounds before.
     pub(super) fn loaded_before(&self, reg: Reg) -> Option<(Load, i64)> {
         let mut found = self.lanes.iter().position(|lane| matches!(lane, Lane::Before(_, its) if *its == reg))?;
@@ -202,13 +213,17 @@ impl Round<'_> {
         rounds
     }
 
-    /// Whether elements that go back, or do not lie side by side, are whole vectors in so many rounds, if there are such.
     fn are_whole(&self, rounds: u32) -> bool {
-        let mut strands = self.strands.iter().copied().chain(self.stores.iter().map(Store::strand));
-        strands.all(|Strand { place, size, .. }| {
-            rounds * size.bytes() >= VECTOR || self.steps.of(place) == Some(size.bytes().into())
-        })
+        are_whole(&self.strands, &self.stores, &self.steps, rounds)
     }
+}
+
+/// Whether elements that go back, or do not lie side by side, are whole vectors in so many rounds, if there are such.
+fn are_whole(strands: &[Strand], stores: &[Store], steps: &Steps, rounds: u32) -> bool {
+    let mut strands = strands.iter().copied().chain(stores.iter().map(Store::strand));
+    strands.all(|Strand { place, size, .. }| {
+        rounds * size.bytes() >= VECTOR || steps.of(place) == Some(size.bytes().into())
+    })
 }
 
 #[cfg(test)]
