@@ -585,6 +585,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_may_be_half_a_group() {
+        let half = |body: &[Inst], steps| plan(body, steps).map(|plan| plan.half().map(|half| half.rounds));
+        let [bytes, words] = [Size::B1, Size::B4].map(|size| [load(5, 1, 0, size, false), store(5, 2, 0, size)]);
+        assert_eq!(half(&bytes, [1; 2]), Some(Some(16)));
+        assert_eq!(half(&words, [4; 2]), Some(None), "four words");
+        let product = op(BinaryOp::Mul, Width::W64, 5, 5, 4);
+        let back = [load(5, 1, 0, Size::B1, false), product, by(BinaryOp::ShrU, 9), bytes[1]];
+        assert_eq!(shape(&back, 1), Some((32, 16)));
+        assert_eq!(half(&back, [1; 2]), Some(Some(8)));
+        assert_eq!(half(&back, [1, -1]), Some(None), "half a vector the other way round");
+        let in_place = [load(5, 2, 0, Size::B1, false), back[1], back[2], back[3]];
+        assert_eq!(half(&in_place, [1; 2]), Some(None), "half a vector that was loaded before");
+    }
+
+    #[test]
     fn what_is_expected_may_make_lanes_narrower() {
         let steps = [1, 2].map(|reg| add(REGS[reg], REGS[reg], 1));
         let (byte, product) = (load(5, 1, 0, Size::B1, false), op(BinaryOp::Mul, Width::W64, 5, 5, 4));
