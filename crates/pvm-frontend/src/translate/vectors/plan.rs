@@ -143,8 +143,11 @@ impl Plan {
         let rounds = self.rounds / 2;
         let is_whole = |load: &Load| load.in_place_of.is_none() || rounds * load.kind.size.bytes() >= VECTOR;
         let are_whole = are_whole(&self.strands, &self.stores, &self.steps, rounds) && self.loads.iter().all(is_whole);
-        let are_enough = rounds >= LEAST_LEFT.max(8 * VECTOR / self.bits);
-        (are_enough && are_whole).then(|| Plan { rounds, ..self.clone() })
+        // What lies behind the last round in a vector must be for nobody.
+        let is_passed_on = |lane: &Lane| matches!(lane, Lane::Before(..));
+        let are_full =
+            rounds * self.bits >= 8 * VECTOR || self.totals.is_empty() && !self.lanes.iter().any(is_passed_on);
+        (rounds >= LEAST_LEFT && are_full && are_whole).then(|| Plan { rounds, ..self.clone() })
     }
 
     /// The load from which a register is read before it is written, and how many rounds before.
@@ -595,6 +598,12 @@ mod tests {
         assert_eq!(shape(&back, 1), Some((32, 16)));
         assert_eq!(half(&back, [1; 2]), Some(Some(8)));
         assert_eq!(half(&back, [1, -1]), Some(None), "half a vector the other way round");
+        // Sixteen rounds, as there are many values.
+        let many: Vec<_> = (0..40).map(|value| by(BinaryOp::Xor, value + 1)).collect();
+        let many = [&bytes[..1], &many].concat();
+        assert_eq!(half(&[&many[..], &bytes[1..]].concat(), [1; 2]), Some(Some(8)), "half a vector");
+        let total = op(BinaryOp::Add, Width::W64, 7, 7, 5);
+        assert_eq!(half(&[&many[..], &[bytes[1], total]].concat(), [1; 2]), Some(None), "nobody knows the rest of it");
         let in_place = [load(5, 2, 0, Size::B1, false), back[1], back[2], back[3]];
         assert_eq!(half(&in_place, [1; 2]), Some(None), "half a vector that was loaded before");
     }

@@ -137,7 +137,7 @@ impl Flow<'_, '_> {
         }
         self.emitter.rng.shuffle(&mut steps);
         // With little in it, vectors do most of them.
-        let most = if one_in(self.emitter.rng, 2) { 4 } else { 12 };
+        let most = [4, 4, 12, if one_in(self.emitter.rng, 4) { 60 } else { 12 }][self.emitter.rng.usize(..4)];
         let pieces = self.emitter.rng.usize(2..most);
         let grows_at = self.emitter.rng.usize(..pieces);
         for left in (0..pieces).rev() {
