@@ -5,7 +5,7 @@ mod common;
 
 use common::{MODELS, engines};
 use pvm_asm::assemble;
-use pvm_runtime::{Access, Exit, GasModel, Instance, Module, Options};
+use pvm_runtime::{Access, Exit, FaultDetection, GasModel, Instance, Module, Options};
 
 const PAGE: u64 = 4096;
 /// A page that may be read and written, one that may only be read, and three more of the first kind; nothing around them.
@@ -14,7 +14,7 @@ const PAGES: [Access; 5] = [Access::ReadWrite, Access::Read, Access::ReadWrite, 
 const LEN: u64 = PAGES.len() as u64 * PAGE;
 
 /// From r1 to r2, until r3 is reached or r4 used up. The first twelve copy or fill.
-const LOOPS: [&str; 103] = [
+const LOOPS: [&str; 104] = [
     "load_ind_u8 r7, [r1]\n add_imm_64 r1, r1, 1\n add_imm_64 r8, r2, 1\n store_ind_u8 r7, [r2]\n move_reg r2, r8\n branch_ne r8, r3, round",
     "load_ind_i8 r7, [r1 - 3]\n store_ind_u8 r7, [r2 + 2]\n add_imm_64 r4, r4, -1\n add_imm_64 r2, r2, 1\n add_imm_64 r1, r1, 1\n branch_gt_s_imm r4, 0, round",
     "add_imm_64 r1, r1, 2\n load_ind_i16 r7, [r1 - 2]\n add_imm_64 r2, r2, 2\n store_ind_u16 r7, [r2 - 2]\n branch_lt_u r2, r3, round",
@@ -136,6 +136,7 @@ const LOOPS: [&str; 103] = [
     "load_ind_u16 r7, [r1]\n load_ind_u16 r8, [r1 + 2]\n store_ind_u16 r8, [r2]\n store_ind_u16 r7, [r2 + 2]\n store_ind_u16 r7, [r2 + 4]\n add_imm_64 r1, r1, 4\n add_imm_64 r2, r2, 6\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
     "load_ind_i8 r7, [r1]\n load_ind_i8 r8, [r1 + 1]\n mul_64 r7, r7, r10\n mul_64 r8, r8, r10\n min r7, r7, r8\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
     "load_ind_i8 r7, [r1]\n load_ind_i8 r8, [r1 + 1]\n mul_64 r7, r7, r12\n mul_64 r8, r8, r12\n min r7, r7, r8\n store_ind_u16 r7, [r2]\n add_imm_64 r1, r1, 2\n add_imm_64 r2, r2, 2\n branch_lt_u r2, r3, round",
+    "load_ind_i32 r7, [r1]\n add_imm_64 r1, r1, 8\n add_32 r6, r6, r7\n add_imm_64 r4, r4, -4\n branch_gt_s_imm r4, 3, round",
     // Of so many values that what is left behind the last group is half a vector.
     "load_ind_u8 r7, [r1]\n load_ind_u8 r8, [r1 + 1]\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n xor r7, r7, r8\n add_64 r8, r8, r5\n store_ind_u8 r8, [r2]\n add_imm_64 r1, r1, 1\n add_imm_64 r2, r2, 1\n branch_ne r2, r3, round",
     // With two ways out to one place, which is in another loop.
@@ -260,6 +261,19 @@ fn gas_ends_where_it_does_in_single_rounds() {
                 assert_alike(&modules, body, FIRST + 100, FIRST + 1001, 120, gas);
             }
         }
+    }
+}
+
+/// What an instruction that computes takes into itself has no landing, and then the host watches over no access of the region.
+#[test]
+fn the_host_watches_over_accesses() {
+    if FaultDetection::best() != FaultDetection::Signals {
+        return;
+    }
+    for body in LOOPS {
+        let [_, best, _] = modules(body, GasModel::Instruction);
+        run(&best, FIRST, FIRST + 2 * PAGE, 120, PLENTY);
+        assert_ne!(best.compile_stats().landings, 0, "{body}");
     }
 }
 

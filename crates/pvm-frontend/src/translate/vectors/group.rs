@@ -9,7 +9,7 @@ use super::plan::{Plan, VECTOR};
 use super::round::{Lane, Load, Member, Store, Strand};
 use crate::Mark;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I8X16, I64, I64X2};
+use cranelift_codegen::ir::types::{I32X4, I64, I64X2};
 use cranelift_codegen::ir::{self, InstBuilder, Value};
 use pvm_clif::{NEAR_TRIPWIRE, Place, Rights};
 use pvm_ops::{BinaryOp, GuestCode, LoadKind, Size};
@@ -201,8 +201,9 @@ impl<C: GuestCode> Translator<'_, '_, C> {
     /// Loads what all rounds of a group load or store, as it lies in memory.
     fn vectors_of(&mut self, plan: &Plan, strand: Strand, undo: ir::Block) -> Vec<Value> {
         let (place, bytes) = (plan.start(strand.place), strand.bytes(plan.rounds));
-        // No instruction that computes lanes takes the load into itself: no branch to a landing would be known to be in front of it.
-        let ty = if strand.size == Size::B1 { I64X2 } else { I8X16 };
+        // Neither lanes nor bytes: so no instruction takes the load into itself, of which no branch to a landing would be known to be in
+        // front.
+        let ty = if strand.size == Size::B8 { I32X4 } else { I64X2 };
         let loaded = match bytes {
             4 | 8 => {
                 let kind = LoadKind { size: size_of(bytes), signed: false };
