@@ -3,9 +3,9 @@
 //! Guests of 64 bits get the carry of a sum by comparing it with what was added, and add it to what is above; so they borrow, too.
 //! Hosts have a flag and instructions for that, so the two sums, or differences, are made as one of 128 bits.
 //!
-//! Of 32 bits, carries and borrows are bits of sums and differences of 64: guests of 32 bits add and subtract 64 bits in two steps, and get the carry by comparing the sum with what was added. Their
-//! registers are zero-extended here. So the sum of two has the carry in bit 32, and a difference is negative where something is
-//! borrowed: a shift moves that bit to where guests want it, which is shorter than a comparison whose flag is extended.
+//! Guests of 32 bits add and subtract 64 bits in two steps in the same way. Their registers are zero-extended here. So the sum of two
+//! has the carry in bit 32, and a difference is negative where something is borrowed: a shift moves that bit to where guests want it,
+//! which is shorter than a comparison whose flag is extended.
 
 use super::parts::Part;
 use super::{Current, Translator};
