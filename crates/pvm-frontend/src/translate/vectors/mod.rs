@@ -4,8 +4,8 @@
 //! for i { sum += a[i] * b[i] }     for i { to[i] = (a[i] * x + b[i] * y) >> 8 }
 //! ```
 //!
-//! Each round loads what lies one element further on (or back), computes, stores one element further on, or adds to a total what it has
-//! computed. What it keeps on the stack in the meantime is a value like any other. [`Plan`] finds such loops, and how wide the lanes
+//! Each round loads what lies one element further on (or back, or up to four on), computes, stores as many elements further on, or adds to
+//! a total what it has computed. What it keeps on the stack in the meantime is a value like any other. [`Plan`] finds such loops, and how wide the lanes
 //! have to be. Where it is certain that the loop comes to the last of a whole group of rounds, and there is gas for it, that is one pass
 //! through the vectors; what is left is done round by round.
 //!
@@ -66,7 +66,7 @@ struct Vectors<'a> {
     totals: Vec<Variable>,
     /// The last vector of what the group before has loaded, of what a round takes from the one before, by its number as a value.
     before: Vec<Option<Variable>>,
-    /// What was loaded last in the last group from where a store goes, by the number of that.
+    /// What was loaded last in the last group from where a store goes, by the number of the load.
     in_place: Vec<Option<Variable>>,
     /// Where a group is given up.
     undo: ir::Block,
