@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Each round loads what lies one element further on (or back, or up to four on), computes, stores as many elements further on, or adds to
-//! a total what it has computed. What it keeps on the stack in the meantime is a value like any other. [`Plan`] finds such loops, and how wide the lanes
-//! have to be. Where it is certain that the loop comes to the last of a whole group of rounds, and there is gas for it, that is one pass
-//! through the vectors; what is left is done round by round.
+//! a total what it has computed. What it keeps on the stack in the meantime is a value like any other. [`Plan`] finds such loops, and how
+//! wide the lanes have to be. Where it is certain that the loop comes to the last of a whole group of rounds, and there is gas for it, that
+//! is one pass through the vectors; what is left is done round by round, but for half a group.
 //!
 //! The state between groups is that of the guest, but for registers that each round writes anew, and totals. They are made on the way
 //! out ([`Translator::settle_rounds`]): as the last round has made them, from what it has loaded. All loads of a group come before its
