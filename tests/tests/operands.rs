@@ -363,34 +363,38 @@ fn corrections_agree() {
 /// see of all that: a store that is refused, before or behind.
 #[test]
 fn carries_agree() {
-    use pvm_ops::Reg::{R2, R3, R4, R5};
+    use pvm_ops::Reg::{R2, R3, R4, R5, R6};
     let engines = engines();
     let of_three = |opcode, d, a, b| Instruction { opcode, operands: Operands::RegRegReg { d, a, b } };
+    let load = |a, x| Instruction { opcode: Opcode::LoadImm, operands: Operands::RegImm { a, x } };
     let refused = Instruction { opcode: Opcode::StoreIndU8, operands: Operands::RegRegImm { a: A, b: A, x: 0x100 } };
-    let cleared = Instruction { opcode: Opcode::LoadImm, operands: Operands::RegImm { a: R3, x: 7 } };
     let above = [None, Some((A, B)), Some((B, R2)), Some((R3, A))];
-    for (op, compared) in [
-        (Opcode::Add64, (R2, A)),
-        (Opcode::Add64, (R2, B)),
-        (Opcode::Add64, (A, R2)),
-        (Opcode::Sub64, (A, B)),
-        (Opcode::Sub64, (R2, A)),
-    ] {
-        let low = of_three(op, R2, A, B);
-        let flag = of_three(Opcode::SetLtU, R3, compared.0, compared.1);
-        for (to, a, b) in
-            [(R4, R4, R3), (R4, R3, R4), (R3, R4, R3), (R3, R3, R4), (R5, R4, R3), (R2, R4, R3), (A, B, R3)]
-        {
-            for above in above.iter().map(|above| above.map(|(a, b)| of_three(op, R4, a, b))) {
+    let results = [(R4, R4, R3), (R4, R3, R4), (R3, R4, R3), (R3, R3, R4), (R5, R4, R3), (R2, R4, R3), (A, B, R3)];
+    // What is added or subtracted may be a constant, in r6.
+    for (other, constant) in [(B, None), (R6, Some(0)), (R6, Some(-1))] {
+        for (op, compared) in [
+            (Opcode::Add64, (R2, A)),
+            (Opcode::Add64, (R2, other)),
+            (Opcode::Add64, (A, R2)),
+            (Opcode::Sub64, (A, other)),
+            (Opcode::Sub64, (R2, A)),
+        ] {
+            let low = of_three(op, R2, A, other);
+            let flag = of_three(Opcode::SetLtU, R3, compared.0, compared.1);
+            let ways = results.iter().flat_map(|result| above.map(|above| (result, above)));
+            for (&(to, a, b), above) in ways {
                 for behind in 0..4 {
-                    let mut program = vec![low, flag];
-                    program.extend(above);
+                    let mut program: Vec<_> = constant.map(|constant| load(R6, constant)).into_iter().collect();
+                    program.extend([low, flag]);
+                    if behind == 3 {
+                        program.push(refused);
+                    }
+                    program.extend(above.map(|(a, b)| of_three(op, R4, a, b)));
                     program.push(of_three(op, to, a, b));
                     match behind {
-                        0 => {}
                         1 => program.push(refused),
-                        2 => program.extend([refused, cleared]),
-                        _ => program.insert(2, refused),
+                        2 => program.extend([refused, load(R3, 7)]),
+                        _ => {}
                     }
                     agree(&engines, &program);
                 }

@@ -9,7 +9,7 @@ mod order;
 mod share;
 mod tables;
 
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use layout::{CONSTANT_ALIGNMENT, lay_out, position};
 use order::order;
 use share::share;
@@ -312,9 +312,18 @@ fn swap_base(bytes: &[u8], decoder: &Decoder<'_>, instruction: &Instruction) -> 
     Some(bytes)
 }
 
-/// Whether the instruction that comes next depends on the flags.
+/// Whether what comes next depends on the flags, before it sets them or goes elsewhere.
 fn reads_flags(decoder: &mut Decoder<'_>) -> bool {
-    !decoder.can_decode() || decoder.decode().rflags_read() != 0
+    while decoder.can_decode() {
+        let instruction = decoder.decode();
+        if instruction.rflags_read() != 0 {
+            return true;
+        }
+        if instruction.rflags_modified() != 0 || instruction.flow_control() != FlowControl::Next {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether only zeros that align the constants lie between the two offsets.
@@ -473,6 +482,10 @@ mod tests {
         assert_eq!(found(&[&copy, &move_on, &ret]), [&move_on[..], &ret].concat());
         let set = [0x0f, 0x92, 0xc3]; // setb bl
         assert_eq!(found(&[&copy, &set, &ret]), [&copy[..], &set, &ret].concat(), "the flags are wanted");
+        assert_eq!(found(&[&copy, &move_on, &set, &ret]), [&copy[..], &move_on, &set, &ret].concat(), "later, too");
+        let compare = [0x48, 0x39, 0xd8]; // cmp rax, rbx
+        let set_anew = [&move_on[..], &compare, &set, &ret].concat();
+        assert_eq!(found(&[&copy, &set_anew]), set_anew, "they are others then");
         let one = [0x48, 0x83, 0xc0, 0x01];
         assert_eq!(found(&[&one, &ret]), [&one[..], &ret].concat());
         let half = [0x83, 0xc0, 0x00]; // add eax, 0: clears the upper half
