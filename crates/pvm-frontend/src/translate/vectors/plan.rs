@@ -138,7 +138,8 @@ impl Plan {
         })
     }
 
-    /// The same for half as many rounds, for what is left behind the last group, if these take whole vectors.
+    /// The same for half as many rounds, for what is left behind the last group, if these take whole vectors, or nobody wants the rest of
+    /// one.
     pub(super) fn half(&self) -> Option<Plan> {
         let rounds = self.rounds / 2;
         let is_whole = |load: &Load| load.in_place_of.is_none() || rounds * load.kind.size.bytes() >= VECTOR;
